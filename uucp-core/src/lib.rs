@@ -1,0 +1,13 @@
+//! Bangpath: mail over UUCP.
+//!
+//! ```text
+//! MTA ──> sender ──> spool ──> engine ──> wire ──> engine ──> spool ──> execution ──> receiver ──> MTA
+//! Postfix  postfix-uucp  C. D.   uucico                uucico    X. D.      uuxqt       rmail      Postfix
+//! ```
+//!
+//! Every module is a station of this line; nothing imports from a station to its right, except through the spool.
+
+pub mod link;
+pub mod name;
+pub mod program;
+pub mod sysexits;

@@ -1,0 +1,155 @@
+//! Link protocols: one state machine per protocol letter behind [`Link`]; no IO, no clock, no spool.
+//!
+//! A link carries commands (bytes without their terminator) and file data on channels, over a line that may drop, damage
+//! or delay bytes if the protocol can bear that. `now` is always an argument.
+
+use std::time::Instant;
+
+use thiserror::Error;
+
+/// A channel of a link: 0 is the only one of a protocol without channels, and the one that `H` travels on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Channel(pub u8);
+
+/// What a protocol needs of the line, and what it can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkTraits {
+    /// How many requests may be under way from each side at once; 1 for protocols without channels.
+    pub channels: u8,
+    /// The line must carry all eight bits.
+    pub needs_eight_bit: bool,
+    /// The line must neither lose nor damage bytes.
+    pub needs_reliable: bool,
+    /// The line must be reliable end to end (TCP), flow control included.
+    pub needs_end_to_end: bool,
+    /// A broken transfer can go on where it stopped.
+    pub restart: bool,
+    /// File data may overtake the answer to its request (i, j): the sender does not wait for `SY`.
+    pub streams_ahead: bool,
+}
+
+/// Who placed the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CallRole {
+    /// This side dialled.
+    Caller,
+    /// This side answered.
+    Called,
+}
+
+/// What a link has to say to the conversation above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// The start-up exchange is over; commands may flow. `description` is what the log shows after "protocol 'g'".
+    Started {
+        /// For example `sending packet/window 64/7 receiving 64/7`; empty where there is nothing to say.
+        description: String,
+    },
+    /// A whole command, without its terminator. `channel` is the channel to answer on: for a request the peer's own, for a
+    /// reply the one that our request went out on.
+    Command {
+        /// The conversation's handle for this exchange.
+        channel: Channel,
+        /// Whose request this exchange belongs to: true for a request that the peer makes or makes data flow for.
+        from_peer: bool,
+        /// The command's bytes.
+        bytes: Vec<u8>,
+    },
+    /// Data of the file that is being received on `channel`, to be written at `position`.
+    Data {
+        /// The channel of the exchange.
+        channel: Channel,
+        /// As in [`LinkEvent::Command`].
+        from_peer: bool,
+        /// Offset in the file, in bytes, where the protocol tells it (i, j); `None` means "right after the last".
+        position: Option<u64>,
+        /// The bytes, never empty.
+        bytes: Vec<u8>,
+    },
+    /// The file on `channel` is complete.
+    FileEnd {
+        /// The channel of the exchange.
+        channel: Channel,
+        /// As in [`LinkEvent::Command`].
+        from_peer: bool,
+    },
+    /// Everything sent so far has certainly arrived at the peer: receipt markers of answers sent before may go.
+    Acknowledged,
+    /// The closing exchange is over; raw bytes (the `O` strings) follow.
+    Closed,
+}
+
+/// Why a link cannot go on. The call ends; the jobs stay.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The peer broke the rules of the protocol.
+    #[error("protocol '{letter}': {reason}")]
+    Remote {
+        /// The protocol's letter.
+        letter: char,
+        /// What was seen.
+        reason: String,
+    },
+    /// The peer did not answer within the protocol's time, retries included.
+    #[error("protocol '{letter}': timed out waiting for {what}")]
+    TimedOut {
+        /// The protocol's letter.
+        letter: char,
+        /// What was awaited.
+        what: &'static str,
+    },
+}
+
+/// One link protocol (`t`, `e`, `g`, `i`, ...).
+///
+/// Four kinds of method: getters; inputs (`handle_*`); commands (`start`, `send_*`, `begin_file`, `end_file`, `close`);
+/// outputs (`poll_*`). After any input or command, call [`poll_transmit`](Link::poll_transmit) until it adds nothing, then
+/// [`poll_event`](Link::poll_event) until it gives `None`, then wait for input or for [`poll_timeout`](Link::poll_timeout).
+///
+/// `channel` names an exchange together with `from_peer`: our own requests and the data we send for them travel with
+/// `from_peer == false`; our replies to (and our data for) the peer's requests with `from_peer == true`. A link without
+/// channels ignores both.
+pub trait Link: Send {
+    /// The letter that stands for it in the `P` line.
+    fn letter(&self) -> u8;
+    /// What it needs and can do.
+    fn traits(&self) -> LinkTraits;
+    /// Begins the start-up exchange.
+    fn start(&mut self, now: Instant);
+    /// Begins the closing exchange.
+    fn close(&mut self, now: Instant);
+    /// Takes bytes from the line, in pieces of any size; gives back how many were used. Fewer than all only once the link
+    /// has said [`LinkEvent::Closed`]: the rest are raw.
+    ///
+    /// # Errors
+    /// When the peer breaks the protocol beyond repair.
+    fn handle_input(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError>;
+    /// To be called when [`poll_timeout`](Link::poll_timeout) has come.
+    ///
+    /// # Errors
+    /// When the retries are used up.
+    fn handle_timeout(&mut self, now: Instant) -> Result<(), LinkError>;
+    /// Sends a command (without terminator); queued if it must wait.
+    fn send_command(&mut self, now: Instant, channel: Channel, from_peer: bool, command: &[u8]);
+    /// Announces that data of a file follows on `channel`: `size` bytes in all (where known), from `offset` on.
+    /// `e` needs the size; `i` needs the offset.
+    fn begin_file(&mut self, channel: Channel, from_peer: bool, offset: u64, size: Option<u64>);
+    /// Tells a link without channels that file data, not a command, comes next from the peer (`t` and `e` do not tag
+    /// their frames); `offset` is where it begins.
+    fn expect_file(&mut self, channel: Channel, from_peer: bool, offset: u64);
+    /// Offers file data; gives back how many bytes were taken. 0 while the window is full.
+    fn send_data(&mut self, now: Instant, channel: Channel, from_peer: bool, data: &[u8]) -> usize;
+    /// How many bytes [`send_data`](Link::send_data) would take now; 0 while the window is full.
+    fn send_room(&self) -> usize;
+    /// Ends the file on `channel`.
+    fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool);
+    /// Moves the bytes that are to be sent into `out`; false when there are none.
+    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool;
+    /// The next thing that happened.
+    fn poll_event(&mut self) -> Option<LinkEvent>;
+    /// When [`handle_timeout`](Link::handle_timeout) wants to be called, if ever.
+    fn poll_timeout(&self) -> Option<Instant>;
+    /// One line for the log at the end of the call, such as `packets: sent 15639, resent 0, received 15638`.
+    fn statistics(&self) -> Option<String>;
+}

@@ -1,0 +1,155 @@
+//! What every `main` does: arguments, panic hook, `Result` -> exit status.
+//!
+//! The arguments' types are clap's; the statuses are ours. clap's own 2 and a panic's 101 bounce mail, so neither leaves a
+//! program of this project.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::sysexits::{Audience, Failure, Status};
+
+/// Runs one program: parses the arguments, calls `run`, and turns what it gives back into an exit status and at most one
+/// line on standard error.
+///
+/// `name` is the program's own name, as it stands before its messages. For [`Audience::Mail`] the line begins with the
+/// enhanced status code instead, which Postfix reads.
+pub fn main<A: Parser>(
+    name: &'static str,
+    audience: Audience,
+    run: fn(A) -> Result<ExitCode, Failure>,
+) -> ExitCode {
+    main_from(name, audience, std::env::args_os().collect(), run)
+}
+
+/// As [`main`], with the arguments given: for programs that translate an older command line first.
+pub fn main_from<A: Parser>(
+    name: &'static str,
+    audience: Audience,
+    arguments: Vec<OsString>,
+    run: fn(A) -> Result<ExitCode, Failure>,
+) -> ExitCode {
+    set_panic_hook(name, audience);
+    let parsed = match A::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => return answer_clap(name, audience, &error),
+    };
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || run(parsed))) {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => report(name, audience, &failure),
+        // The hook has already printed its line.
+        Err(_) => ExitCode::from(Status::Software.exit_status(audience)),
+    }
+}
+
+/// Prints a failure as its audience reads it, and gives its exit status.
+#[must_use]
+pub fn report(name: &str, audience: Audience, failure: &Failure) -> ExitCode {
+    let line = one_line(&failure.message);
+    let mut stderr = std::io::stderr().lock();
+    // A closed standard error must not change the exit status.
+    let _ = match audience {
+        Audience::Mail => writeln!(stderr, "{} {name}: {line}", failure.status.enhanced()),
+        Audience::Tool | Audience::Plain => writeln!(stderr, "{name}: {}", failure.message),
+    };
+    ExitCode::from(failure.status.exit_status(audience))
+}
+
+/// `--help` and `--version` are answers; everything else is wrong usage.
+fn answer_clap(name: &str, audience: Audience, error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let text = error.to_string();
+    let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+    let failure = match audience {
+        Audience::Mail => Failure::new(
+            Status::Usage,
+            format!("wrong options, see --help: {}", first_line(text)),
+        ),
+        Audience::Tool | Audience::Plain => Failure::new(Status::Usage, text),
+    };
+    report(name, audience, &failure)
+}
+
+fn set_panic_hook(name: &'static str, audience: Audience) {
+    std::panic::set_hook(Box::new(move |info| {
+        let place = info
+            .location()
+            .map(|l| format!(" at {}:{}", l.file(), l.line()))
+            .unwrap_or_default();
+        let said = info
+            .payload()
+            .downcast_ref::<&str>()
+            .map(ToString::to_string)
+            .or_else(|| info.payload().downcast_ref::<String>().cloned())
+            .unwrap_or_default();
+        let failure = Failure::new(Status::Software, format!("internal error{place}: {said}"));
+        let _ = report(name, audience, &failure);
+    }));
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
+/// Line breaks and control characters of whatever was quoted become blanks: an MTA logs one line.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Parser)]
+    struct Args {
+        #[arg(long)]
+        fail: bool,
+        #[arg(long)]
+        panic: bool,
+    }
+
+    fn run(args: Args) -> Result<ExitCode, Failure> {
+        assert!(!args.panic, "asked to");
+        if args.fail {
+            Err(Failure::new(Status::OsError, "disk full"))
+        } else {
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+
+    fn status(audience: Audience, args: &[&str]) -> String {
+        let arguments = std::iter::once("prog")
+            .chain(args.iter().copied())
+            .map(OsString::from)
+            .collect();
+        format!("{:?}", main_from("prog", audience, arguments, run))
+    }
+
+    #[test]
+    fn mail_programs_leave_75_for_every_trouble_of_their_own() {
+        let temporary = format!("{:?}", ExitCode::from(75));
+        for args in [&["--fail"][..], &["--panic"], &["--no-such-option"]] {
+            assert_eq!(status(Audience::Mail, args), temporary, "{args:?}");
+        }
+        assert_eq!(
+            status(Audience::Mail, &[]),
+            format!("{:?}", ExitCode::SUCCESS)
+        );
+        assert_eq!(
+            status(Audience::Tool, &["--no-such-option"]),
+            format!("{:?}", ExitCode::from(64))
+        );
+    }
+
+    #[test]
+    fn what_an_mta_logs_is_one_line() {
+        assert_eq!(one_line("a\nb\tc"), "a b c");
+    }
+}

@@ -228,9 +228,8 @@ impl SpoolName {
     /// When the word is not a spool file's name.
     pub fn parse(word: &[u8]) -> Result<Self, NameError> {
         let what = "spool file name";
-        let tail = match word {
-            [b'C' | b'D' | b'X', b'.', tail @ ..] => tail,
-            _ => return Err(malformed(what, word)),
+        let [b'C' | b'D' | b'X', b'.', tail @ ..] = word else {
+            return Err(malformed(what, word));
         };
         let clean = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if tail.is_empty() || tail.len() > 64 || !tail.iter().all(clean) {

@@ -19,7 +19,7 @@ use crate::sysexits::{Audience, Failure, Status};
 pub fn main<A: Parser>(
     name: &'static str,
     audience: Audience,
-    run: fn(A) -> Result<ExitCode, Failure>,
+    run: fn(&A) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
     main_from(name, audience, std::env::args_os().collect(), run)
 }
@@ -29,14 +29,14 @@ pub fn main_from<A: Parser>(
     name: &'static str,
     audience: Audience,
     arguments: Vec<OsString>,
-    run: fn(A) -> Result<ExitCode, Failure>,
+    run: fn(&A) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
     set_panic_hook(name, audience);
     let parsed = match A::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return answer_clap(name, audience, &error),
     };
-    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || run(parsed))) {
+    match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&parsed))) {
         Ok(Ok(code)) => code,
         Ok(Err(failure)) => report(name, audience, &failure),
         // The hook has already printed its line.
@@ -115,7 +115,7 @@ mod tests {
         panic: bool,
     }
 
-    fn run(args: Args) -> Result<ExitCode, Failure> {
+    fn run(args: &Args) -> Result<ExitCode, Failure> {
         assert!(!args.panic, "asked to");
         if args.fail {
             Err(Failure::new(Status::OsError, "disk full"))

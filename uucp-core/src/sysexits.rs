@@ -75,10 +75,9 @@ impl Status {
     #[must_use]
     pub fn exit_status(self, audience: Audience) -> u8 {
         match audience {
-            Audience::Tool => self.by_the_book(),
             Audience::Plain => 1,
             Audience::Mail if self.is_temporary() => Self::Temporary.by_the_book(),
-            Audience::Mail => self.by_the_book(),
+            Audience::Mail | Audience::Tool => self.by_the_book(),
         }
     }
 

@@ -1,0 +1,141 @@
+//! Kinds of debugging messages: the words of `-x` and of the `debug` command.
+
+use std::fmt;
+use std::ops::{BitAnd, BitOr};
+
+/// One kind of debugging message, in the order of Taylor's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DebugKind {
+    /// Odd but harmless happenings.
+    Abnormal,
+    /// Chat scripts.
+    Chat,
+    /// The handshake before and after the link protocol.
+    Handshake,
+    /// Commands within the link protocol.
+    UucpProto,
+    /// The link protocol itself.
+    Proto,
+    /// Ports.
+    Port,
+    /// Configuration files.
+    Config,
+    /// The spool.
+    Spooldir,
+    /// Executions.
+    Execute,
+    /// Bytes that come in.
+    Incoming,
+    /// Bytes that go out.
+    Outgoing,
+}
+
+impl DebugKind {
+    /// Every kind, lowest first.
+    pub const ALL: [Self; 11] = [
+        Self::Abnormal,
+        Self::Chat,
+        Self::Handshake,
+        Self::UucpProto,
+        Self::Proto,
+        Self::Port,
+        Self::Config,
+        Self::Spooldir,
+        Self::Execute,
+        Self::Incoming,
+        Self::Outgoing,
+    ];
+
+    /// The word that names the kind.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Abnormal => "abnormal",
+            Self::Chat => "chat",
+            Self::Handshake => "handshake",
+            Self::UucpProto => "uucp-proto",
+            Self::Proto => "proto",
+            Self::Port => "port",
+            Self::Config => "config",
+            Self::Spooldir => "spooldir",
+            Self::Execute => "execute",
+            Self::Incoming => "incoming",
+            Self::Outgoing => "outgoing",
+        }
+    }
+}
+
+/// A set of kinds of debugging messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct DebugSet(u16);
+
+impl DebugSet {
+    /// No messages.
+    pub const NONE: Self = Self(0);
+    /// Every message.
+    pub const ALL: Self = Self((1 << 11) - 1);
+    /// What a caller may ask for unless `max-remote-debug` says otherwise.
+    pub const REMOTE_DEFAULT: Self = Self(0b111);
+
+    /// The lowest `count` kinds.
+    #[must_use]
+    pub fn lowest(count: u32) -> Self {
+        let bits = 1_u16.checked_shl(count).map_or(u16::MAX, |bit| bit - 1);
+        Self(bits) & Self::ALL
+    }
+
+    /// The set whose Taylor bits are given: what `-xN` in the handshake carries when N is above 9.
+    #[must_use]
+    pub fn from_bits(bits: u16) -> Self {
+        Self(bits) & Self::ALL
+    }
+
+    /// Whether a kind is in the set.
+    #[must_use]
+    pub fn contains(self, kind: DebugKind) -> bool {
+        self.0 & (1 << kind as u16) != 0
+    }
+
+    /// Whether nothing is in the set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Parses words separated by commas or blanks, `all`, `none`, or a number: the N lowest kinds. The words are told by their
+    /// beginnings and by any case, as Taylor does.
+    ///
+    /// # Errors
+    /// The first word that names no kind.
+    pub fn parse(_text: &str) -> Result<Self, String> {
+        todo!()
+    }
+}
+
+impl BitOr for DebugSet {
+    type Output = Self;
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitAnd for DebugSet {
+    type Output = Self;
+    fn bitand(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+}
+
+impl fmt::Display for DebugSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return f.write_str("none");
+        }
+        let words: Vec<_> = DebugKind::ALL
+            .into_iter()
+            .filter(|kind| self.contains(*kind))
+            .map(DebugKind::word)
+            .collect();
+        f.write_str(&words.join(","))
+    }
+}

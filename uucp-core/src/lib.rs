@@ -12,3 +12,4 @@ pub mod link;
 pub mod name;
 pub mod program;
 pub mod sysexits;
+pub mod wire;

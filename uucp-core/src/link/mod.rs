@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use thiserror::Error;
 
+use crate::wire::command::Features;
+
 /// A channel of a link: 0 is the only one of a protocol without channels, and the one that `H` travels on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub struct Channel(pub u8);
@@ -35,6 +37,82 @@ pub enum CallRole {
     Caller,
     /// This side answered.
     Called,
+}
+
+/// A link protocol that [`make`] can make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KnownLink {
+    /// The letter of the `P` line.
+    pub letter: u8,
+    /// What it needs and can do.
+    pub traits: LinkTraits,
+}
+
+/// Every protocol there is, the preferred one first: the order of Taylor's built-in table, from which an answerer without
+/// a `protocol` line offers those whose needs the line meets.
+pub const KNOWN: &[KnownLink] = &[
+    KnownLink {
+        letter: b't',
+        traits: LinkTraits::STREAM,
+    },
+    KnownLink {
+        letter: b'e',
+        traits: LinkTraits::STREAM,
+    },
+    KnownLink {
+        letter: b'i',
+        traits: LinkTraits::I,
+    },
+    KnownLink {
+        letter: b'g',
+        traits: LinkTraits::G,
+    },
+];
+
+impl LinkTraits {
+    /// `t` and `e`: TCP does all the work.
+    const STREAM: Self = Self {
+        channels: 1,
+        needs_eight_bit: true,
+        needs_reliable: true,
+        needs_end_to_end: true,
+        restart: true,
+        streams_ahead: false,
+    };
+    /// `i`: the only one that keeps both directions busy.
+    const I: Self = Self {
+        channels: 7,
+        needs_eight_bit: true,
+        needs_reliable: false,
+        needs_end_to_end: false,
+        restart: true,
+        streams_ahead: true,
+    };
+    /// `g` and its kin.
+    const G: Self = Self {
+        channels: 1,
+        needs_eight_bit: true,
+        needs_reliable: false,
+        needs_end_to_end: false,
+        restart: true,
+        streams_ahead: false,
+    };
+}
+
+/// Makes the link protocol of a letter; `None` where there is none.
+///
+/// `features` are those agreed in the handshake. `parameters` are the `protocol-parameter` settings of this letter as
+/// (name, value), in the order of the configuration, the last one winning; unknown names and values that are no numbers in
+/// range are ignored, as Taylor does.
+#[must_use]
+pub fn make(
+    letter: u8,
+    role: CallRole,
+    features: Features,
+    parameters: &[(&str, &str)],
+) -> Option<Box<dyn Link>> {
+    let _ = (role, features, parameters, letter);
+    None
 }
 
 /// What a link has to say to the conversation above it.

@@ -4,7 +4,7 @@
 //! Fields are bytes: decoded from the `q` quoting when parsed, quoted again when emitted. A command that does not parse is
 //! [`CommandError::Garbled`]; Taylor logs it and does not answer, and neither does anyone who talks to it.
 
-mod number;
+pub(crate) mod number;
 mod reply;
 mod request;
 mod work;

@@ -5,3 +5,4 @@
 //! silent (`DEVIATIONS.md`).
 
 pub mod command;
+pub mod handshake;

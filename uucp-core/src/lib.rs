@@ -12,5 +12,6 @@ pub mod execute;
 pub mod link;
 pub mod name;
 pub mod program;
+pub mod spool;
 pub mod sysexits;
 pub mod wire;

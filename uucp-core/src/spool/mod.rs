@@ -1,0 +1,89 @@
+//! The spool: work files, data files, execute files, locks, status, journal (Taylor's layout), and our own records beside
+//! them in a dot-folder.
+//!
+//! Nothing here talks to a peer or knows a link protocol. States, steps and the instants that count: `INTERNALS.md`.
+
+mod age;
+mod destination;
+mod error;
+mod executefile;
+mod execution;
+mod inbox;
+mod journal;
+mod localmail;
+mod lock;
+mod queue;
+mod sequence;
+mod status;
+mod submission;
+mod workfile;
+
+use std::path::{Path, PathBuf};
+
+pub use age::ObservedTime;
+pub use error::SpoolError;
+pub use executefile::{ExecuteFile, RunFile};
+pub use execution::{Execution, ExecutionLock, RetryState};
+pub use inbox::{Admission, Inbox, Incoming, Reception};
+pub use journal::{Journal, Severity, Transfer};
+pub use localmail::LocalMail;
+pub use lock::{LockError, PidLock, SystemLock};
+pub use queue::{Draft, StageKind, Staged};
+pub use status::{Status, StatusKind};
+pub use submission::{LocalMailDraft, Submission, SubmissionKey};
+pub use workfile::WorkFile;
+
+use crate::config::Config;
+use crate::name::SystemName;
+
+/// Where the spool and what belongs to it lies.
+#[derive(Debug, Clone)]
+pub struct SpoolPaths {
+    /// The name of this system.
+    pub nodename: SystemName,
+    /// The spool directory.
+    pub root: PathBuf,
+    /// Where `LCK..system` is.
+    pub lockdir: PathBuf,
+}
+
+/// An open spool. Cheap to make; holds no file open.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    paths: SpoolPaths,
+}
+
+impl Spool {
+    /// Opens the spool of this configuration.
+    ///
+    /// # Errors
+    /// When the directory is not there and cannot be made, or cannot be used.
+    pub fn open(config: &Config) -> Result<Self, SpoolError> {
+        Self::open_at(SpoolPaths {
+            nodename: config.nodename.clone(),
+            root: config.spool.clone(),
+            lockdir: config.lockdir.clone(),
+        })
+    }
+
+    /// As [`Spool::open`], with the paths given.
+    ///
+    /// # Errors
+    /// As for [`Spool::open`].
+    pub fn open_at(paths: SpoolPaths) -> Result<Self, SpoolError> {
+        let _ = paths;
+        todo!()
+    }
+
+    /// The spool directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.paths.root
+    }
+
+    /// The name of this system.
+    #[must_use]
+    pub fn nodename(&self) -> &SystemName {
+        &self.paths.nodename
+    }
+}

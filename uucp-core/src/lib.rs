@@ -7,6 +7,7 @@
 //!
 //! Every module is a station of this line; nothing imports from a station to its right, except through the spool.
 
+pub mod address;
 pub mod config;
 pub mod execute;
 pub mod link;

@@ -6,6 +6,7 @@ pub mod chat;
 pub mod debug;
 pub mod dial;
 mod error;
+pub mod mail;
 pub mod permission;
 pub mod port;
 mod secret;

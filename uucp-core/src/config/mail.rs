@@ -1,0 +1,378 @@
+//! `mail.toml`, beside Taylor's `config`: what Taylor's files have no words for. How mail is handed to the MTA, what a
+//! neighbour may do, how senders queue, how uuxqt runs.
+//!
+//! Every section may stand by itself (for all) and again under `[neighbour.NAME.SECTION]` (for one); what a neighbour's
+//! section does not say, the general one does. A missing file is an empty one. Unknown keys are refused: a policy with a
+//! typing error must not be no policy.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::address::{Address, FromLineStyle};
+use crate::name::{Grade, SystemName};
+
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use value::HostPort;
+use value::{ByteCount, Period};
+
+/// The file's name in the configuration's directory.
+pub const FILE_NAME: &str = "mail.toml";
+
+/// Why `mail.toml` cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MailConfigError {
+    /// It is there but cannot be read.
+    #[error("cannot read {}: {source}", .file.display())]
+    Read {
+        /// The file.
+        file: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It says something that is not known or not possible.
+    #[error("{}:{line}: {message}", .file.display())]
+    Content {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong there.
+        message: String,
+    },
+    /// Others may write it.
+    #[error("{} may be written by others, or belongs to a stranger: chmod o-w it and give it to root or to the user who runs this", .file.display())]
+    Unsafe {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Everything that `mail.toml` says.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+pub struct MailConfig {
+    #[serde(deserialize_with = "value::address")]
+    postmaster: Option<Address>,
+    domain: Option<String>,
+    names: Vec<String>,
+    state_directory: Option<PathBuf>,
+    delivery: DeliverySection,
+    policy: PolicySection,
+    sending: SendingSection,
+    execution: ExecutionSection,
+    neighbour: BTreeMap<String, Neighbour>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct Neighbour {
+    delivery: DeliverySection,
+    policy: PolicySection,
+    sending: SendingSection,
+    execution: ExecutionSection,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct DeliverySection {
+    method: Option<MethodName>,
+    smtp: Option<HostPort>,
+    sendmail: Option<PathBuf>,
+    maildir: Option<PathBuf>,
+    time_limit: Option<Period>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct PolicySection {
+    sender_domains: Option<Vec<String>>,
+    recipient_domains: Option<Vec<String>>,
+    message_limit: Option<ByteCount>,
+    reports_per_hour: Option<u32>,
+    kept_limit: Option<ByteCount>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct SendingSection {
+    #[serde(deserialize_with = "value::by_parser")]
+    grade: Option<Grade>,
+    grade_by_size: Option<Vec<GradeStep>>,
+    command: Option<String>,
+    size_limit: Option<ByteCount>,
+    from_line: Option<FromLineStyle>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct GradeStep {
+    above: ByteCount,
+    grade: GradeValue,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+struct GradeValue(Grade);
+
+impl TryFrom<String> for GradeValue {
+    type Error = crate::name::NameError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self)
+    }
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
+struct ExecutionSection {
+    jobs: Option<u32>,
+    time_limit: Option<Period>,
+    age_limit: Option<Period>,
+}
+
+/// The three ways to hand mail over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MethodName {
+    /// SMTP to a host and port.
+    Smtp,
+    /// The `sendmail` command.
+    Sendmail,
+    /// Into Maildir folders, without any MTA.
+    Maildir,
+}
+
+/// How mail from one neighbour is handed over. What is `None` is to be found by looking at what is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliverySettings {
+    /// Which way.
+    pub method: Option<MethodName>,
+    /// Where the MTA listens.
+    pub smtp: Option<HostPort>,
+    /// Path of the `sendmail` command.
+    pub sendmail: Option<PathBuf>,
+    /// Folder template: `%u` is the recipient's local part, `%d` the domain.
+    pub maildir: Option<PathBuf>,
+    /// How long one hand-over may take in all: 5 minutes, unless set. Postfix's own limit for us is longer, uuxqt has none.
+    pub time_limit: Duration,
+}
+
+/// What a neighbour may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Domains that its senders may have; `None`: any. `example.org`, `.example.org` (and below), `*` (any).
+    pub sender_domains: Option<Vec<String>>,
+    /// Domains that its recipients may have; `None`: any, as the MTA decides.
+    pub recipient_domains: Option<Vec<String>>,
+    /// Largest message taken, in bytes: 1 GiB, unless set.
+    pub message_limit: u64,
+    /// How many delivery reports are made for it in an hour: 100, unless set.
+    pub reports_per_hour: u32,
+    /// How many bytes of its mail are set aside for the postmaster at most: 64 MiB, unless set.
+    pub kept_limit: u64,
+}
+
+/// How mail to one system is queued by senders.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sending {
+    /// Grade of mail that no step of `grade_by_size` covers: `C`, as is usual for mail.
+    pub grade: Grade,
+    /// Grades for larger messages: (more bytes than this, grade), smallest first.
+    pub grade_by_size: Vec<(u64, Grade)>,
+    /// The command asked for at the far side: `rmail`.
+    pub command: String,
+    /// Largest message that the link may carry, in bytes; `None`: any.
+    pub size_limit: Option<u64>,
+    /// How the `From ` line is written.
+    pub from_line: FromLineStyle,
+}
+
+impl Sending {
+    /// The grade of a message of `size` bytes.
+    #[must_use]
+    pub fn grade_for(&self, size: u64) -> Grade {
+        self.grade_by_size
+            .iter()
+            .rev()
+            .find(|(above, _)| size > *above)
+            .map_or(self.grade, |(_, grade)| *grade)
+    }
+}
+
+/// How uuxqt runs a neighbour's jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Execution {
+    /// How many commands at a time: 4, unless set. Only the general section counts.
+    pub jobs: u32,
+    /// How long one command may run: 1 hour, unless set.
+    pub time_limit: Duration,
+    /// How long a job is tried again after temporary failures: 5 days, unless set.
+    pub age_limit: Duration,
+}
+
+const MIB: u64 = 1 << 20;
+
+impl MailConfig {
+    /// Reads `mail.toml` of a configuration directory; the defaults where there is none.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read, is not well-formed, or may be written by strangers.
+    pub fn load(directory: &Path) -> Result<Self, MailConfigError> {
+        let file = directory.join(FILE_NAME);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Self::default());
+            }
+            Err(source) => return Err(MailConfigError::Read { file, source }),
+        };
+        if !is_trustworthy(&file) {
+            return Err(MailConfigError::Unsafe { file });
+        }
+        Self::parse(&text, &file)
+    }
+
+    /// Parses the text of a `mail.toml`; `file` is named in errors.
+    ///
+    /// # Errors
+    /// When it is not well-formed.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, MailConfigError> {
+        let content = |line, message: String| MailConfigError::Content {
+            file: file.to_owned(),
+            line,
+            message,
+        };
+        let config: Self = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            content(1 + before.matches('\n').count(), error.message().to_owned())
+        })?;
+        for name in config.neighbour.keys() {
+            name.parse::<SystemName>()
+                .map_err(|error| content(line_of_neighbour(text, name), error.to_string()))?;
+        }
+        Ok(config)
+    }
+
+    /// Who is told about what nobody else can be told, and who reports come from: `postmaster`, unless set.
+    #[must_use]
+    pub fn postmaster(&self) -> Option<&Address> {
+        self.postmaster.as_ref()
+    }
+
+    /// The domain that completes addresses without one.
+    #[must_use]
+    pub fn domain(&self) -> Option<&str> {
+        self.domain.as_deref()
+    }
+
+    /// Other names of this system, as they stand in paths and trace lines.
+    #[must_use]
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Where delivery keeps what it must remember; `.Mail` in the spool, unless set.
+    #[must_use]
+    pub fn state_directory(&self, spool: &Path) -> PathBuf {
+        self.state_directory
+            .clone()
+            .unwrap_or_else(|| spool.join(".Mail"))
+    }
+
+    /// How mail is handed over; `None` for mail that no neighbour sent.
+    #[must_use]
+    pub fn delivery(&self, neighbour: Option<&SystemName>) -> DeliverySettings {
+        let (own, all) = (self.own(neighbour).map(|n| &n.delivery), &self.delivery);
+        DeliverySettings {
+            method: pick(own, all, |s| s.method),
+            smtp: pick(own, all, |s| s.smtp.clone()),
+            sendmail: pick(own, all, |s| s.sendmail.clone()),
+            maildir: pick(own, all, |s| s.maildir.clone()),
+            time_limit: pick(own, all, |s| s.time_limit).map_or(Duration::from_mins(5), |p| p.0),
+        }
+    }
+
+    /// What a neighbour may do.
+    #[must_use]
+    pub fn policy(&self, neighbour: Option<&SystemName>) -> Policy {
+        let (own, all) = (self.own(neighbour).map(|n| &n.policy), &self.policy);
+        Policy {
+            sender_domains: pick(own, all, |s| s.sender_domains.clone()),
+            recipient_domains: pick(own, all, |s| s.recipient_domains.clone()),
+            message_limit: pick(own, all, |s| s.message_limit).map_or(1 << 30, |b| b.0),
+            reports_per_hour: pick(own, all, |s| s.reports_per_hour).unwrap_or(100),
+            kept_limit: pick(own, all, |s| s.kept_limit).map_or(64 * MIB, |b| b.0),
+        }
+    }
+
+    /// How mail to a system is queued.
+    #[must_use]
+    pub fn sending(&self, system: &SystemName) -> Sending {
+        let (own, all) = (self.own(Some(system)).map(|n| &n.sending), &self.sending);
+        let mut steps: Vec<(u64, Grade)> = pick(own, all, |s| s.grade_by_size.clone())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|step| (step.above.0, step.grade.0))
+            .collect();
+        steps.sort_unstable_by_key(|(above, _)| *above);
+        Sending {
+            grade: pick(own, all, |s| s.grade).unwrap_or_else(mail_grade),
+            grade_by_size: steps,
+            command: pick(own, all, |s| s.command.clone()).unwrap_or_else(|| "rmail".to_owned()),
+            size_limit: pick(own, all, |s| s.size_limit).map(|b| b.0),
+            from_line: pick(own, all, |s| s.from_line).unwrap_or_default(),
+        }
+    }
+
+    /// How uuxqt runs the jobs of a system.
+    #[must_use]
+    pub fn execution(&self, system: Option<&SystemName>) -> Execution {
+        let (own, all) = (self.own(system).map(|n| &n.execution), &self.execution);
+        Execution {
+            jobs: self.execution.jobs.unwrap_or(4).max(1),
+            time_limit: pick(own, all, |s| s.time_limit).map_or(Duration::from_hours(1), |p| p.0),
+            age_limit: pick(own, all, |s| s.age_limit).map_or(Duration::from_hours(120), |p| p.0),
+        }
+    }
+
+    fn own(&self, neighbour: Option<&SystemName>) -> Option<&Neighbour> {
+        self.neighbour.get(neighbour?.as_str())
+    }
+}
+
+/// The neighbour's own value, else the general one.
+fn pick<S, T>(own: Option<&S>, all: &S, value: impl Fn(&S) -> Option<T>) -> Option<T> {
+    own.and_then(&value).or_else(|| value(all))
+}
+
+/// `C`: what published `uux` recipes for mail use, before `N` for files.
+fn mail_grade() -> Grade {
+    Grade::parse(b'C').unwrap_or(Grade::DEFAULT)
+}
+
+fn line_of_neighbour(text: &str, name: &str) -> usize {
+    let mark = format!("neighbour.{name}");
+    let quoted = format!("neighbour.\"{name}\"");
+    text.lines()
+        .position(|line| line.contains(&mark) || line.contains(&quoted))
+        .map_or(1, |at| at + 1)
+}
+
+/// Nobody else may write it, and it belongs to root or to whoever runs this.
+fn is_trustworthy(file: &Path) -> bool {
+    let euid = nix::unistd::geteuid().as_raw();
+    std::fs::metadata(file).is_ok_and(|meta| {
+        let strange_owner = meta.uid() != 0 && meta.uid() != euid && euid == 0;
+        meta.mode() & 0o002 == 0 && !strange_owner
+    })
+}

@@ -1,0 +1,134 @@
+use super::*;
+
+fn parse(text: &str) -> Result<MailConfig, String> {
+    MailConfig::parse(text, Path::new("/etc/uucp/mail.toml")).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_missing_file_is_the_defaults() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = MailConfig::load(folder.path()).unwrap();
+    let hub: SystemName = "hub".parse().unwrap();
+    assert_eq!(config.delivery(Some(&hub)).method, None);
+    assert_eq!(config.sending(&hub).command, "rmail");
+    assert_eq!(config.sending(&hub).grade.byte(), b'C');
+    assert_eq!(config.execution(None).jobs, 4);
+    assert_eq!(config.policy(None).sender_domains, None);
+    assert_eq!(
+        config.state_directory(Path::new("/s")),
+        Path::new("/s/.Mail")
+    );
+}
+
+#[test]
+fn a_neighbours_section_comes_before_the_general_one() {
+    let config = parse(
+        r#"
+postmaster = "root@leaf.lab"
+domain = "leaf.lab"
+names = ["leaf.lab"]
+state-directory = "/var/lib/bangpath"
+[delivery]
+method = "smtp"
+smtp = "[::1]:10026"
+time-limit = "2m"
+[policy]
+reports-per-hour = 7
+[sending]
+grade-by-size = [{ above = "1M", grade = "Z" }, { above = "100k", grade = "N" }]
+size-limit = "10M"
+[execution]
+jobs = 2
+age-limit = "7d"
+[neighbour.hub.delivery]
+method = "maildir"
+maildir = "/srv/mail/%d/%u"
+[neighbour.hub.policy]
+sender-domains = [".example.org"]
+message-limit = 1000
+[neighbour.hub.sending]
+command = "/usr/bin/rmail"
+from-line = "remote-from"
+grade = "B"
+[neighbour.hub.execution]
+time-limit = 90
+"#,
+    )
+    .unwrap();
+    let hub: SystemName = "hub".parse().unwrap();
+    let delivery = config.delivery(Some(&hub));
+    assert_eq!(delivery.method, Some(MethodName::Maildir));
+    assert_eq!(delivery.smtp.unwrap().to_string(), "[::1]:10026");
+    assert_eq!(delivery.time_limit, Duration::from_mins(2));
+    assert_eq!(config.delivery(None).method, Some(MethodName::Smtp));
+    let policy = config.policy(Some(&hub));
+    assert_eq!(policy.sender_domains.unwrap(), [".example.org"]);
+    assert_eq!((policy.message_limit, policy.reports_per_hour), (1000, 7));
+    let sending = config.sending(&hub);
+    assert_eq!(sending.from_line, FromLineStyle::RemoteFrom);
+    let grades: String = [0, 100 << 10, (100 << 10) + 1, 1 << 20, (1 << 20) + 1]
+        .iter()
+        .map(|size| sending.grade_for(*size).to_string())
+        .collect();
+    assert_eq!(grades, "BBNNZ");
+    let execution = config.execution(Some(&hub));
+    assert_eq!(execution.time_limit, Duration::from_secs(90));
+    assert_eq!(execution.age_limit, Duration::from_hours(168));
+}
+
+#[test]
+fn an_error_names_file_and_line() {
+    for (text, expected) in [
+        (
+            "\n[delivery]\nmethd = \"smtp\"\n",
+            "/etc/uucp/mail.toml:3: unknown field `methd`",
+        ),
+        (
+            "[delivery]\nsmtp = \"localhost\"\n",
+            "/etc/uucp/mail.toml:2: 'localhost' is not HOST:PORT",
+        ),
+        (
+            "[delivery]\n\nmethod = \"fax\"\n",
+            "/etc/uucp/mail.toml:3: unknown variant `fax`",
+        ),
+        (
+            "[sending]\ngrade = \"!\"\n",
+            "/etc/uucp/mail.toml:2: '!' is not a grade",
+        ),
+        (
+            "[sending]\nsize-limit = \"10X\"\n",
+            "/etc/uucp/mail.toml:2: '10X' is not a size",
+        ),
+        (
+            "[execution]\nage-limit = \"5w\"\n",
+            "/etc/uucp/mail.toml:2: '5w' is not a time",
+        ),
+        (
+            "[execution]\ntime-limit = -1\n",
+            "/etc/uucp/mail.toml:2: '-1' is not a time",
+        ),
+        (
+            "\n[neighbour.\"a/b\".policy]\n",
+            "/etc/uucp/mail.toml:2: '/' cannot stand",
+        ),
+        (
+            "postmaster = \"a\\nb\"\n",
+            "/etc/uucp/mail.toml:1: control character",
+        ),
+        ("x", "/etc/uucp/mail.toml:1: "),
+    ] {
+        let error = parse(text).unwrap_err();
+        assert!(error.starts_with(expected), "{text:?} gives {error:?}");
+    }
+}
+
+#[test]
+fn a_file_that_anybody_may_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join(FILE_NAME);
+    std::fs::write(&file, "").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o666)).unwrap();
+    let error = MailConfig::load(folder.path()).unwrap_err();
+    assert!(matches!(error, MailConfigError::Unsafe { .. }), "{error}");
+}

@@ -1,1 +1,107 @@
-//! The harness of the workspace's scenarios.
+//! The harness of the scenarios with real peers, and of the demo.
+//!
+//! One module, one question: [`programs`] where an executable is, [`peers`] where Debian's are, [`process`] how one is run
+//! without ever waiting for ever, [`node`] what a UUCP system is on disk, [`queue`] how jobs come into its spool,
+//! [`mail_host`] a real Postfix, [`strace`] and [`durability`] what a program had made durable when it answered.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::missing_errors_doc,
+    clippy::print_stdout,
+    clippy::must_use_candidate,
+    reason = "a harness: a broken precondition stops the test where it is, with its reason"
+)]
+
+pub mod durability;
+pub mod mail_host;
+pub mod maildir;
+pub mod node;
+pub mod payload;
+pub mod peers;
+pub mod process;
+pub mod programs;
+pub mod queue;
+pub mod smtp;
+pub mod strace;
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// The folder of one scenario: under it lies everything that it makes.
+///
+/// It goes when the scenario passes; when it panics, it stays and its name is printed.
+#[derive(Debug)]
+pub struct Site {
+    folder: Option<TempDir>,
+    path: PathBuf,
+}
+
+impl Site {
+    /// An empty folder that every user may enter.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("bangpath-{name}-"))
+            .tempdir()
+            .expect("a folder for the scenario");
+        open_to_all(folder.path());
+        let path = folder.path().to_owned();
+        Self {
+            folder: Some(folder),
+            path,
+        }
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(folder) = self.folder.take()
+        {
+            println!("left for a look: {}", folder.keep().display());
+        }
+    }
+}
+
+/// Makes a folder that programs of any user can enter.
+pub(crate) fn open_to_all(path: &Path) {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("chmod 755");
+}
+
+/// Whether the tests run as root, and so can take the uid of uucp.
+#[must_use]
+pub fn is_root() -> bool {
+    nix::unistd::geteuid().is_root()
+}
+
+/// The real peers, or `None` after one line that says which test is skipped and why.
+///
+/// # Panics
+/// In CI (`CI` set), where a skip is a failure.
+#[must_use]
+pub fn peers_or_skip(test: &str) -> Option<&'static peers::Peers> {
+    match peers::peers() {
+        Ok(peers) => Some(peers),
+        Err(why) => {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "{test} may not be skipped in CI: {why}"
+            );
+            // Written past the capture of the test runner, so that the skip is seen.
+            let line = format!("skipped {test}: {why}\n");
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+            None
+        }
+    }
+}

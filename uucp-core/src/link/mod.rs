@@ -3,10 +3,18 @@
 //! A link carries commands (bytes without their terminator) and file data on channels, over a line that may drop, damage
 //! or delay bytes if the protocol can bear that. `now` is always an argument.
 
+mod e;
+mod parameters;
+mod stream;
+mod t;
+#[cfg(test)]
+pub(crate) mod testline;
+
 use std::time::Instant;
 
 use thiserror::Error;
 
+use self::parameters::Parameters;
 use crate::wire::command::Features;
 
 /// A channel of a link: 0 is the only one of a protocol without channels, and the one that `H` travels on.
@@ -111,8 +119,13 @@ pub fn make(
     features: Features,
     parameters: &[(&str, &str)],
 ) -> Option<Box<dyn Link>> {
-    let _ = (role, features, parameters, letter);
-    None
+    let parameters = Parameters(parameters);
+    let _ = (role, features);
+    match letter {
+        b't' => Some(Box::new(t::new(parameters))),
+        b'e' => Some(Box::new(e::new(parameters))),
+        _ => None,
+    }
 }
 
 /// What a link has to say to the conversation above it.
@@ -177,6 +190,14 @@ pub enum LinkError {
         /// What was awaited.
         what: &'static str,
     },
+    /// This side asked for something that the protocol cannot do.
+    #[error("protocol '{letter}': {reason}")]
+    Local {
+        /// The protocol's letter.
+        letter: char,
+        /// What went wrong.
+        reason: &'static str,
+    },
 }
 
 /// One link protocol (`t`, `e`, `g`, `i`, ...).
@@ -187,7 +208,7 @@ pub enum LinkError {
 ///
 /// `channel` names an exchange together with `from_peer`: our own requests and the data we send for them travel with
 /// `from_peer == false`; our replies to (and our data for) the peer's requests with `from_peer == true`. A link without
-/// channels ignores both.
+/// channels ignores both, and its commands all say channel 0 and `from_peer == true`.
 pub trait Link: Send {
     /// The letter that stands for it in the `P` line.
     fn letter(&self) -> u8;
@@ -197,8 +218,9 @@ pub trait Link: Send {
     fn start(&mut self, now: Instant);
     /// Begins the closing exchange.
     fn close(&mut self, now: Instant);
-    /// Takes bytes from the line, in pieces of any size; gives back how many were used. Fewer than all only once the link
-    /// has said [`LinkEvent::Closed`]: the rest are raw.
+    /// Takes bytes from the line, in pieces of any size; gives back how many were used. Fewer than all in two cases: the
+    /// closing exchange is over, and the rest are raw (see [`take_rest`](Link::take_rest) for what was taken too early); or
+    /// a buffer is full, and the rest are to be offered again after [`poll_event`](Link::poll_event) has given `None`.
     ///
     /// # Errors
     /// When the peer breaks the protocol beyond repair.
@@ -225,9 +247,18 @@ pub trait Link: Send {
     /// Moves the bytes that are to be sent into `out`; false when there are none.
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool;
     /// The next thing that happened.
+    ///
+    /// A fault that only shows here (`t` and `e` parse their input when asked for an event) ends the events; the error is
+    /// the answer to the next `handle_input` or `handle_timeout`, and [`poll_timeout`](Link::poll_timeout) is due at once.
     fn poll_event(&mut self) -> Option<LinkEvent>;
     /// When [`handle_timeout`](Link::handle_timeout) wants to be called, if ever.
     fn poll_timeout(&self) -> Option<Instant>;
     /// One line for the log at the end of the call, such as `packets: sent 15639, resent 0, received 15638`.
     fn statistics(&self) -> Option<String>;
+    /// After [`LinkEvent::Closed`]: bytes that were taken by [`handle_input`](Link::handle_input) but belong to what comes
+    /// after the link, the `O` strings. They go before any bytes that `handle_input` did not use.
+    fn take_rest(&mut self) -> Vec<u8>;
 }
+
+#[cfg(test)]
+mod tests;

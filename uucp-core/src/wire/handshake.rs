@@ -62,9 +62,8 @@ impl Greeting {
     /// When it is another string.
     pub fn parse(text: &[u8]) -> Result<Self, HandshakeError> {
         let name = match text.strip_prefix(b"Shere") {
-            Some([]) => None,
             Some([b'=', name @ ..]) => Some(name.to_vec()),
-            // Something else after the word: an implementation that greets in its own way.
+            // Nothing, or something else: an implementation that greets in its own way.
             Some(_) => None,
             None => return Err(unexpected("Shere", text)),
         };

@@ -4,5 +4,14 @@
 //! kept. The documents: the Taylor UUCP manual, *UUCP Protocol Internals*, and bytes seen on the wire where the manual is
 //! silent (`DEVIATIONS.md`).
 
+use thiserror::Error;
+
 pub mod command;
+pub mod e;
 pub mod handshake;
+pub mod t;
+
+/// Bytes of a peer that have no meaning in the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct Malformed(pub &'static str);

@@ -56,7 +56,7 @@ fn parity_is_stripped_on_request() {
 fn endless_strings_and_endless_junk_are_refused() {
     let mut reader = StringReader::new(true);
     assert_eq!(
-        reader.read(&[b'x'; JUNK_LIMIT + 1]),
+        reader.read(&vec![b'x'; JUNK_LIMIT + 1]),
         Err(HandshakeError::TooMuchJunk)
     );
     let mut reader = StringReader::new(true);
@@ -132,7 +132,7 @@ fn callers_lines() {
                 debug: Some(9),
                 size_limit: Some(1 << 20),
                 announced: Announced::Bare,
-                ..plain.clone()
+                ..plain
             },
         ),
     ];

@@ -1,0 +1,103 @@
+//! Tests that every link must pass.
+
+use proptest::prelude::*;
+
+use super::testline::{Faults, Pair, Random, Side, Stopped, files};
+use super::*;
+
+fn link(letter: u8, role: CallRole, parameters: &[(&str, &str)]) -> Box<dyn Link> {
+    make(letter, role, Features(0o47), parameters).expect("a known letter")
+}
+
+/// A pair over a line; lengths are those of the files that each side sends.
+fn pair(
+    letter: u8,
+    parameters: &[(&str, &str)],
+    lengths: &[usize],
+    seed: u64,
+    faults: Faults,
+) -> Pair {
+    let side = |role, first| {
+        let link = link(letter, role, parameters);
+        let channels = usize::from(link.traits().channels).min(3);
+        let sent = files(seed ^ u64::from(first), lengths);
+        Side::new(link, sent, channels, first)
+    };
+    let sides = [side(CallRole::Caller, true), side(CallRole::Called, false)];
+    Pair::new(sides, seed, faults)
+}
+
+#[test]
+fn every_link_carries_files_both_ways_and_closes() {
+    for known in KNOWN.iter().filter(|known| b"te".contains(&known.letter)) {
+        for piece in [0, 1, 7, 511] {
+            let mut pair = pair(
+                known.letter,
+                &[],
+                &[
+                    0, 1, 63, 64, 65, 511, 512, 513, 1023, 1024, 4095, 4096, 70_000,
+                ],
+                1,
+                Faults::default(),
+            );
+            pair.piece = piece;
+            let letter = char::from(known.letter);
+            assert_eq!(
+                pair.transfer(),
+                Stopped::Done,
+                "{letter} in pieces of {piece}"
+            );
+            pair.check(true);
+            assert_eq!(pair.close(), Stopped::Done, "closing {letter}");
+            assert!(pair.sides.iter().all(|side| side.acknowledged > 0));
+            assert!(
+                pair.elapsed().as_secs() < 10,
+                "{letter} took {:?}",
+                pair.elapsed()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_agrees_with_the_links() {
+    for known in KNOWN.iter().filter(|known| b"te".contains(&known.letter)) {
+        let link = link(known.letter, CallRole::Caller, &[]);
+        assert_eq!(link.letter(), known.letter);
+        assert_eq!(link.traits(), known.traits);
+    }
+    assert!(make(b'x', CallRole::Caller, Features::NONE, &[]).is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn garbage_ends_in_an_error_or_in_nothing(
+        seed in any::<u64>(),
+        piece in 1..3000_usize,
+        file in any::<bool>(),
+    ) {
+        let mut random = Random(seed);
+        for known in KNOWN.iter().filter(|known| b"te".contains(&known.letter)) {
+            for role in [CallRole::Caller, CallRole::Called] {
+                let mut link = link(known.letter, role, &[]);
+                let now = Instant::now();
+                link.start(now);
+                if file {
+                    while link.poll_event().is_some() {}
+                    link.expect_file(Channel(0), true, 0);
+                }
+                let mut out = Vec::new();
+                for _ in 0..60 {
+                    let bytes = random.bytes(piece);
+                    if link.handle_input(now, &bytes).is_err() {
+                        break;
+                    }
+                    while link.poll_event().is_some() {}
+                    link.poll_transmit(now, &mut out);
+                    prop_assert!(out.len() < 1 << 20);
+                }
+            }
+        }
+    }
+}

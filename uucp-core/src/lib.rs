@@ -9,10 +9,12 @@
 
 pub mod address;
 pub mod config;
+pub mod delivery;
 pub mod execute;
 pub mod link;
 pub mod name;
 pub mod program;
+pub mod report;
 pub mod spool;
 pub mod sysexits;
 pub mod wire;

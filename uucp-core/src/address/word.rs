@@ -16,6 +16,9 @@ pub enum CannotCarry {
     /// The far side would take it for an option.
     #[error("a word with a leading '-' would be taken for an option at the far side")]
     LeadingHyphen,
+    /// The far side would put a home directory in its place.
+    #[error("a word with a leading '~' would be taken for a directory at the far side")]
+    LeadingTilde,
     /// A byte that some program on the way splits at, unquotes, or reads as a redirection.
     #[error("'{}' cannot be carried in a UUCP command", .0.escape_ascii())]
     Byte(u8),
@@ -30,7 +33,7 @@ const LIMIT: usize = 800;
 /// Checks that `word`, given as an argument of a remote command, arrives as it is.
 ///
 /// Refused are blanks and control characters; quotes, backslash and parentheses, which `uux` or `uuxqt` interpret; `<`, `>`
-/// and `;`, which some `uux` take for redirections and the end of a command; a leading `-`; and the empty word. Everything
+/// and `;`, which some `uux` take for redirections and the end of a command; a leading `-` or `~`; and the empty word. Everything
 /// else of an address passes, bytes of UTF-8 too.
 ///
 /// # Errors
@@ -42,8 +45,10 @@ pub fn check_command_word(word: &[u8]) -> Result<(), CannotCarry> {
     if word.len() > LIMIT {
         return Err(CannotCarry::TooLong(word.len()));
     }
-    if word.first() == Some(&b'-') {
-        return Err(CannotCarry::LeadingHyphen);
+    match word.first() {
+        Some(b'-') => return Err(CannotCarry::LeadingHyphen),
+        Some(b'~') => return Err(CannotCarry::LeadingTilde),
+        _ => {}
     }
     match word.iter().find(|b| is_mangled(**b)) {
         Some(byte) => Err(CannotCarry::Byte(*byte)),

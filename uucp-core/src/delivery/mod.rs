@@ -1,0 +1,56 @@
+//! Handing mail to this system's MTA, or into a Maildir where there is none. RFC 5321 for the client side of SMTP.
+//!
+//! Every outcome is told per recipient: delivered, refused for good, or refused for now. The only instants that count are
+//! the server's 250 after the final dot, the command's exit, the rename into `new/`; whatever ends earlier, or in doubt, is
+//! "for now". What an exit status means is decided per MTA, never passed through.
+
+mod local;
+mod message;
+
+use crate::address::{Address, Envelope};
+
+pub use local::{deliver_local_queue, local_mail};
+pub use message::{Message, MessageReader, Oversize};
+
+/// What became of one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The MTA has it, or it lies in the Maildir: ours no more.
+    Delivered,
+    /// Refused for good: a report is due.
+    Refused(Reply),
+    /// Refused for now, or in doubt: to be offered again.
+    Deferred(Reply),
+}
+
+/// Why, in the words of whoever said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Enhanced status code; class 5 in [`Outcome::Refused`], class 4 in [`Outcome::Deferred`].
+    pub status: String,
+    /// One line of text.
+    pub text: String,
+    /// The SMTP server that said it, if one did.
+    pub remote: Option<String>,
+}
+
+/// Told after every part of a message that was handed over, before the next part is offered: the recipients that have it
+/// now. An error ends the delivery; what was not offered yet is deferred.
+pub type Record<'a> = dyn FnMut(&[&Address]) -> std::io::Result<()> + 'a;
+
+/// A way to hand mail over, chosen and ready; an SMTP session stays open from one message to the next.
+#[derive(Debug)]
+pub struct Handover {}
+
+impl Handover {
+    /// Offers a message to every recipient of its envelope; the outcomes are in their order.
+    pub fn deliver(
+        &mut self,
+        envelope: &Envelope,
+        message: &Message,
+        record: &mut Record<'_>,
+    ) -> Vec<Outcome> {
+        let _ = (envelope, message, record);
+        todo!()
+    }
+}

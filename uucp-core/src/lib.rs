@@ -8,6 +8,9 @@
 //! Every module is a station of this line; nothing imports from a station to its right, except through the spool.
 
 pub mod address;
+pub mod carry;
+#[cfg(feature = "cli")]
+pub mod command;
 pub mod config;
 pub mod delivery;
 pub mod execute;

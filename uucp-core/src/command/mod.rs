@@ -1,0 +1,3 @@
+//! The bodies of the engine's own programs: options, and what `run` does with them.
+
+pub mod uux;

@@ -1,0 +1,103 @@
+//! A command for this system itself: its files and its execute file are taken in as if a neighbour of our own name had
+//! sent them.
+
+use std::io::{self, Read};
+use std::time::{Duration, Instant};
+
+use super::plan::{Body, Plan, Source};
+use super::submit::{describe, open};
+use super::{Request, of_config, of_spool};
+use crate::name::{SpoolKind, SpoolName};
+use crate::spool::{Admission, Inbox, Incoming, LockError, Reception, SystemLock};
+use crate::sysexits::{Failure, Status};
+use crate::wire::command::RequestOptions;
+
+/// How long to wait for another `uux` that does the same.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<(), Failure> {
+    let Body::File(text) = &plan.body else {
+        return Err(Failure::new(
+            Status::Software,
+            "a command for this system has no execute file",
+        ));
+    };
+    let lock = lock(request)?;
+    let mut inbox = request.spool.inbox(&lock).map_err(|e| of_spool(&e))?;
+    let mut receptions = Vec::new();
+    for part in &plan.parts {
+        let mut source: Box<dyn Read> = match &part.source {
+            Source::Stdin => Box::new(io::stdin().lock()),
+            Source::Copy(path) | Source::Leave(path) => Box::new(open(path)?),
+        };
+        receptions.push(take(request, &mut inbox, &part.peer_name, &mut *source)?);
+    }
+    let name = request.spool.peer_name(SpoolKind::Execute, request.grade);
+    let text = text.emit();
+    receptions.push(take(request, &mut inbox, &name, &mut text.as_slice())?);
+    for result in inbox.commit(receptions) {
+        result.map_err(|e| of_spool(&e))?;
+    }
+    super::log(request, &describe(&plan.command, &[]));
+    Ok(())
+}
+
+fn lock(request: &Request<'_>) -> Result<SystemLock, Failure> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match request.spool.lock_system(&request.config.nodename) {
+            Ok(lock) => return Ok(lock),
+            Err(LockError::Held { .. }) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(Failure::temporary(error)),
+        }
+    }
+}
+
+fn take(
+    request: &Request<'_>,
+    inbox: &mut Inbox,
+    name: &SpoolName,
+    source: &mut dyn Read,
+) -> Result<Reception, Failure> {
+    let system = request.config.local_system().map_err(of_config)?;
+    let Some(settings) = system.alternates.first() else {
+        return Err(Failure::temporary("this system is not described"));
+    };
+    let admission = inbox.begin(&Incoming {
+        from: name.as_bytes(),
+        to: name.as_bytes(),
+        user: &request.user,
+        options: &RequestOptions::new(b"C"),
+        temp: None,
+        mode: 0o666,
+        notify: b"",
+        size: None,
+        command: None,
+        own_request: false,
+        rules: &settings.local_receive,
+        pubdir: &request.config.pubdir,
+        free_space: settings.free_space,
+    });
+    let mut reception = match admission.map_err(|e| of_spool(&e))? {
+        Admission::Begin { reception, .. } => reception,
+        Admission::AlreadyReceived => {
+            return Err(Failure::temporary(format!("{name} is there already")));
+        }
+        Admission::Refuse { reason, .. } => return Err(Failure::temporary(reason)),
+    };
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = match source.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(Failure::new(Status::NoInput, e.to_string())),
+        };
+        let bytes = buffer.get(..count).unwrap_or_default();
+        reception.write(None, bytes).map_err(|e| of_spool(&e))?;
+    }
+    reception.finish().map_err(|e| of_spool(&e))?;
+    Ok(*reception)
+}

@@ -1,0 +1,32 @@
+//! Why a call ended before its time.
+
+use thiserror::Error;
+
+use crate::link::LinkError;
+
+/// Why a call failed. The jobs stay queued, whatever it was.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConversationError {
+    /// The chat script or the login failed.
+    #[error("{0}")]
+    Login(String),
+    /// The handshake failed: a refusal, a wrong name, no common protocol.
+    #[error("{0}")]
+    Handshake(String),
+    /// The other side broke the rules of the conversation.
+    #[error("{0}")]
+    Remote(String),
+    /// The other side was silent for too long.
+    #[error("Timed out waiting for {0}")]
+    TimedOut(&'static str),
+    /// The line was lost.
+    #[error("Line disconnected")]
+    Disconnected,
+    /// The link protocol cannot go on.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// Something failed on this side.
+    #[error("{0}")]
+    Local(String),
+}

@@ -1,0 +1,618 @@
+//! Requests, files and roles while the link protocol runs: from the first command to the last `HY`.
+//!
+//! The two sides are told apart by who made a request, never by who dialled: [`Outgoing`] are our requests, [`Incoming`]
+//! theirs. On a link without channels only the master makes requests; on one with channels both do, and the role matters
+//! for hanging up alone.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Instant;
+
+use super::event::{Admission, Event, Offer, Placed, Severity, TransferKey, Wanted, Work};
+use super::incoming::Incoming;
+use super::outgoing::Outgoing;
+use super::{ConversationError, Question};
+use crate::link::{Channel, Link, LinkEvent};
+use crate::wire::command::{Command, Features, Refusal, Reply, Request};
+
+/// How many commands that nobody understands are borne with in one call.
+const GARBLED_LIMIT: u32 = 50;
+
+/// How many files are committed together at most.
+const GROUP_LIMIT: usize = 64;
+
+/// How far the hanging up has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum HangUp {
+    /// Not begun.
+    No,
+    /// As master: `H` is out.
+    Asked,
+    /// As slave: `HY HY` is out.
+    Agreed,
+    /// The link's own closing exchange.
+    Closing,
+    /// Raw bytes again.
+    Closed,
+}
+
+/// A complete reception that waits for its commit.
+#[derive(Debug, Clone, Copy)]
+struct Arrived {
+    channel: Channel,
+    ours: bool,
+    key: TransferKey,
+}
+
+/// The state of a running link.
+pub(super) struct Session {
+    pub(super) link: Box<dyn Link>,
+    pub(super) features: Features,
+    pub(super) events: VecDeque<Event>,
+    pub(super) question: Option<Question>,
+    /// Whether both sides may make requests at any time.
+    pub(super) duplex: bool,
+    /// Whether data may overtake the answer to its request.
+    pub(super) ahead: bool,
+    pub(super) ours: BTreeMap<Channel, Outgoing>,
+    pub(super) theirs: BTreeMap<Channel, Incoming>,
+    /// How many requests of ours may be under way.
+    channels: u8,
+    master: bool,
+    hang_up: HangUp,
+    started: bool,
+    arrived: Vec<Arrived>,
+    committing: Vec<Arrived>,
+    /// No more work, as far as we were told.
+    dry: bool,
+    /// The slave wants to be master: no new request, then `H`.
+    hand_over: bool,
+    /// We are slave and have found work.
+    wants_turn: bool,
+    garbled: u32,
+    next_key: u64,
+    /// The channel that sent data last.
+    turn: Channel,
+}
+
+impl Session {
+    pub(super) fn new(link: Box<dyn Link>, features: Features, master: bool) -> Self {
+        let traits = link.traits();
+        Self {
+            link,
+            features,
+            events: VecDeque::new(),
+            question: None,
+            duplex: traits.channels > 1,
+            ahead: traits.streams_ahead,
+            ours: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            channels: traits.channels.max(1),
+            master,
+            hang_up: HangUp::No,
+            started: false,
+            arrived: Vec::new(),
+            committing: Vec::new(),
+            dry: false,
+            hand_over: false,
+            wants_turn: false,
+            garbled: 0,
+            next_key: 0,
+            turn: Channel(0),
+        }
+    }
+
+    /// Whether the link has closed and raw bytes follow.
+    pub(super) fn is_closed(&self) -> bool {
+        self.hang_up == HangUp::Closed
+    }
+
+    /// Whether both sides have agreed to end the call: a line that is lost from here on does no harm.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(
+            self.hang_up,
+            HangUp::Agreed | HangUp::Closing | HangUp::Closed
+        )
+    }
+
+    /// What is awaited, for the message of a timeout.
+    pub(super) fn awaited(&self) -> &'static str {
+        if !self.started {
+            "the start of the protocol"
+        } else if !self.theirs.is_empty() {
+            "the file"
+        } else if self.master {
+            "an answer"
+        } else {
+            "a command"
+        }
+    }
+
+    /// Tells that work has been found while we are slave.
+    pub(super) fn request_turn(&mut self) {
+        self.wants_turn = !self.master && !self.duplex;
+        self.dry = false;
+    }
+
+    pub(super) fn poll_event(&mut self, now: Instant) -> Result<Option<Event>, ConversationError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if self.question.is_some() || self.is_closed() {
+                return Ok(None);
+            }
+            if let Some(event) = self.link.poll_event() {
+                self.handle_link_event(now, event)?;
+            } else if !self.go_on(now) {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn handle_link_event(
+        &mut self,
+        now: Instant,
+        event: LinkEvent,
+    ) -> Result<(), ConversationError> {
+        match event {
+            LinkEvent::Started { description } => {
+                self.started = true;
+                self.events.push_back(Event::Talking {
+                    letter: self.link.letter(),
+                    description,
+                    features: self.features,
+                });
+                Ok(())
+            }
+            LinkEvent::Command {
+                channel,
+                from_peer,
+                bytes,
+            } => self.handle_command(now, self.channel(channel), from_peer, &bytes),
+            LinkEvent::Data {
+                channel,
+                from_peer,
+                position,
+                bytes,
+            } => self.handle_data(self.channel(channel), from_peer, position, bytes),
+            LinkEvent::FileEnd { channel, from_peer } => {
+                self.handle_file_end(now, self.channel(channel), from_peer)
+            }
+            LinkEvent::Acknowledged => {
+                self.events.push_back(Event::Acknowledged);
+                Ok(())
+            }
+            LinkEvent::Closed => {
+                self.hang_up = HangUp::Closed;
+                Ok(())
+            }
+        }
+    }
+
+    /// The channel that an exchange is kept under: links without channels may name any.
+    fn channel(&self, channel: Channel) -> Channel {
+        if self.duplex { channel } else { Channel(0) }
+    }
+
+    fn handle_command(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+        from_peer: bool,
+        bytes: &[u8],
+    ) -> Result<(), ConversationError> {
+        tracing::trace!(target: "uucp::uucp_proto", command = %bytes.escape_ascii(), ?channel, from_peer, "command");
+        match Command::parse(bytes) {
+            Ok(Command::Request(request)) => self.handle_request(channel, request),
+            Ok(Command::HangUp) => self.handle_hang_up(now),
+            Ok(Command::HangUpYes) => {
+                self.handle_hang_up_yes(now);
+                Ok(())
+            }
+            Ok(Command::HangUpNo) => {
+                self.handle_hang_up_no();
+                Ok(())
+            }
+            Ok(Command::Reply(reply)) => self.handle_reply(now, channel, from_peer, reply),
+            Err(error) => self.note_garbled(&error.to_string()),
+        }
+    }
+
+    /// A command that nobody understands is logged and passed over: there is no answer to it.
+    pub(super) fn note_garbled(&mut self, what: &str) -> Result<(), ConversationError> {
+        self.garbled += 1;
+        if self.garbled > GARBLED_LIMIT {
+            return Err(ConversationError::Remote("too many garbled commands".into()));
+        }
+        self.log(Severity::Error, format!("Received {what}"));
+        Ok(())
+    }
+
+    fn handle_request(
+        &mut self,
+        channel: Channel,
+        request: Request,
+    ) -> Result<(), ConversationError> {
+        if !self.duplex && self.master {
+            return self.out_of_turn("a request from the slave");
+        }
+        if self.theirs.contains_key(&channel) {
+            return self.out_of_turn("a request while another one is under way");
+        }
+        self.begin_incoming(channel, request);
+        Ok(())
+    }
+
+    pub(super) fn out_of_turn<T>(&self, what: &str) -> Result<T, ConversationError> {
+        Err(ConversationError::Remote(format!(
+            "protocol '{}': {what}",
+            char::from(self.link.letter())
+        )))
+    }
+
+    fn handle_reply(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+        from_peer: bool,
+        reply: Reply,
+    ) -> Result<(), ConversationError> {
+        let confirms = matches!(reply, Reply::FileYes { .. } | Reply::FileNo(_));
+        let serves = if self.duplex {
+            from_peer
+        } else {
+            self.theirs.contains_key(&channel)
+        };
+        if confirms && serves {
+            return self.handle_served(channel, reply);
+        }
+        if let Reply::FileYes { more_work: true }
+        | Reply::ReceiveYes {
+            more_work: true, ..
+        } = reply
+        {
+            self.hand_over = true;
+        }
+        if reply_is_no_channel(&reply) {
+            self.channels = (self.channels - 1).max(2.min(self.channels));
+        }
+        self.handle_answer(now, channel, reply)
+    }
+
+    fn handle_data(
+        &mut self,
+        channel: Channel,
+        from_peer: bool,
+        position: Option<u64>,
+        bytes: Vec<u8>,
+    ) -> Result<(), ConversationError> {
+        let key = if self.is_theirs(channel, from_peer) {
+            self.theirs.get_mut(&channel).map(Incoming::receiving)
+        } else {
+            self.ours.get_mut(&channel).map(Outgoing::receiving)
+        };
+        match key.flatten() {
+            Some(Some(key)) => {
+                self.events.push_back(Event::Data {
+                    key,
+                    position,
+                    bytes,
+                });
+                Ok(())
+            }
+            // A file that was refused: its data has overtaken the refusal.
+            Some(None) => Ok(()),
+            None => self.out_of_turn("file data that nobody asked for"),
+        }
+    }
+
+    fn handle_file_end(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+        from_peer: bool,
+    ) -> Result<(), ConversationError> {
+        let ours = !self.is_theirs(channel, from_peer);
+        let key = if ours {
+            self.ours.get_mut(&channel).map(Outgoing::complete)
+        } else {
+            self.theirs.get_mut(&channel).map(Incoming::complete)
+        };
+        match key.flatten() {
+            Some(Some(key)) => self.arrived.push(Arrived { channel, ours, key }),
+            Some(None) if ours => self.end_discarded(now, channel),
+            Some(None) => {
+                self.theirs.remove(&channel);
+            }
+            None => return self.out_of_turn("the end of a file that nobody asked for"),
+        }
+        Ok(())
+    }
+
+    fn is_theirs(&self, channel: Channel, from_peer: bool) -> bool {
+        if self.duplex {
+            from_peer
+        } else {
+            self.theirs.contains_key(&channel)
+        }
+    }
+
+    /// What there is to do when the link has nothing more to say; false: nothing, wait.
+    fn go_on(&mut self, now: Instant) -> bool {
+        if !self.started {
+            return false;
+        }
+        if !self.arrived.is_empty() {
+            let rest = self
+                .arrived
+                .split_off(self.arrived.len().min(GROUP_LIMIT));
+            self.committing = std::mem::replace(&mut self.arrived, rest);
+            let keys = self.committing.iter().map(|one| one.key).collect();
+            self.ask(Question::Commit, Event::Commit(keys));
+            return true;
+        }
+        if self.hang_up != HangUp::No || !(self.master || self.duplex) {
+            return false;
+        }
+        if !self.dry && !self.hand_over && self.ours.len() < usize::from(self.channels) {
+            self.ask_for_work(Question::Work);
+            return true;
+        }
+        if self.master && self.ours.is_empty() {
+            self.send(now, Channel(0), false, &Command::HangUp);
+            self.hang_up = HangUp::Asked;
+        }
+        false
+    }
+
+    fn ask_for_work(&mut self, question: Question) {
+        let key = self.new_key();
+        self.ask(question, Event::NextWork(key));
+    }
+
+    pub(super) fn new_key(&mut self) -> TransferKey {
+        self.next_key += 1;
+        TransferKey(self.next_key)
+    }
+
+    pub(super) fn ask(&mut self, question: Question, event: Event) {
+        self.question = Some(question);
+        self.events.push_back(event);
+    }
+
+    /// The slave's answer to `H` depends on whether there is work.
+    fn handle_hang_up(&mut self, now: Instant) -> Result<(), ConversationError> {
+        if self.master {
+            return self.out_of_turn("H from the slave");
+        }
+        if self.hang_up != HangUp::No {
+            return Ok(());
+        }
+        if !self.ours.is_empty() {
+            self.become_master(now);
+        } else {
+            self.dry = false;
+            self.ask_for_work(Question::LastWork);
+        }
+        Ok(())
+    }
+
+    fn become_master(&mut self, now: Instant) {
+        self.send(now, Channel(0), false, &Command::HangUpNo);
+        self.master = true;
+        self.hand_over = false;
+        self.wants_turn = false;
+    }
+
+    fn handle_hang_up_yes(&mut self, now: Instant) {
+        match self.hang_up {
+            HangUp::Asked => {
+                self.send(now, Channel(0), false, &Command::HangUpYes);
+                self.close(now);
+            }
+            HangUp::Agreed => self.close(now),
+            _ => {}
+        }
+    }
+
+    fn handle_hang_up_no(&mut self) {
+        if self.hang_up == HangUp::Asked {
+            self.hang_up = HangUp::No;
+            self.master = false;
+            self.hand_over = false;
+            // What comes in while the other side works is found when it asks to hang up.
+            self.dry = true;
+        }
+    }
+
+    fn close(&mut self, now: Instant) {
+        self.hang_up = HangUp::Closing;
+        self.link.close(now);
+    }
+
+    pub(super) fn answer_work(&mut self, now: Instant, key: TransferKey, work: Option<Work>) {
+        let last = self.question == Some(Question::LastWork);
+        self.question = None;
+        match work {
+            Some(work) => {
+                if last {
+                    self.become_master(now);
+                }
+                self.begin_outgoing(now, key, work);
+            }
+            None if last => {
+                self.dry = true;
+                self.send(now, Channel(0), false, &Command::HangUpYes);
+                self.send(now, Channel(0), false, &Command::HangUpYes);
+                self.hang_up = HangUp::Agreed;
+            }
+            None => self.dry = true,
+        }
+    }
+
+    /// The key that the last [`Event::NextWork`] named.
+    pub(super) fn work_key(&self) -> TransferKey {
+        TransferKey(self.next_key)
+    }
+
+    pub(super) fn answer_commit(
+        &mut self,
+        now: Instant,
+        placed: Vec<Placed>,
+    ) -> Result<(), ConversationError> {
+        self.question = None;
+        let arrived = std::mem::take(&mut self.committing);
+        for (one, placed) in arrived.into_iter().zip(placed) {
+            let reply = match placed {
+                Placed::Yes => Reply::FileYes {
+                    more_work: self.wants_turn && !one.ours,
+                },
+                Placed::No => Reply::FileNo(Refusal::NotPlaced),
+                Placed::Failed(reason) => return Err(ConversationError::Local(reason)),
+            };
+            self.send(now, one.channel, !one.ours, &reply.into());
+            if one.ours {
+                self.ours.remove(&one.channel);
+                self.events.push_back(Event::Confirmed(one.key));
+            } else {
+                self.theirs.remove(&one.channel);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn answer_receive(
+        &mut self,
+        now: Instant,
+        admission: Admission,
+    ) -> Result<(), ConversationError> {
+        match self.question.take() {
+            Some(Question::ReceiveTheirs(channel)) => {
+                self.admit_theirs(now, channel, admission);
+                Ok(())
+            }
+            Some(Question::ReceiveOurs(channel)) => self.admit_ours(channel, admission),
+            other => {
+                self.question = other;
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn answer_offer(&mut self, now: Instant, offer: Result<Offer, Refusal>) {
+        if let Some(Question::Offer(channel)) = self.question.take() {
+            self.serve(now, channel, offer, self.wants_turn);
+        }
+    }
+
+    pub(super) fn answer_expand(&mut self, now: Instant, yes: bool) {
+        if let Some(Question::Expand(channel)) = self.question.take() {
+            self.theirs.remove(&channel);
+            let reply = if yes {
+                Reply::ExpandYes
+            } else {
+                Reply::No {
+                    to: crate::wire::command::RequestKind::Expand,
+                    refusal: Refusal::NotPermitted,
+                }
+            };
+            self.send(now, channel, true, &reply.into());
+        }
+    }
+
+    /// A free channel for a request of ours; there is one, as their number is checked before work is asked for.
+    pub(super) fn free_channel(&self) -> Channel {
+        if !self.duplex {
+            return Channel(0);
+        }
+        (1..=u8::MAX)
+            .map(Channel)
+            .find(|channel| !self.ours.contains_key(channel))
+            .unwrap_or(Channel(1))
+    }
+
+    /// Sends a command; one that cannot be carried is told, and is the caller's to have checked before.
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+        from_peer: bool,
+        command: &Command,
+    ) {
+        match command.to_bytes(self.features) {
+            Ok(bytes) => self.link.send_command(now, channel, from_peer, &bytes),
+            Err(error) => self.log(Severity::Error, error.to_string()),
+        }
+    }
+
+    pub(super) fn log(&mut self, severity: Severity, text: String) {
+        self.events.push_back(Event::Log(severity, text));
+    }
+
+    /// The next bytes of a file that there is room for, each channel in its turn.
+    pub(super) fn poll_wanted(&mut self) -> Option<Wanted> {
+        if self.is_ending() {
+            return None;
+        }
+        let room = self.link.send_room();
+        if room == 0 {
+            return None;
+        }
+        let flows: Vec<(Channel, bool, TransferKey, u64, u64)> = self.flows();
+        let turn = self.turn;
+        let (channel, _, key, position, size) = flows
+            .iter()
+            .find(|flow| flow.0 > turn)
+            .or_else(|| flows.first())
+            .copied()?;
+        let _ = channel;
+        let left = usize::try_from(size - position).unwrap_or(usize::MAX);
+        Some(Wanted {
+            key,
+            position,
+            room: room.min(left),
+        })
+    }
+
+    /// Takes bytes that [`poll_wanted`](Self::poll_wanted) asked for; gives back how many.
+    pub(super) fn supply(&mut self, now: Instant, key: TransferKey, bytes: &[u8]) -> usize {
+        let Some((channel, from_peer, ..)) = self.flows().into_iter().find(|flow| flow.2 == key)
+        else {
+            return 0;
+        };
+        let taken = self.link.send_data(now, channel, from_peer, bytes);
+        self.turn = channel;
+        let done = if from_peer {
+            self.theirs.get_mut(&channel).map(|one| one.advance(taken))
+        } else {
+            self.ours.get_mut(&channel).map(|one| one.advance(taken))
+        };
+        if done == Some(true) {
+            self.link.end_file(now, channel, from_peer);
+        }
+        taken
+    }
+
+    /// Everything that flows from us: channel, whose request, transfer, position, size.
+    fn flows(&self) -> Vec<(Channel, bool, TransferKey, u64, u64)> {
+        let ours = self.ours.iter().filter_map(|(channel, one)| {
+            let (key, position, size) = one.flow()?;
+            Some((*channel, false, key, position, size))
+        });
+        let theirs = self.theirs.iter().filter_map(|(channel, one)| {
+            let (key, position, size) = one.flow()?;
+            Some((*channel, true, key, position, size))
+        });
+        ours.chain(theirs).collect()
+    }
+}
+
+fn reply_is_no_channel(reply: &Reply) -> bool {
+    matches!(
+        reply,
+        Reply::No {
+            refusal: Refusal::NoChannel,
+            ..
+        }
+    )
+}

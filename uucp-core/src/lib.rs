@@ -12,6 +12,7 @@ pub mod carry;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod config;
+pub mod conversation;
 pub mod delivery;
 pub mod execute;
 pub mod link;

@@ -1,0 +1,441 @@
+//! Chat scripts: expect and send until the other side's `uucico` runs (Taylor UUCP manual, *Chat Scripts*).
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::config::Secret;
+use crate::config::chat::{Chat, Exchange, ProgramWord, SendItem};
+
+/// How long `\d` waits.
+const DELAY: Duration = Duration::from_secs(1);
+/// How long `\p` waits.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How long the echo of one byte may take.
+const ECHO: Duration = Duration::from_secs(5);
+
+/// The words that escapes of a script stand for.
+#[derive(Debug, Clone, Default)]
+pub struct ChatWords {
+    /// `\L`
+    pub login: Vec<u8>,
+    /// `\P`
+    pub password: Secret,
+    /// `\D`
+    pub phone: Vec<u8>,
+    /// `\T`
+    pub translated_phone: Vec<u8>,
+}
+
+/// What a script wants done, apart from bytes sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum ChatStep {
+    /// Run this program and tell how it ended.
+    Run(Vec<ProgramWord>),
+    /// Send a break.
+    Break,
+    /// The script is through.
+    Done,
+    /// It failed, for this reason.
+    Failed(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum State {
+    Starting,
+    Program,
+    /// The queue of things to send is being worked off.
+    Sending,
+    Paused(Instant),
+    Echo(u8, Instant),
+    Expecting(Instant),
+    Over,
+}
+
+/// A running chat script.
+pub(super) struct ChatRunner {
+    chat: Chat,
+    words: ChatWords,
+    state: State,
+    /// Which exchange of the script, and which alternative of its expect.
+    exchange: usize,
+    alternative: usize,
+    sending: VecDeque<SendItem>,
+    /// What follows once the queue is empty: the next expect of the same exchange (after a subsend), or the next exchange.
+    after_subsend: bool,
+    echo: bool,
+    /// The last bytes that came in, as many as the longest pattern needs.
+    tail: VecDeque<u8>,
+    tail_limit: usize,
+    steps: VecDeque<ChatStep>,
+}
+
+impl ChatRunner {
+    pub(super) fn new(chat: Chat, words: ChatWords) -> Self {
+        let expects = chat.script.iter().flat_map(|exchange| &exchange.expect);
+        let patterns = expects.map(|expect| expect.pattern.len());
+        let tail_limit = patterns
+            .chain(chat.fail.iter().map(Vec::len))
+            .max()
+            .unwrap_or(0);
+        Self {
+            chat,
+            words,
+            state: State::Starting,
+            exchange: 0,
+            alternative: 0,
+            sending: VecDeque::new(),
+            after_subsend: false,
+            echo: false,
+            tail: VecDeque::new(),
+            tail_limit,
+            steps: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn start(&mut self, now: Instant, out: &mut Vec<u8>) {
+        match self.chat.program.take() {
+            Some(program) if !program.is_empty() => {
+                self.state = State::Program;
+                self.steps.push_back(ChatStep::Run(program));
+            }
+            _ => self.expect(now, out),
+        }
+    }
+
+    pub(super) fn program_finished(&mut self, now: Instant, good: bool, out: &mut Vec<u8>) {
+        if self.state != State::Program {
+            return;
+        }
+        if good {
+            self.expect(now, out);
+        } else {
+            self.fail("Chat program failed".into());
+        }
+    }
+
+    pub(super) fn poll_step(&mut self) -> Option<ChatStep> {
+        self.steps.pop_front()
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        match self.state {
+            State::Paused(at) | State::Echo(_, at) | State::Expecting(at) => Some(at),
+            _ => None,
+        }
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant, out: &mut Vec<u8>) {
+        match self.state {
+            State::Paused(at) if at <= now => {
+                self.state = State::Sending;
+                self.send(now, out);
+            }
+            State::Echo(_, at) if at <= now => self.fail("Echo did not come in chat script".into()),
+            State::Expecting(at) if at <= now => self.expect_failed(now, out),
+            _ => {}
+        }
+    }
+
+    /// Takes bytes one by one, and not one more than the script needs: what follows belongs to the handshake.
+    pub(super) fn handle_input(&mut self, now: Instant, input: &[u8], out: &mut Vec<u8>) -> usize {
+        let mut used = 0;
+        for &byte in input {
+            match self.state {
+                State::Expecting(_) => {
+                    used += 1;
+                    self.take(now, byte, out);
+                }
+                State::Echo(wanted, _) => {
+                    used += 1;
+                    if self.strip(byte) == wanted {
+                        self.state = State::Sending;
+                        self.send(now, out);
+                    }
+                }
+                _ => break,
+            }
+        }
+        used
+    }
+
+    fn strip(&self, byte: u8) -> u8 {
+        if self.chat.seven_bit {
+            byte & 0x7f
+        } else {
+            byte
+        }
+    }
+
+    fn take(&mut self, now: Instant, byte: u8, out: &mut Vec<u8>) {
+        self.tail.push_back(self.strip(byte));
+        while self.tail.len() > self.tail_limit {
+            self.tail.pop_front();
+        }
+        let failed = self.chat.fail.iter().find(|text| self.ends_with(text));
+        if let Some(text) = failed {
+            let text = text.escape_ascii().to_string();
+            return self.fail(format!("Chat script failed: Got \"{text}\""));
+        }
+        let seen = self
+            .current()
+            .and_then(|exchange| exchange.expect.get(self.alternative))
+            .is_some_and(|expect| self.ends_with(&expect.pattern));
+        if seen {
+            self.expectation_met(now, out);
+        }
+    }
+
+    fn ends_with(&self, pattern: &[u8]) -> bool {
+        !pattern.is_empty()
+            && self.tail.len() >= pattern.len()
+            && self
+                .tail
+                .iter()
+                .rev()
+                .zip(pattern.iter().rev())
+                .all(|(a, b)| a == b)
+    }
+
+    fn current(&self) -> Option<&Exchange> {
+        self.chat.script.get(self.exchange)
+    }
+
+    /// Begins the expect of the current exchange, or ends the script.
+    fn expect(&mut self, now: Instant, out: &mut Vec<u8>) {
+        let Some(exchange) = self.current() else {
+            self.state = State::Over;
+            self.steps.push_back(ChatStep::Done);
+            return;
+        };
+        match exchange.expect.get(self.alternative) {
+            Some(expect) if !expect.pattern.is_empty() => {
+                let timeout = expect.timeout.unwrap_or(self.chat.timeout);
+                tracing::debug!(target: "uucp::chat", looking_for = %expect.pattern.escape_ascii(), "expect");
+                self.tail.clear();
+                self.state = State::Expecting(now + timeout);
+            }
+            _ => self.expectation_met(now, out),
+        }
+    }
+
+    fn expectation_met(&mut self, now: Instant, out: &mut Vec<u8>) {
+        let send = self.current().map(|exchange| exchange.send.clone());
+        self.queue(send.unwrap_or_default());
+        self.after_subsend = false;
+        self.send(now, out);
+    }
+
+    /// The expected string did not come: subsend, or the end.
+    fn expect_failed(&mut self, now: Instant, out: &mut Vec<u8>) {
+        let expect = self
+            .current()
+            .and_then(|exchange| exchange.expect.get(self.alternative));
+        match expect.and_then(|expect| expect.subsend.clone()) {
+            Some(subsend) => {
+                self.queue(subsend);
+                self.after_subsend = true;
+                self.send(now, out);
+            }
+            None => self.fail("Timed out in chat script".into()),
+        }
+    }
+
+    fn queue(&mut self, items: Vec<SendItem>) {
+        self.sending = items.into();
+        self.echo = false;
+        self.state = State::Sending;
+    }
+
+    /// Works the queue off as far as it goes without waiting, then goes on with the next expect.
+    fn send(&mut self, now: Instant, out: &mut Vec<u8>) {
+        while let Some(item) = self.sending.pop_front() {
+            match item {
+                SendItem::Bytes(bytes) => self.put(now, bytes, out),
+                SendItem::Login => self.put(now, self.words.login.clone(), out),
+                SendItem::Password => self.put(now, self.words.password.expose().to_vec(), out),
+                SendItem::Phone => self.put(now, self.words.phone.clone(), out),
+                SendItem::TranslatedPhone => {
+                    self.put(now, self.words.translated_phone.clone(), out);
+                }
+                SendItem::Eot => out.push(0o4),
+                SendItem::Break => self.steps.push_back(ChatStep::Break),
+                SendItem::Delay => self.state = State::Paused(now + DELAY),
+                SendItem::Pause => self.state = State::Paused(now + PAUSE),
+                SendItem::EchoCheck(on) => self.echo = on,
+                // Ports without carrier ignore it; so do all there are here.
+                SendItem::RequireCarrier(_) => {}
+            }
+            if self.state != State::Sending {
+                return;
+            }
+        }
+        if self.after_subsend {
+            self.alternative += 1;
+        } else {
+            self.exchange += 1;
+            self.alternative = 0;
+        }
+        self.expect(now, out);
+    }
+
+    /// Sends bytes; one at a time while echoes are checked.
+    fn put(&mut self, now: Instant, bytes: Vec<u8>, out: &mut Vec<u8>) {
+        if !self.echo {
+            out.extend_from_slice(&bytes);
+            return;
+        }
+        let Some((&first, rest)) = bytes.split_first() else {
+            return;
+        };
+        out.push(first);
+        if !rest.is_empty() {
+            self.sending.push_front(SendItem::Bytes(rest.to_vec()));
+        }
+        // A carriage return is echoed as whatever the terminal makes of it.
+        if first != b'\r' {
+            self.state = State::Echo(self.strip(first), now + ECHO);
+        }
+    }
+
+    fn fail(&mut self, reason: String) {
+        self.state = State::Over;
+        self.steps.push_back(ChatStep::Failed(reason));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::chat::Expect;
+
+    fn expect(pattern: &str, subsend: Option<&str>) -> Expect {
+        Expect {
+            pattern: pattern.into(),
+            timeout: None,
+            subsend: subsend.map(|text| vec![SendItem::Bytes(text.into())]),
+        }
+    }
+
+    fn runner(script: Vec<Exchange>, fail: &[&str]) -> ChatRunner {
+        let chat = Chat {
+            script,
+            timeout: Duration::from_secs(10),
+            fail: fail.iter().map(|text| text.as_bytes().to_vec()).collect(),
+            program: None,
+            seven_bit: true,
+        };
+        let words = ChatWords {
+            login: b"Ualpha".to_vec(),
+            password: Secret::new(*b"xyzzy"),
+            ..ChatWords::default()
+        };
+        ChatRunner::new(chat, words)
+    }
+
+    fn login_script() -> Vec<Exchange> {
+        vec![
+            Exchange {
+                expect: vec![expect("", None)],
+                send: vec![SendItem::Bytes(b"\r".to_vec())],
+            },
+            Exchange {
+                expect: vec![
+                    expect("ogin:", Some("again\r")),
+                    expect("ogin:", None),
+                ],
+                send: vec![SendItem::Login, SendItem::Bytes(b"\r".to_vec())],
+            },
+            Exchange {
+                expect: vec![expect("word:", None)],
+                send: vec![SendItem::Password, SendItem::Bytes(b"\r".to_vec())],
+            },
+        ]
+    }
+
+    #[test]
+    fn a_login_leaves_what_follows_to_the_handshake() {
+        let now = Instant::now();
+        let (mut chat, mut out) = (runner(login_script(), &[]), Vec::new());
+        chat.start(now, &mut out);
+        assert_eq!(out, b"\r");
+        // Parity bits on the prompt, and the prompt in pieces.
+        for byte in b"login: " {
+            chat.handle_input(now, &[byte | 0x80], &mut out);
+        }
+        assert_eq!(out, b"\rUalpha\r");
+        let used = chat.handle_input(now, b"Password:\x10Shere=", &mut out);
+        assert_eq!(used, b"Password:".len());
+        assert!(out.ends_with(b"xyzzy\r"));
+        assert_eq!(chat.poll_step(), Some(ChatStep::Done));
+    }
+
+    #[test]
+    fn a_subsend_is_sent_when_the_prompt_is_late() {
+        let mut now = Instant::now();
+        let (mut chat, mut out) = (runner(login_script(), &[]), Vec::new());
+        chat.start(now, &mut out);
+        now = chat.poll_timeout().unwrap();
+        chat.handle_timeout(now, &mut out);
+        assert_eq!(out, b"\ragain\r");
+        now = chat.poll_timeout().unwrap();
+        chat.handle_timeout(now, &mut out);
+        assert_eq!(
+            chat.poll_step(),
+            Some(ChatStep::Failed("Timed out in chat script".into()))
+        );
+    }
+
+    #[test]
+    fn a_fail_string_ends_the_script() {
+        let now = Instant::now();
+        let (mut chat, mut out) = (runner(login_script(), &["BUSY"]), Vec::new());
+        chat.start(now, &mut out);
+        chat.handle_input(now, b"..BUSY and more", &mut out);
+        assert_eq!(
+            chat.poll_step(),
+            Some(ChatStep::Failed(
+                "Chat script failed: Got \"BUSY\"".into()
+            ))
+        );
+    }
+
+    #[test]
+    fn echoes_are_waited_for() {
+        let now = Instant::now();
+        let script = vec![Exchange {
+            expect: vec![expect("", None)],
+            send: vec![
+                SendItem::EchoCheck(true),
+                SendItem::Bytes(b"ab\r".to_vec()),
+            ],
+        }];
+        let (mut chat, mut out) = (runner(script, &[]), Vec::new());
+        chat.start(now, &mut out);
+        assert_eq!(out, b"a");
+        chat.handle_input(now, b"xa", &mut out);
+        assert_eq!(out, b"ab");
+        chat.handle_input(now, b"b", &mut out);
+        assert_eq!(out, b"ab\r");
+        assert_eq!(chat.poll_step(), Some(ChatStep::Done));
+    }
+
+    #[test]
+    fn delays_hold_the_rest_back() {
+        let mut now = Instant::now();
+        let script = vec![Exchange {
+            expect: vec![expect("", None)],
+            send: vec![
+                SendItem::Delay,
+                SendItem::Break,
+                SendItem::Bytes(b"x".to_vec()),
+            ],
+        }];
+        let (mut chat, mut out) = (runner(script, &[]), Vec::new());
+        chat.start(now, &mut out);
+        assert!(out.is_empty());
+        now += DELAY;
+        chat.handle_timeout(now, &mut out);
+        assert_eq!(out, b"x");
+        assert_eq!(chat.poll_step(), Some(ChatStep::Break));
+    }
+}

@@ -1,0 +1,339 @@
+//! The stages of a call and the steps from one to the next.
+
+use std::time::Instant;
+
+use super::chat::{ChatRunner, ChatStep, ChatWords};
+use super::event::{Event, PasswordWord, Severity};
+use super::handshake::{Chosen, Handshake, HandshakeStep};
+use super::login::{LoginPrompts, LoginStep};
+use super::session::Session;
+use super::{
+    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, LoginMode, Question,
+    SILENCE,
+};
+use crate::config::Chat;
+use crate::link::{self, CallRole};
+use crate::name::SystemName;
+use crate::wire::handshake::{StringReader, emit_over, is_over};
+
+/// How many strings are looked through for the last one.
+const FAREWELL_STRINGS: u32 = 25;
+
+/// Where a call is.
+pub(super) enum Stage {
+    /// Caller: the chat script.
+    Chat(ChatRunner),
+    /// Called: the login prompts.
+    Login(LoginPrompts),
+    /// Both: the strings before the protocol.
+    Handshake(Box<HandshakeStage>),
+    /// Called: a script before the protocol starts.
+    CalledChat(ChatRunner, Chosen),
+    /// Both: the link protocol runs.
+    Session(Box<Session>),
+    /// Both: the last strings.
+    Farewell {
+        reader: StringReader,
+        strings: u32,
+        until: Instant,
+    },
+    /// Nothing any more.
+    Done,
+}
+
+/// The handshake, and what waits for its end.
+pub(super) struct HandshakeStage {
+    pub(super) handshake: Handshake,
+    called_chat: Option<Chat>,
+}
+
+/// What the next stage needs, kept while the chat or the login runs.
+pub(super) enum Next {
+    Call(Box<CallProfile>),
+    Answer { local: SystemName, strip: bool },
+}
+
+impl Conversation {
+    pub(super) fn begin_call(&mut self, now: Instant, mut profile: CallProfile) {
+        let chat = std::mem::replace(&mut profile.chat, empty_chat());
+        let words = std::mem::take(&mut profile.words);
+        let mut runner = ChatRunner::new(chat, words);
+        runner.start(now, &mut self.out);
+        self.stage = Stage::Chat(runner);
+        self.next = Some(Next::Call(Box::new(profile)));
+        self.chat_steps(now);
+    }
+
+    pub(super) fn begin_answer(&mut self, now: Instant, profile: AnswerProfile) {
+        self.next = Some(Next::Answer {
+            local: profile.local,
+            strip: profile.strip_parity,
+        });
+        let fixed = match profile.login {
+            LoginMode::Done => return self.begin_handshake(None),
+            LoginMode::Prompt => None,
+            LoginMode::Password(name) => Some(name),
+        };
+        let mut prompts = LoginPrompts::new(now, fixed, profile.strip_login);
+        prompts.start(&mut self.out);
+        self.stage = Stage::Login(prompts);
+    }
+
+    fn begin_handshake(&mut self, login: Option<Vec<u8>>) {
+        let handshake = match self.next.take() {
+            Some(Next::Call(profile)) => Handshake::caller(profile),
+            Some(Next::Answer { local, strip }) => {
+                Handshake::called(&local, login, strip, &mut self.out)
+            }
+            None => return,
+        };
+        self.stage = Stage::Handshake(Box::new(HandshakeStage {
+            handshake,
+            called_chat: None,
+        }));
+    }
+
+    pub(super) fn keep_called_chat(&mut self, chat: Option<Chat>) {
+        if let Stage::Handshake(stage) = &mut self.stage {
+            stage.called_chat = chat;
+        }
+    }
+
+    /// One stage's share of the input; 0 when none of it can be used now.
+    pub(super) fn stage_input(&mut self, now: Instant, input: &[u8]) -> usize {
+        if self.question.is_some() {
+            return 0;
+        }
+        match &mut self.stage {
+            Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
+                let used = chat.handle_input(now, input, &mut self.out);
+                self.chat_steps(now);
+                used
+            }
+            Stage::Login(prompts) => {
+                let used = prompts.handle_input(input, &mut self.out);
+                self.login_steps(now);
+                used
+            }
+            Stage::Handshake(stage) if stage.handshake.is_reading() => {
+                let (used, step) = stage.handshake.handle_input(input, &mut self.out);
+                self.handshake_step(now, step);
+                used
+            }
+            Stage::Handshake(_) => 0,
+            Stage::Session(session) => match session.link.handle_input(now, input) {
+                Ok(used) => used,
+                Err(error) => {
+                    self.finish(now, Err(error.into()));
+                    input.len()
+                }
+            },
+            Stage::Farewell { .. } => self.farewell_input(now, input),
+            Stage::Done => input.len(),
+        }
+    }
+
+    pub(super) fn stage_timeout(&mut self, now: Instant) -> Result<(), ConversationError> {
+        let silent = self.last + SILENCE <= now;
+        match &mut self.stage {
+            Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
+                chat.handle_timeout(now, &mut self.out);
+                self.chat_steps(now);
+            }
+            Stage::Login(prompts) => {
+                prompts.handle_timeout(now, &mut self.out);
+                self.login_steps(now);
+            }
+            Stage::Handshake(stage) if silent => {
+                return Err(ConversationError::TimedOut(stage.handshake.awaited()));
+            }
+            Stage::Session(session) => {
+                if session.link.poll_timeout().is_some_and(|at| at <= now)
+                    && let Err(error) = session.link.handle_timeout(now)
+                {
+                    // Both sides have agreed to end: what is missing is a courtesy.
+                    let ending = session.is_ending();
+                    let result = if ending { Ok(()) } else { Err(error.into()) };
+                    self.finish(now, result);
+                } else if silent {
+                    return Err(ConversationError::TimedOut(session.awaited()));
+                }
+            }
+            Stage::Farewell { until, .. } if *until <= now => self.finish(now, Ok(())),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn chat_steps(&mut self, now: Instant) {
+        loop {
+            let (Stage::Chat(chat) | Stage::CalledChat(chat, _)) = &mut self.stage else {
+                return;
+            };
+            match chat.poll_step() {
+                None => return,
+                Some(ChatStep::Run(program)) => {
+                    self.question = Some(Question::Program);
+                    self.events.push_back(Event::RunProgram(program));
+                }
+                Some(ChatStep::Break) => self.events.push_back(Event::Break),
+                Some(ChatStep::Failed(reason)) => {
+                    self.finish(now, Err(ConversationError::Login(reason)));
+                }
+                Some(ChatStep::Done) => self.chat_done(now),
+            }
+        }
+    }
+
+    fn chat_done(&mut self, now: Instant) {
+        self.last = now;
+        match std::mem::replace(&mut self.stage, Stage::Done) {
+            Stage::CalledChat(_, chosen) => self.begin_session(now, &chosen),
+            _ => {
+                self.events.push_back(Event::LoggedIn);
+                self.begin_handshake(None);
+            }
+        }
+    }
+
+    pub(super) fn login_steps(&mut self, now: Instant) {
+        let Stage::Login(prompts) = &mut self.stage else {
+            return;
+        };
+        match prompts.poll_step() {
+            None => {}
+            Some(LoginStep::Check(login, password)) => {
+                self.question = Some(Question::Login);
+                self.events.push_back(Event::CheckLogin {
+                    login,
+                    password: PasswordWord(password),
+                });
+            }
+            Some(LoginStep::Done(login)) => self.begin_handshake(Some(login)),
+            Some(LoginStep::Failed(reason)) => {
+                self.finish(now, Err(ConversationError::Login(reason)));
+            }
+        }
+    }
+
+    pub(super) fn handshake_step(&mut self, now: Instant, step: Option<HandshakeStep>) {
+        match step {
+            None => {}
+            Some(HandshakeStep::Identify(introduction)) => {
+                self.question = Some(Question::Identity);
+                self.events.push_back(Event::Identify(introduction));
+            }
+            Some(HandshakeStep::Failed(error)) => self.finish(now, Err(error)),
+            Some(HandshakeStep::Chosen(chosen)) => {
+                let chat = match &mut self.stage {
+                    Stage::Handshake(stage) => stage.called_chat.take(),
+                    _ => None,
+                };
+                match chat {
+                    Some(chat) => {
+                        let mut runner = ChatRunner::new(chat, ChatWords::default());
+                        runner.start(now, &mut self.out);
+                        self.stage = Stage::CalledChat(runner, chosen);
+                        self.chat_steps(now);
+                    }
+                    None => self.begin_session(now, &chosen),
+                }
+            }
+        }
+    }
+
+    fn begin_session(&mut self, now: Instant, chosen: &Chosen) {
+        let parameters: Vec<(&str, &str)> = self
+            .protocols
+            .parameters
+            .iter()
+            .filter(|parameter| parameter.letter == chosen.letter)
+            .map(|parameter| (parameter.name.as_str(), parameter.value.as_str()))
+            .collect();
+        let made = link::make(chosen.letter, self.role, chosen.features, &parameters);
+        let Some(mut link) = made else {
+            let letter = char::from(chosen.letter).escape_default();
+            let reason = format!("No such protocol: '{letter}'");
+            return self.finish(now, Err(ConversationError::Handshake(reason)));
+        };
+        link.start(now);
+        let master = self.role == CallRole::Caller;
+        let session = Session::new(link, chosen.features, master);
+        self.stage = Stage::Session(Box::new(session));
+    }
+
+    pub(super) fn begin_farewell(&mut self, now: Instant) {
+        self.log_statistics();
+        if let Stage::Session(session) = &mut self.stage {
+            // What the link still has to say comes before the last strings.
+            while session.link.poll_transmit(now, &mut self.out) {}
+        }
+        emit_over(self.role == CallRole::Caller, &mut self.out);
+        self.stage = Stage::Farewell {
+            reader: StringReader::new(true),
+            strings: 0,
+            until: now + FAREWELL,
+        };
+    }
+
+    fn farewell_input(&mut self, now: Instant, input: &[u8]) -> usize {
+        let Stage::Farewell {
+            reader, strings, ..
+        } = &mut self.stage
+        else {
+            return 0;
+        };
+        match reader.read(input) {
+            Ok((used, None)) => used,
+            Ok((used, Some(text))) => {
+                *strings += 1;
+                if is_over(&text) || *strings >= FAREWELL_STRINGS {
+                    self.finish(now, Ok(()));
+                }
+                used
+            }
+            Err(_) => {
+                self.finish(now, Ok(()));
+                input.len()
+            }
+        }
+    }
+
+    fn log_statistics(&mut self) {
+        if let Stage::Session(session) = &self.stage
+            && let Some(statistics) = session.link.statistics()
+        {
+            let letter = char::from(session.link.letter());
+            let text = format!("Protocol '{letter}' {statistics}");
+            self.events.push_back(Event::Log(Severity::Note, text));
+        }
+    }
+
+    /// Ends the call, once.
+    pub(super) fn finish(&mut self, now: Instant, result: Result<(), ConversationError>) {
+        if self.is_finished() {
+            return;
+        }
+        if result.is_err() {
+            self.log_statistics();
+        }
+        // What was said before the end still belongs to the call: the answer that refuses it, for one.
+        if let Stage::Session(session) = &mut self.stage {
+            while session.link.poll_transmit(now, &mut self.out) {}
+            self.events.append(&mut session.events);
+        }
+        self.question = None;
+        self.stage = Stage::Done;
+        self.events.push_back(Event::Finished(result));
+    }
+}
+
+fn empty_chat() -> Chat {
+    Chat {
+        script: Vec::new(),
+        timeout: SILENCE,
+        fail: Vec::new(),
+        program: None,
+        seven_bit: true,
+    }
+}

@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod execute;
 pub mod link;
 pub mod name;
+pub mod port;
 pub mod program;
 pub mod report;
 pub mod spool;

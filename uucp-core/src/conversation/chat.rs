@@ -250,12 +250,12 @@ impl ChatRunner {
     fn send(&mut self, now: Instant, out: &mut Vec<u8>) {
         while let Some(item) = self.sending.pop_front() {
             match item {
-                SendItem::Bytes(bytes) => self.put(now, bytes, out),
-                SendItem::Login => self.put(now, self.words.login.clone(), out),
-                SendItem::Password => self.put(now, self.words.password.expose().to_vec(), out),
-                SendItem::Phone => self.put(now, self.words.phone.clone(), out),
+                SendItem::Bytes(bytes) => self.put(now, &bytes, out),
+                SendItem::Login => self.put(now, &self.words.login.clone(), out),
+                SendItem::Password => self.put(now, self.words.password.clone().expose(), out),
+                SendItem::Phone => self.put(now, &self.words.phone.clone(), out),
                 SendItem::TranslatedPhone => {
-                    self.put(now, self.words.translated_phone.clone(), out);
+                    self.put(now, &self.words.translated_phone.clone(), out);
                 }
                 SendItem::Eot => out.push(0o4),
                 SendItem::Break => self.steps.push_back(ChatStep::Break),
@@ -279,9 +279,9 @@ impl ChatRunner {
     }
 
     /// Sends bytes; one at a time while echoes are checked.
-    fn put(&mut self, now: Instant, bytes: Vec<u8>, out: &mut Vec<u8>) {
+    fn put(&mut self, now: Instant, bytes: &[u8], out: &mut Vec<u8>) {
         if !self.echo {
-            out.extend_from_slice(&bytes);
+            out.extend_from_slice(bytes);
             return;
         }
         let Some((&first, rest)) = bytes.split_first() else {
@@ -339,10 +339,7 @@ mod tests {
                 send: vec![SendItem::Bytes(b"\r".to_vec())],
             },
             Exchange {
-                expect: vec![
-                    expect("ogin:", Some("again\r")),
-                    expect("ogin:", None),
-                ],
+                expect: vec![expect("ogin:", Some("again\r")), expect("ogin:", None)],
                 send: vec![SendItem::Login, SendItem::Bytes(b"\r".to_vec())],
             },
             Exchange {
@@ -393,9 +390,7 @@ mod tests {
         chat.handle_input(now, b"..BUSY and more", &mut out);
         assert_eq!(
             chat.poll_step(),
-            Some(ChatStep::Failed(
-                "Chat script failed: Got \"BUSY\"".into()
-            ))
+            Some(ChatStep::Failed("Chat script failed: Got \"BUSY\"".into()))
         );
     }
 
@@ -404,10 +399,7 @@ mod tests {
         let now = Instant::now();
         let script = vec![Exchange {
             expect: vec![expect("", None)],
-            send: vec![
-                SendItem::EchoCheck(true),
-                SendItem::Bytes(b"ab\r".to_vec()),
-            ],
+            send: vec![SendItem::EchoCheck(true), SendItem::Bytes(b"ab\r".to_vec())],
         }];
         let (mut chat, mut out) = (runner(script, &[]), Vec::new());
         chat.start(now, &mut out);

@@ -82,6 +82,8 @@ pub enum Event {
         description: String,
         /// What both sides understand.
         features: Features,
+        /// The largest file that the peer takes, where it has said so.
+        largest: Option<u64>,
     },
     /// *Question*: the next request to make; the key is what it will be called.
     NextWork(TransferKey),

@@ -1,7 +1,7 @@
 //! The strings before the link protocol: who is who, what both understand, which protocol.
 
 use super::ConversationError;
-use super::event::{Introduction, Severity};
+use super::event::Introduction;
 use super::profile::{Admitted, CallProfile, Verdict};
 use crate::name::SystemName;
 use crate::wire::command::Features;
@@ -13,8 +13,6 @@ use crate::wire::handshake::{
 /// What the handshake comes to, step by step.
 #[derive(Debug)]
 pub(super) enum HandshakeStep {
-    /// A line for the log.
-    Log(Severity, String),
     /// Called: who is this, and may it come in?
     Identify(Introduction),
     /// The protocol is chosen.

@@ -11,7 +11,7 @@ const ATTEMPTS: u32 = 3;
 /// How long a wrong password is answered by silence, at first; twice as long each time.
 const DELAY: Duration = Duration::from_secs(2);
 /// How long the whole login may take.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 /// How long a caller that failed once has for its next line: a chat script does not try again, and its call should not
 /// hang until somebody's patience ends.
 const SECOND_THOUGHTS: Duration = Duration::from_secs(5);

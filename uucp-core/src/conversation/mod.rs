@@ -39,7 +39,7 @@ use session::Session;
 use stage::{Next, Stage};
 
 /// How long the other side may be silent.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 /// How long the last strings are waited for; a healthy peer sends them at once.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -266,7 +266,11 @@ impl Conversation {
     /// Answers [`Event::Identify`].
     pub fn answer_identity(&mut self, now: Instant, verdict: Verdict) {
         self.last = now;
-        if self.question.take_if(|q| *q == Question::Identity).is_none() {
+        if self
+            .question
+            .take_if(|q| *q == Question::Identity)
+            .is_none()
+        {
             return;
         }
         if let Verdict::Admit(admitted) = &verdict {
@@ -290,17 +294,17 @@ impl Conversation {
     /// Answers [`Event::Receive`].
     pub fn answer_receive(&mut self, now: Instant, admission: Admission) {
         self.last = now;
-        let result = match &mut self.stage {
-            Stage::Session(session) => session.answer_receive(now, admission),
-            _ => Ok(()),
-        };
-        if let Err(error) = result {
-            self.finish(now, Err(error));
+        if let Stage::Session(session) = &mut self.stage {
+            session.answer_receive(now, admission);
         }
     }
 
     /// Answers [`Event::Offer`].
-    pub fn answer_offer(&mut self, now: Instant, offer: Result<Offer, crate::wire::command::Refusal>) {
+    pub fn answer_offer(
+        &mut self,
+        now: Instant,
+        offer: Result<Offer, crate::wire::command::Refusal>,
+    ) {
         self.last = now;
         if let Stage::Session(session) = &mut self.stage {
             session.answer_offer(now, offer);

@@ -168,9 +168,7 @@ impl Session {
                 self.events.push_back(Event::Confirmed(key));
                 Ok(())
             }
-            (Reply::No { to, refusal }, _) if to == kind => {
-                self.handle_no(now, channel, refusal)
-            }
+            (Reply::No { to, refusal }, _) if to == kind => self.handle_no(now, channel, refusal),
             (Reply::FileYes { .. }, _) if progress == (Progress::Ended { answered: true }) => {
                 self.ours.remove(&channel);
                 self.events.push_back(Event::Confirmed(key));
@@ -263,20 +261,15 @@ impl Session {
         );
     }
 
-    pub(super) fn admit_ours(
-        &mut self,
-        channel: Channel,
-        admission: Admission,
-    ) -> Result<(), ConversationError> {
+    pub(super) fn admit_ours(&mut self, channel: Channel, admission: Admission) {
         let Some(one) = self.ours.get_mut(&channel) else {
-            return Ok(());
+            return;
         };
         one.progress = match admission {
             Admission::Begin(_) => Progress::Receiving,
             Admission::Refuse(refusal) => Progress::Discarding(refusal),
         };
         self.link.expect_file(channel, false, 0);
-        Ok(())
     }
 
     /// The end of a file that we had asked for and could not store.

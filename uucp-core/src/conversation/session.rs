@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
 use super::event::{Admission, Event, Offer, Placed, Severity, TransferKey, Wanted, Work};
+use super::handshake::Chosen;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::{ConversationError, Question};
@@ -47,6 +48,8 @@ struct Arrived {
 pub(super) struct Session {
     pub(super) link: Box<dyn Link>,
     pub(super) features: Features,
+    /// The largest file the peer takes.
+    largest: Option<u64>,
     pub(super) events: VecDeque<Event>,
     pub(super) question: Option<Question>,
     /// Whether both sides may make requests at any time.
@@ -75,11 +78,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(link: Box<dyn Link>, features: Features, master: bool) -> Self {
+    pub(super) fn new(link: Box<dyn Link>, chosen: &Chosen, master: bool) -> Self {
         let traits = link.traits();
         Self {
             link,
-            features,
+            features: chosen.features,
+            largest: chosen.largest,
             events: VecDeque::new(),
             question: None,
             duplex: traits.channels > 1,
@@ -161,6 +165,7 @@ impl Session {
                     letter: self.link.letter(),
                     description,
                     features: self.features,
+                    largest: self.largest,
                 });
                 Ok(())
             }
@@ -222,7 +227,9 @@ impl Session {
     pub(super) fn note_garbled(&mut self, what: &str) -> Result<(), ConversationError> {
         self.garbled += 1;
         if self.garbled > GARBLED_LIMIT {
-            return Err(ConversationError::Remote("too many garbled commands".into()));
+            return Err(ConversationError::Remote(
+                "too many garbled commands".into(),
+            ));
         }
         self.log(Severity::Error, format!("Received {what}"));
         Ok(())
@@ -343,9 +350,7 @@ impl Session {
             return false;
         }
         if !self.arrived.is_empty() {
-            let rest = self
-                .arrived
-                .split_off(self.arrived.len().min(GROUP_LIMIT));
+            let rest = self.arrived.split_off(self.arrived.len().min(GROUP_LIMIT));
             self.committing = std::mem::replace(&mut self.arrived, rest);
             let keys = self.committing.iter().map(|one| one.key).collect();
             self.ask(Question::Commit, Event::Commit(keys));
@@ -388,11 +393,11 @@ impl Session {
         if self.hang_up != HangUp::No {
             return Ok(());
         }
-        if !self.ours.is_empty() {
-            self.become_master(now);
-        } else {
+        if self.ours.is_empty() {
             self.dry = false;
             self.ask_for_work(Question::LastWork);
+        } else {
+            self.become_master(now);
         }
         Ok(())
     }
@@ -481,32 +486,24 @@ impl Session {
         Ok(())
     }
 
-    pub(super) fn answer_receive(
-        &mut self,
-        now: Instant,
-        admission: Admission,
-    ) -> Result<(), ConversationError> {
+    pub(super) fn answer_receive(&mut self, now: Instant, admission: Admission) {
         match self.question.take() {
-            Some(Question::ReceiveTheirs(channel)) => {
-                self.admit_theirs(now, channel, admission);
-                Ok(())
-            }
+            Some(Question::ReceiveTheirs(channel)) => self.admit_theirs(now, channel, admission),
             Some(Question::ReceiveOurs(channel)) => self.admit_ours(channel, admission),
-            other => {
-                self.question = other;
-                Ok(())
-            }
+            other => self.question = other,
         }
     }
 
     pub(super) fn answer_offer(&mut self, now: Instant, offer: Result<Offer, Refusal>) {
-        if let Some(Question::Offer(channel)) = self.question.take() {
+        if let Some(Question::Offer(channel)) = self.question {
+            self.question = None;
             self.serve(now, channel, offer, self.wants_turn);
         }
     }
 
     pub(super) fn answer_expand(&mut self, now: Instant, yes: bool) {
-        if let Some(Question::Expand(channel)) = self.question.take() {
+        if let Some(Question::Expand(channel)) = self.question {
+            self.question = None;
             self.theirs.remove(&channel);
             let reply = if yes {
                 Reply::ExpandYes

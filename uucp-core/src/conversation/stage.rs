@@ -187,12 +187,11 @@ impl Conversation {
 
     fn chat_done(&mut self, now: Instant) {
         self.last = now;
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::CalledChat(_, chosen) => self.begin_session(now, &chosen),
-            _ => {
-                self.events.push_back(Event::LoggedIn);
-                self.begin_handshake(None);
-            }
+        if let Stage::CalledChat(_, chosen) = std::mem::replace(&mut self.stage, Stage::Done) {
+            self.begin_session(now, &chosen);
+        } else {
+            self.events.push_back(Event::LoggedIn);
+            self.begin_handshake(None);
         }
     }
 
@@ -258,7 +257,7 @@ impl Conversation {
         };
         link.start(now);
         let master = self.role == CallRole::Caller;
-        let session = Session::new(link, chosen.features, master);
+        let session = Session::new(link, chosen, master);
         self.stage = Stage::Session(Box::new(session));
     }
 

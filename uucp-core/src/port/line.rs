@@ -1,0 +1,152 @@
+//! Two non-blocking descriptors, the common part of every port.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::{PortRead, Ready};
+
+/// A pair of descriptors; for a socket both are the same one, duplicated.
+#[derive(Debug)]
+pub(super) struct Line {
+    input: File,
+    output: Option<File>,
+    /// Flags to put back, where the descriptors are shared with somebody else.
+    restore: Option<(OFlag, OFlag)>,
+}
+
+impl Line {
+    pub(super) fn new(input: OwnedFd, output: OwnedFd, shared: bool) -> io::Result<Self> {
+        let before = (set_nonblocking(&input)?, set_nonblocking(&output)?);
+        Ok(Self {
+            input: input.into(),
+            output: Some(output.into()),
+            restore: shared.then_some(before),
+        })
+    }
+
+    pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<PortRead> {
+        match self.input.read(buffer) {
+            Ok(0) => Ok(PortRead::HangUp),
+            Ok(count) => Ok(PortRead::Bytes(count)),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(PortRead::Nothing),
+                // A terminal whose other end is gone gives EIO.
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Ok(PortRead::HangUp),
+                _ if error.raw_os_error() == Some(nix::libc::EIO) => Ok(PortRead::HangUp),
+                _ => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(output) = &mut self.output else {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        match output.write(bytes) {
+            Ok(count) => Ok(count),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(0),
+                _ => Err(error),
+            },
+        }
+    }
+
+    pub(super) fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        let output = self.output.as_ref().unwrap_or(&self.input);
+        (self.input.as_fd(), output.as_fd())
+    }
+
+    /// Closes the writing side.
+    pub(super) fn close_output(&mut self) {
+        self.output = None;
+    }
+
+    /// Reads and throws away until the other side has closed, or the deadline has come; true: it has closed.
+    pub(super) fn drain(&mut self, limit: Duration) -> bool {
+        let deadline = Instant::now() + limit;
+        let mut buffer = vec![0; 65_536];
+        while Instant::now() < deadline {
+            match self.read(&mut buffer) {
+                Ok(PortRead::Bytes(_)) => {}
+                Ok(PortRead::Nothing) => {
+                    if wait(self.descriptors(), false, None, Some(deadline)).is_err() {
+                        return false;
+                    }
+                }
+                Ok(PortRead::HangUp) | Err(_) => return true,
+            }
+        }
+        false
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if let Some((input, output)) = self.restore {
+            let _ = fcntl(self.input.as_fd(), FcntlArg::F_SETFL(input));
+            if let Some(file) = &self.output {
+                let _ = fcntl(file.as_fd(), FcntlArg::F_SETFL(output));
+            }
+        }
+    }
+}
+
+/// Waits until a line (its reading and its writing descriptor) can be read, or written if that is wanted, or a third
+/// descriptor can be read, or the deadline has come. A signal looks like a deadline that came early.
+///
+/// # Errors
+/// When the descriptors cannot be waited for.
+pub fn wait(
+    line: (BorrowedFd<'_>, BorrowedFd<'_>),
+    writing: bool,
+    interrupt: Option<BorrowedFd<'_>>,
+    deadline: Option<Instant>,
+) -> io::Result<Ready> {
+    let (input, output) = line;
+    let mut descriptors = vec![PollFd::new(input, PollFlags::POLLIN)];
+    let output = writing.then(|| {
+        descriptors.push(PollFd::new(output, PollFlags::POLLOUT));
+        descriptors.len() - 1
+    });
+    let interrupt = interrupt.map(|descriptor| {
+        descriptors.push(PollFd::new(descriptor, PollFlags::POLLIN));
+        descriptors.len() - 1
+    });
+    match poll(&mut descriptors, timeout(deadline)) {
+        Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let any = |at: Option<usize>| {
+        at.and_then(|at| descriptors.get(at))
+            .and_then(PollFd::any)
+            .unwrap_or_default()
+    };
+    Ok(Ready {
+        readable: any(Some(0)),
+        writable: any(output),
+        interrupted: any(interrupt),
+    })
+}
+
+/// Makes a descriptor non-blocking; gives the flags it had.
+fn set_nonblocking(descriptor: &OwnedFd) -> io::Result<OFlag> {
+    let flags = OFlag::from_bits_retain(fcntl(descriptor, FcntlArg::F_GETFL)?);
+    fcntl(descriptor, FcntlArg::F_SETFL(flags | OFlag::O_NONBLOCK))?;
+    Ok(flags)
+}
+
+/// Rounded up: waking a moment early would only mean to wait once more.
+fn timeout(deadline: Option<Instant>) -> PollTimeout {
+    let Some(deadline) = deadline else {
+        return PollTimeout::NONE;
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    let milliseconds = left.as_micros().div_ceil(1000);
+    let milliseconds = i32::try_from(milliseconds).unwrap_or(i32::MAX);
+    PollTimeout::try_from(milliseconds).unwrap_or(PollTimeout::MAX)
+}

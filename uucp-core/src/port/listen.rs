@@ -1,0 +1,97 @@
+//! Waiting for calls over TCP, IPv4 and IPv6.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+use super::tcp::TcpPort;
+use super::{Port, PortError};
+use crate::config::port::IpVersion;
+
+/// Sockets that listen on one port number.
+#[derive(Debug)]
+pub struct Listener {
+    sockets: Vec<TcpListener>,
+}
+
+/// A connection that has come in, as a port.
+///
+/// # Errors
+/// When the socket cannot be used.
+pub fn accepted_port(stream: TcpStream) -> io::Result<Box<dyn Port>> {
+    Ok(Box::new(TcpPort::new(stream)?))
+}
+
+impl Listener {
+    /// Listens on all addresses. A port number that was used a moment ago can be used again.
+    ///
+    /// # Errors
+    /// When no socket can be bound.
+    pub fn bind(port: u16, version: Option<IpVersion>) -> Result<Self, PortError> {
+        let six = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let four = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        let wanted: &[SocketAddr] = match version {
+            // Where the first takes IPv4 too, the second finds the address in use.
+            None => &[six, four],
+            Some(IpVersion::V6) => &[six],
+            Some(IpVersion::V4) => &[four],
+        };
+        let mut sockets = Vec::new();
+        let mut fault = None;
+        for address in wanted {
+            // The standard library sets SO_REUSEADDR.
+            match TcpListener::bind(address) {
+                Ok(socket) => {
+                    socket
+                        .set_nonblocking(true)
+                        .map_err(|source| PortError::Listen { port, source })?;
+                    sockets.push(socket);
+                }
+                Err(error) => fault = Some(error),
+            }
+            // Port 0 stands for one number that is free, not for one number each.
+            if port == 0 && !sockets.is_empty() {
+                break;
+            }
+        }
+        match fault {
+            Some(source) if sockets.is_empty() => Err(PortError::Listen { port, source }),
+            _ => Ok(Self { sockets }),
+        }
+    }
+
+    /// The number listened on.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        let socket = self.sockets.first()?;
+        Some(socket.local_addr().ok()?.port())
+    }
+
+    /// The next connection; `None` when none has come within the time, or a signal has.
+    ///
+    /// # Errors
+    /// When the sockets cannot be waited for.
+    pub fn accept(&self, limit: Duration) -> io::Result<Option<(TcpStream, IpAddr)>> {
+        let mut descriptors: Vec<PollFd<'_>> = self
+            .sockets
+            .iter()
+            .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
+            .collect();
+        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
+        match poll(&mut descriptors, limit) {
+            Ok(_) => {}
+            Err(nix::errno::Errno::EINTR) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+        for socket in &self.sockets {
+            // A caller that has gone again, or too many open files, is not the end of the server.
+            if let Ok((stream, address)) = socket.accept() {
+                return Ok(Some((stream, address.ip().to_canonical())));
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,154 @@
+//! The only IO to the other side: TCP connections, programs on a pipe, standard input and output.
+//!
+//! A port knows bytes and readiness, nothing of what they mean. Every descriptor is non-blocking, so a peer that does not
+//! read can only cost time that somebody has set a limit to.
+
+mod line;
+mod listen;
+mod pipe;
+mod stdio;
+mod tcp;
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use thiserror::Error;
+
+pub use line::wait;
+pub use listen::{Listener, accepted_port};
+pub use pipe::PipePort;
+pub use stdio::{StdioPort, stderr_is_the_line};
+pub use tcp::{TcpTarget, connect, service_number};
+
+use crate::link::LinkTraits;
+
+/// What a line is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineTraits {
+    /// All eight bits of a byte pass.
+    pub eight_bit: bool,
+    /// Bytes are neither lost nor damaged.
+    pub reliable: bool,
+    /// It is reliable from one end to the other, flow control included: TCP.
+    pub end_to_end: bool,
+}
+
+impl LineTraits {
+    /// A TCP connection.
+    pub const TCP: Self = Self {
+        eight_bit: true,
+        reliable: true,
+        end_to_end: true,
+    };
+    /// A pipe or anything else that is not told to be worse.
+    pub const PIPE: Self = Self {
+        eight_bit: true,
+        reliable: true,
+        end_to_end: false,
+    };
+
+    /// Whether a link protocol can live on this line.
+    #[must_use]
+    pub fn satisfy(self, needs: LinkTraits) -> bool {
+        (self.eight_bit || !needs.needs_eight_bit)
+            && (self.reliable || !needs.needs_reliable)
+            && (self.end_to_end || !needs.needs_end_to_end)
+    }
+}
+
+/// What [`Port::read`] has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PortRead {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now.
+    Nothing,
+    /// The other side has hung up.
+    HangUp,
+}
+
+/// Which of the two directions can go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ready {
+    /// Something can be read, or the end can be seen.
+    pub readable: bool,
+    /// Something can be written, or an error can be seen.
+    pub writable: bool,
+    /// The third descriptor can be read.
+    pub interrupted: bool,
+}
+
+/// A line to the other side.
+pub trait Port: Send {
+    /// What the line is good for.
+    fn traits(&self) -> LineTraits;
+
+    /// Reads what is there.
+    ///
+    /// # Errors
+    /// When the line fails; a reset connection is a hang-up, not an error.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<PortRead>;
+
+    /// Writes as much as the line takes now; 0 when it takes nothing.
+    ///
+    /// # Errors
+    /// When the line fails.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize>;
+
+    /// Sends a break, where the line knows such a thing.
+    ///
+    /// # Errors
+    /// When the line fails.
+    fn send_break(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The descriptors for reading and writing, for a chat program to inherit.
+    fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>);
+
+    /// Ends the connection in an orderly way: what was written arrives. Takes a second or two at most when the other side
+    /// does not do its part.
+    fn hang_up(&mut self);
+}
+
+/// Why a port could not be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// The address or the service is not known.
+    #[error("{0}")]
+    Address(String),
+    /// No address answered; the reason of the last.
+    #[error("connect to {target}: {source}")]
+    Connect {
+        /// Host and port.
+        target: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The program cannot be started.
+    #[error("cannot run {program}: {source}")]
+    Program {
+        /// Its name.
+        program: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Standard input or output cannot be used.
+    #[error("standard input: {0}")]
+    Stdio(io::Error),
+    /// A port that cannot be listened on.
+    #[error("listen on port {port}: {source}")]
+    Listen {
+        /// The port's number.
+        port: u16,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A kind of port that this program cannot open.
+    #[error("ports of type {0} cannot be opened by this version")]
+    Unsupported(&'static str),
+}
+
+#[cfg(test)]
+mod tests;

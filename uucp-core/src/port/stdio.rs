@@ -1,0 +1,120 @@
+//! Standard input and output as the line: inetd, ssh with a forced command, a login shell, another uucico's pipe.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sys::socket::{SockaddrStorage, getsockname};
+use nix::sys::stat::fstat;
+use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsendbreak, tcsetattr};
+
+use super::line::Line;
+use super::{LineTraits, Port, PortError, PortRead, tcp};
+
+/// The line that this process was started on.
+#[derive(Debug)]
+pub struct StdioPort {
+    line: Line,
+    traits: LineTraits,
+    socket: bool,
+    /// A terminal's settings before we made it raw.
+    terminal: Option<(OwnedFd, Termios)>,
+}
+
+impl StdioPort {
+    /// Takes standard input and output. A terminal becomes raw until the port is dropped.
+    ///
+    /// # Errors
+    /// When one of them is closed.
+    pub fn open() -> Result<Self, PortError> {
+        Self::take().map_err(PortError::Stdio)
+    }
+
+    fn take() -> io::Result<Self> {
+        let input = io::stdin().as_fd().try_clone_to_owned()?;
+        let output = io::stdout().as_fd().try_clone_to_owned()?;
+        let socket = is_socket(&input);
+        if socket {
+            tcp::prepare(&input);
+        }
+        let terminal = make_raw(&input)?;
+        let traits = if socket {
+            LineTraits::TCP
+        } else {
+            LineTraits::PIPE
+        };
+        Ok(Self {
+            line: Line::new(input, output, true)?,
+            traits,
+            socket,
+            terminal,
+        })
+    }
+}
+
+/// Whether it is a socket; the peer's implementation asks the same question of its standard input.
+fn is_socket(descriptor: &OwnedFd) -> bool {
+    use std::os::fd::AsRawFd;
+    getsockname::<SockaddrStorage>(descriptor.as_raw_fd()).is_ok()
+}
+
+/// Bytes are to pass a terminal unharmed and without echo (`ssh -tt` makes one).
+fn make_raw(input: &OwnedFd) -> io::Result<Option<(OwnedFd, Termios)>> {
+    let Ok(before) = tcgetattr(input) else {
+        return Ok(None);
+    };
+    let mut raw = before.clone();
+    cfmakeraw(&mut raw);
+    tcsetattr(input, SetArg::TCSANOW, &raw)?;
+    Ok(Some((input.try_clone()?, before)))
+}
+
+/// Whether standard error is the line to the peer (inetd, a terminal made by ssh): nothing may be printed there then.
+#[must_use]
+pub fn stderr_is_the_line() -> bool {
+    let identity = |descriptor: BorrowedFd<'_>| {
+        fstat(descriptor)
+            .ok()
+            .map(|status| (status.st_dev, status.st_ino, status.st_rdev))
+    };
+    let stdin = identity(io::stdin().as_fd());
+    stdin.is_some() && stdin == identity(io::stderr().as_fd())
+}
+
+impl Port for StdioPort {
+    fn traits(&self) -> LineTraits {
+        self.traits
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<PortRead> {
+        self.line.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.write(bytes)
+    }
+
+    fn send_break(&mut self) -> io::Result<()> {
+        if let Some((terminal, _)) = &self.terminal {
+            tcsendbreak(terminal, 0)?;
+        }
+        Ok(())
+    }
+
+    fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        self.line.descriptors()
+    }
+
+    fn hang_up(&mut self) {
+        if self.socket {
+            tcp::close(&mut self.line);
+        }
+    }
+}
+
+impl Drop for StdioPort {
+    fn drop(&mut self) {
+        if let Some((terminal, before)) = &self.terminal {
+            let _ = tcsetattr(terminal, SetArg::TCSADRAIN, before);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! TCP connections: every address of the host is tried, nothing is left waiting for Nagle.
+
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
+
+use super::line::Line;
+use super::{LineTraits, Port, PortError, PortRead};
+use crate::config::port::IpVersion;
+
+/// How long one address may take to answer.
+const CONNECT_LIMIT: Duration = Duration::from_secs(30);
+/// How long the other side may take to close after us.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// Where to connect to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpTarget {
+    /// A host name or address, perhaps with `:service` after it.
+    pub host: String,
+    /// The service's name or number.
+    pub service: String,
+    /// Only this version of IP.
+    pub version: Option<IpVersion>,
+}
+
+/// Connects to the first address that answers.
+///
+/// # Errors
+/// When the host or service is unknown, or no address answers.
+pub fn connect(target: &TcpTarget) -> Result<Box<dyn Port>, PortError> {
+    let number = service_number(&target.service)?;
+    let shown = format!("{} port {number}", target.host);
+    let fault = |source| PortError::Connect {
+        target: shown.clone(),
+        source,
+    };
+    let addresses = (target.host.as_str(), number)
+        .to_socket_addrs()
+        .map_err(fault)?;
+    let mut last = io::Error::new(
+        io::ErrorKind::NotFound,
+        "no address of the wanted IP version",
+    );
+    for address in addresses.filter(|address| fits(address, target.version)) {
+        tracing::debug!(target: "uucp::port", %address, "connecting");
+        match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
+            Ok(stream) => return Ok(Box::new(TcpPort::new(stream).map_err(fault)?)),
+            Err(error) => last = error,
+        }
+    }
+    Err(fault(last))
+}
+
+fn fits(address: &SocketAddr, version: Option<IpVersion>) -> bool {
+    match version {
+        None => true,
+        Some(IpVersion::V4) => address.is_ipv4(),
+        Some(IpVersion::V6) => address.is_ipv6(),
+    }
+}
+
+/// The number of a service: a number, a name in `/etc/services`, or `uucp`, which is 540 everywhere.
+///
+/// # Errors
+/// When the name is unknown.
+pub fn service_number(service: &str) -> Result<u16, PortError> {
+    if let Ok(number) = service.parse() {
+        return Ok(number);
+    }
+    let services = std::fs::read_to_string("/etc/services").unwrap_or_default();
+    let found = services
+        .lines()
+        .find_map(|line| named_service(line, service));
+    match found {
+        Some(number) => Ok(number),
+        None if service == "uucp" => Ok(540),
+        None => Err(PortError::Address(format!(
+            "the TCP service '{service}' is unknown; write its number instead"
+        ))),
+    }
+}
+
+/// `name number/tcp alias...`
+fn named_service(line: &str, wanted: &str) -> Option<u16> {
+    let line = line.split('#').next()?;
+    let mut words = line.split_whitespace();
+    let name = words.next()?;
+    let number = words.next()?.strip_suffix("/tcp")?;
+    let fits = name == wanted || words.any(|alias| alias == wanted);
+    fits.then(|| number.parse().ok()).flatten()
+}
+
+/// What every socket to a peer is told: send at once, notice a peer that is gone.
+pub(super) fn prepare(socket: &impl std::os::fd::AsFd) {
+    // A socket that is not TCP (a Unix socket as standard input) has no such options, and needs none.
+    let _ = setsockopt(socket, sockopt::TcpNoDelay, &true);
+    let _ = setsockopt(socket, sockopt::KeepAlive, &true);
+}
+
+/// Half-closes, so that what was written arrives before the connection is gone: closing with unread input would reset it.
+pub(super) fn close(line: &mut Line) {
+    use std::os::fd::AsRawFd;
+    let (_, output) = line.descriptors();
+    let _ = shutdown(output.as_raw_fd(), Shutdown::Write);
+    line.drain(CLOSE_LIMIT);
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct TcpPort {
+    line: Line,
+}
+
+impl TcpPort {
+    pub(super) fn new(stream: TcpStream) -> io::Result<Self> {
+        prepare(&stream);
+        let input = OwnedFd::from(stream);
+        let output = input.try_clone()?;
+        Ok(Self {
+            line: Line::new(input, output, false)?,
+        })
+    }
+}
+
+impl Port for TcpPort {
+    fn traits(&self) -> LineTraits {
+        LineTraits::TCP
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<PortRead> {
+        self.line.read(buffer)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.line.write(bytes)
+    }
+
+    fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        self.line.descriptors()
+    }
+
+    fn hang_up(&mut self) {
+        close(&mut self.line);
+    }
+}

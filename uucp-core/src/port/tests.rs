@@ -1,0 +1,113 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+fn words(text: &[&str]) -> Vec<Vec<u8>> {
+    text.iter().map(|word| word.as_bytes().to_vec()).collect()
+}
+
+fn read_all(port: &mut dyn Port) -> Vec<u8> {
+    let mut all = Vec::new();
+    let mut buffer = [0; 100];
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        assert!(Instant::now() < deadline, "no end of the line");
+        match port.read(&mut buffer).unwrap() {
+            PortRead::Bytes(count) => all.extend_from_slice(&buffer[..count]),
+            PortRead::Nothing => {
+                drop(wait(port.descriptors(), false, None, Some(deadline)).unwrap())
+            }
+            PortRead::HangUp => return all,
+        }
+    }
+}
+
+#[test]
+fn a_pipe_command_gets_the_address_and_the_system_as_whole_words() {
+    let command = words(&[
+        "/bin/sh",
+        "-c",
+        "echo $0 $1 $2 $3",
+        "\\H",
+        "\\Z",
+        "x\\Z",
+        "-",
+    ]);
+    let mut port = PipePort::open(&command, b"host.example", b"beta", LineTraits::PIPE).unwrap();
+    assert_eq!(read_all(&mut port), b"host.example beta x\\Z -\n");
+}
+
+#[test]
+fn a_pipe_command_that_does_not_end_is_ended_with_its_children() {
+    let command = words(&[
+        "/bin/sh",
+        "-c",
+        "trap '' TERM HUP; exec 1>&-; sleep 1000 & wait",
+    ]);
+    let mut port = PipePort::open(&command, b"", b"", LineTraits::PIPE).unwrap();
+    let start = Instant::now();
+    port.hang_up();
+    assert!(start.elapsed() < Duration::from_secs(9));
+    // Nobody is left to write to: the pipe is broken, without a signal.
+    assert!(port.write(b"x").is_err());
+}
+
+#[test]
+fn a_missing_pipe_command_is_told_by_name() {
+    let error =
+        PipePort::open(&words(&["/no/such/program"]), b"", b"", LineTraits::PIPE).unwrap_err();
+    assert!(error.to_string().contains("/no/such/program"));
+}
+
+#[test]
+fn what_was_written_before_the_hang_up_arrives() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = TcpTarget {
+        host: "127.0.0.1".into(),
+        service: listener.local_addr().unwrap().port().to_string(),
+        version: None,
+    };
+    let peer = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        // Unread input at the other side must not become a reset that swallows our last words.
+        stream.write_all(b"unread").unwrap();
+        let mut all = Vec::new();
+        stream.read_to_end(&mut all).unwrap();
+        all
+    });
+    let mut port = connect(&target).unwrap();
+    let deadline = Some(Instant::now() + Duration::from_secs(5));
+    assert!(
+        wait(port.descriptors(), true, None, deadline)
+            .unwrap()
+            .writable
+    );
+    assert_eq!(port.write(b"last words").unwrap(), 10);
+    port.hang_up();
+    assert_eq!(peer.join().unwrap(), b"last words");
+}
+
+#[test]
+fn services_have_names_and_numbers() {
+    assert_eq!(service_number("15540").unwrap(), 15540);
+    assert_eq!(service_number("uucp").unwrap(), 540);
+    assert!(service_number("no-such-service").is_err());
+}
+
+#[test]
+fn a_listener_takes_calls_over_both_versions_of_ip() {
+    let listener = Listener::bind(0, None).unwrap();
+    let number = listener.port().unwrap();
+    let mut peer = std::net::TcpStream::connect(("127.0.0.1", number)).unwrap();
+    let (stream, address) = listener
+        .accept(Duration::from_secs(10))
+        .unwrap()
+        .expect("a connection");
+    assert_eq!(address.to_string(), "127.0.0.1");
+    peer.write_all(b"hello").unwrap();
+    drop(peer);
+    let mut port = accepted_port(stream).unwrap();
+    assert_eq!(read_all(&mut *port), b"hello");
+}

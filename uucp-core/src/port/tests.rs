@@ -17,7 +17,7 @@ fn read_all(port: &mut dyn Port) -> Vec<u8> {
         match port.read(&mut buffer).unwrap() {
             PortRead::Bytes(count) => all.extend_from_slice(&buffer[..count]),
             PortRead::Nothing => {
-                drop(wait(port.descriptors(), false, None, Some(deadline)).unwrap())
+                wait(port.descriptors(), false, None, Some(deadline)).unwrap();
             }
             PortRead::HangUp => return all,
         }

@@ -107,7 +107,7 @@ impl Node {
              logfile {log}/Log\nstatfile {log}/Stats\ndebugfile {log}/Debug\n\
              sysfile {etc}/sys\nportfile {etc}/port\ndialfile {etc}/dial\n\
              callfile {etc}/call\npasswdfile {etc}/passwd\n\
-             run-uuxqt {run_uuxqt}\n",
+             v2-files false\nhdb-files false\nrun-uuxqt {run_uuxqt}\n",
             name = self.name,
             spool = at("spool"),
             public = at("pub"),
@@ -354,7 +354,12 @@ impl Node {
             self.folder.display()
         );
         let mut texts = Vec::new();
-        walk(&self.path("log"), &mut |path| texts.push(path.to_owned()));
+        walk(&self.path("log"), &mut |path| {
+            // A trace is for the folder that is left behind, not for the screen.
+            if path.extension().is_none_or(|kind| kind != "strace") {
+                texts.push(path.to_owned());
+            }
+        });
         texts.sort();
         for path in texts {
             let text = process::lossy(&path);

@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
@@ -228,5 +229,16 @@ fn matrix(pairs: &[(Side, Side)]) -> Vec<Combination> {
 fn taylor_with_taylor_shows_that_the_scenario_itself_is_sound() {
     if peers_or_skip("matrix: taylor with taylor").is_some() {
         run_all(matrix(&[(Side::Taylor, Side::Taylor)]));
+    }
+}
+
+#[test]
+fn ours_with_ours_and_with_taylor() {
+    if peers_or_skip("matrix: ours").is_some() {
+        run_all(matrix(&[
+            (Side::Ours, Side::Ours),
+            (Side::Ours, Side::Taylor),
+            (Side::Taylor, Side::Ours),
+        ]));
     }
 }

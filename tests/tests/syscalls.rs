@@ -1,0 +1,183 @@
+//! No answer before what it stands on is durable, read from the system calls of the running programs.
+//!
+//! Debian's own programs, which sync nothing, go through the same checks first and must fail them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a scenario: a broken precondition stops it where it is"
+)]
+
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use suite_tests::durability::{self, Findings};
+use suite_tests::maildir::{Mailboxes, add_rmail};
+use suite_tests::node::{Node, Reach};
+use suite_tests::peers::Peers;
+use suite_tests::process::{self, Running};
+use suite_tests::programs::Side;
+use suite_tests::strace::{self, Step};
+use suite_tests::{Site, peers_or_skip};
+
+/// Jobs in the call that is looked at: enough for one commit of several.
+const JOBS: usize = 6;
+
+struct Scene {
+    peers: &'static Peers,
+    _folder: Site,
+    leaf: Node,
+    hub: Node,
+    mail: Mailboxes,
+    line: TcpListener,
+}
+
+fn scene(peers: &'static Peers, side: Side, protocol: &str) -> Scene {
+    let folder = Site::new("syscalls");
+    let (leaf, hub) = (
+        Node::new(&folder, "leaf", side),
+        Node::new(&folder, "hub", side),
+    );
+    let mail = Mailboxes::new(&hub, "hub.example");
+    let line = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let port = line.local_addr().expect("its number").port();
+    leaf.add_neighbour("hub", protocol, &Reach::Tcp(port), "");
+    hub.add_neighbour("leaf", protocol, &Reach::Never, "");
+    Scene {
+        peers,
+        _folder: folder,
+        leaf,
+        hub,
+        mail,
+        line,
+    }
+}
+
+impl Scene {
+    fn log(&self, name: &str) -> PathBuf {
+        self.leaf.path("log").join(format!("{name}.strace"))
+    }
+
+    fn traced(&self, name: &str, command: &Command, node: &Node) -> Command {
+        strace::traced(self.peers, command, node.owner().ids(), &self.log(name))
+    }
+
+    fn steps(&self, name: &str) -> Vec<Step> {
+        let text = process::lossy(&self.log(name));
+        assert!(!text.is_empty(), "strace wrote nothing for {name}");
+        strace::parse(&text)
+    }
+
+    fn queue(&self, number: usize) -> Findings {
+        let mut command = self.leaf.command("uux");
+        let recipient = format!("(user{number}@hub.example)");
+        command.args([
+            "-r",
+            "-n",
+            "-z",
+            "-aann@leaf.example",
+            "-",
+            "hub!rmail",
+            &recipient,
+        ]);
+        let name = format!("sender{number}");
+        let message = format!("From: ann@leaf.example\nSubject: {number}\n\nhello\n");
+        process::run_with_input(
+            self.traced(&name, &command, &self.leaf),
+            message.as_bytes(),
+            &self.leaf.path("log"),
+        )
+        .expect_success("the sender");
+        durability::check_sender(&self.steps(&name), &self.leaf.spool())
+    }
+
+    /// One call; gives the findings about the answering and the calling side.
+    fn call(&self) -> (Findings, Findings) {
+        let mut call = self.leaf.command("uucico");
+        call.args(["-S", "hub"]);
+        let call = self.traced("caller", &call, &self.leaf);
+        let caller = Running::start(call, &self.leaf.path("log/caller.out"));
+        let (socket, _) = self.line.accept().expect("the call");
+        let mut answer = self.hub.command("uucico");
+        answer.arg("-l");
+        let mut answer = start_on_socket(self.traced("answerer", &answer, &self.hub), socket);
+        caller
+            .finish(process::PATIENCE)
+            .expect_success("the caller");
+        process::wait_for("the answerer to end", process::PATIENCE, || {
+            answer.try_wait().expect("wait")
+        });
+        let is_receipt = |path: &Path| path.to_string_lossy().contains("/.Received/");
+        (
+            durability::check_receiver(&self.steps("answerer"), &self.hub.spool(), is_receipt),
+            durability::check_removal(&self.steps("caller"), &self.leaf.spool()),
+        )
+    }
+
+    fn execute(&self) -> (Findings, Findings) {
+        let command = self.hub.command("uuxqt");
+        process::run(
+            self.traced("uuxqt", &command, &self.hub),
+            &self.hub.path("log"),
+        )
+        .expect_success("uuxqt");
+        let steps = self.steps("uuxqt");
+        (
+            durability::check_execution(&steps, &self.hub.spool()),
+            durability::check_maildir(&steps, self.mail.folder(), "rmail"),
+        )
+    }
+}
+
+/// As inetd does it: the socket is both standard input and standard output.
+fn start_on_socket(mut command: Command, socket: TcpStream) -> std::process::Child {
+    let input = socket.try_clone().expect("a second descriptor");
+    command
+        .stdin(OwnedFd::from(input))
+        .stdout(OwnedFd::from(socket))
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the answerer")
+}
+
+#[test]
+fn taylors_programs_fail_the_checks() {
+    let Some(peers) = peers_or_skip("syscalls: taylor") else {
+        return;
+    };
+    let scene = scene(peers, Side::Taylor, "t");
+    for number in 0..JOBS {
+        let findings = scene.queue(number);
+        assert!(
+            findings.answers > 0 && !findings.wrong.is_empty(),
+            "{findings:?}"
+        );
+    }
+    let (receiver, removal) = scene.call();
+    assert_eq!(receiver.answers, JOBS, "{receiver:?}");
+    assert!(!receiver.wrong.is_empty(), "{receiver:?}");
+    removal.expect_right("Taylor removes after the confirmation", 2 * JOBS);
+}
+
+#[test]
+fn ours_answer_after_what_they_stand_on() {
+    let Some(peers) = peers_or_skip("syscalls: ours") else {
+        return;
+    };
+    for protocol in ["t", "e", "g", "i"] {
+        let scene = scene(peers, Side::Ours, protocol);
+        add_rmail(&scene.hub);
+        for number in 0..JOBS {
+            scene.queue(number).expect_right("uux", 2);
+        }
+        let (receiver, removal) = scene.call();
+        receiver.expect_right(&format!("the receiver over {protocol}"), 1);
+        removal.expect_right(&format!("the sender over {protocol}"), 2 * JOBS);
+        let (execution, delivery) = scene.execute();
+        execution.expect_right("uuxqt", JOBS);
+        delivery.expect_right("rmail", JOBS);
+        assert_eq!(scene.mail.messages().len(), JOBS);
+    }
+}

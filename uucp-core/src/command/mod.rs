@@ -1,3 +1,5 @@
 //! The bodies of the engine's own programs: options, and what `run` does with them.
 
+mod debug;
 pub mod uux;
+pub mod uuxqt;

@@ -70,10 +70,10 @@ impl End {
     #[must_use]
     pub fn describe(&self) -> String {
         match self {
-            Self::OutOfTime => "ran longer than it may".into(),
+            Self::OutOfTime => "Ran longer than it may".into(),
             Self::Status(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => format!("exit status {code}"),
-                (None, Some(signal)) => format!("killed by signal {signal}"),
+                (Some(code), _) => format!("Exit status {code}"),
+                (None, Some(signal)) => format!("Got signal {signal}"),
                 (None, None) => status.to_string(),
             },
         }
@@ -280,12 +280,12 @@ mod tests {
     fn status_signal_and_words_are_seen() {
         let finished = shell("echo why >&2; exit 67").run().unwrap();
         assert_eq!(finished.end.code(), Some(67));
-        assert_eq!(finished.end.describe(), "exit status 67");
+        assert_eq!(finished.end.describe(), "Exit status 67");
         assert_eq!(finished.stderr, b"why\n");
 
         let finished = shell("kill -9 $$").run().unwrap();
         assert_eq!(finished.end.code(), None);
-        assert_eq!(finished.end.describe(), "killed by signal 9");
+        assert_eq!(finished.end.describe(), "Got signal 9");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The environment of an executed command: exactly what the peer's `uuxqt` sets, nothing of ours.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ pub fn environment(
     command_path: &[PathBuf],
     spool: &Path,
     machine: &str,
-    user: &str,
+    user: &OsStr,
     outer: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(&'static str, OsString)> {
     let mut variables = vec![
@@ -22,7 +22,7 @@ pub fn environment(
         ("SHELL", "/bin/sh".into()),
         ("USER", "uucp".into()),
         ("UU_MACHINE", machine.into()),
-        ("UU_USER", user.into()),
+        ("UU_USER", user.to_os_string()),
     ];
     if let Some(zone) = outer("TZ") {
         variables.push(("TZ", zone));
@@ -46,7 +46,13 @@ mod tests {
     fn nothing_of_ours_but_term_and_zone() {
         let path = [PathBuf::from("/bin"), PathBuf::from("/usr/bin")];
         let outer = |name: &str| (name == "TZ").then(|| OsString::from("UTC"));
-        let mut got = environment(&path, Path::new("/var/spool/uucp"), "alpha", "joe", outer);
+        let mut got = environment(
+            &path,
+            Path::new("/var/spool/uucp"),
+            "alpha",
+            OsStr::new("joe"),
+            outer,
+        );
         got.sort();
         let expected: Vec<(&str, OsString)> = vec![
             ("HOME", "/var/spool/uucp".into()),

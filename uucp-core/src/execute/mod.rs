@@ -1,6 +1,38 @@
 //! What `uuxqt` does with an execute file: permission, environment, run, retry, report.
+//!
+//! A run is one process that lists the jobs and hands them out ([`queue`]) and some that run them, one job at a time
+//! ([`worker`]); so a run that is killed leaves workers that bring their jobs to an end and note it.
 
 pub mod arguments;
 pub mod child;
 pub mod environment;
+mod files;
+pub mod job;
 pub mod permission;
+pub mod queue;
+mod report;
+pub mod retry;
+pub mod worker;
+
+use crate::config::mail::MailConfig;
+use crate::spool::{Spool, SpoolError};
+
+/// Tells the postmaster about failures that were too many to be told about one by one.
+///
+/// # Errors
+/// When the note cannot be queued.
+pub fn tell_of_untold(
+    spool: &Spool,
+    mail: &MailConfig,
+    tally: &queue::Tally,
+) -> Result<(), SpoolError> {
+    for (system, count) in &tally.untold {
+        let text = format!(
+            "{count} more jobs of system {system} failed, too many to report each.\n\
+             They are kept in {}/.Failed/{system}/ and .Corrupt/; the log says why they failed.\n",
+            spool.root().display()
+        );
+        report::send_to_postmaster(spool, mail, "UUCP executions failed", &text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,223 @@
+//! `uuxqt`: runs what other systems ask to be executed here. A drop-in for the peer's.
+//!
+//! Station: execution. Taylor UUCP manual, *Invoking uuxqt*. The process that is started lists the queue and hands it to
+//! workers, which are the same program with a hidden option; see [`crate::execute`].
+
+use std::ffi::OsString;
+use std::io::{self, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+use nix::sys::stat::{Mode, umask};
+
+use super::debug;
+use crate::config::mail::MailConfig;
+use crate::config::{Config, DebugSet};
+use crate::delivery;
+use crate::execute::job::{Runner, Wishes};
+use crate::execute::queue::{self, Limits, QueueError, Tally};
+use crate::execute::{tell_of_untold, worker};
+use crate::name::SystemName;
+use crate::program;
+use crate::spool::{Journal, Severity, Spool};
+use crate::sysexits::{Audience, Failure, Status};
+
+/// What files that a command makes may not be: writable by others. The peer's `uuxqt` has a mask of 0.
+const UMASK: u32 = 0o022;
+
+/// Run the commands that other systems have asked for.
+#[derive(Debug, Parser)]
+#[command(
+    name = "uuxqt",
+    version,
+    disable_version_flag = true,
+    after_help = "Examples:\n  uuxqt                      run everything that waits\n  uuxqt -c rmail -s alpha    only mail that came from alpha\n  uuxqt --now                also what rests after a temporary failure"
+)]
+struct Arguments {
+    /// Only run requests for this command
+    #[arg(short = 'c', long, value_name = "COMMAND")]
+    command: Option<OsString>,
+    /// Only run requests that came from this system
+    #[arg(short = 's', long, value_name = "SYSTEM")]
+    system: Option<SystemName>,
+    /// Run this many jobs side by side, instead of the number in mail.toml
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+    /// Also try jobs that rest after a temporary failure
+    #[arg(long)]
+    now: bool,
+    /// Write debugging messages of these kinds, such as execute or all, to the Debug file
+    #[arg(short = 'x', long, value_name = "KINDS")]
+    debug: Vec<String>,
+    /// Read this configuration file
+    #[arg(short = 'I', long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    /// Take jobs from standard input; what uuxqt starts its workers with
+    #[arg(long, hide = true)]
+    worker: bool,
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    program::main("uuxqt", Audience::Plain, run)
+}
+
+fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    umask(Mode::from_bits_truncate(UMASK));
+    let mut config = Config::load(arguments.config.as_deref())
+        .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
+    for kinds in &arguments.debug {
+        let kinds = DebugSet::parse(kinds)
+            .map_err(|word| Failure::new(Status::Usage, format!("-x: no such kind: {word}")))?;
+        config.debug = config.debug | kinds;
+    }
+    debug::start(&config);
+    let mail = MailConfig::load(&config.directory)
+        .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
+    let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    let journal = Journal::open(&config, "uuxqt");
+    if arguments.worker {
+        return work(arguments, &config, &mail, &spool, journal);
+    }
+    run_queue(arguments, &config, &mail, &spool, journal)
+}
+
+/// The worker's part.
+fn work(
+    arguments: &Arguments,
+    config: &Config,
+    mail: &MailConfig,
+    spool: &Spool,
+    journal: Journal,
+) -> Result<ExitCode, Failure> {
+    queue::unblock_signals();
+    let command = arguments.command.as_ref();
+    let wishes = Wishes {
+        command: command.map(|command| command.as_bytes().to_vec()),
+        now: arguments.now,
+    };
+    let mut runner = Runner::new(config, mail, spool, journal, wishes);
+    let orders = BufReader::new(io::stdin().lock());
+    worker::serve(&mut runner, orders, io::stdout().lock()).map_err(Failure::temporary)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_queue(
+    arguments: &Arguments,
+    config: &Config,
+    mail: &MailConfig,
+    spool: &Spool,
+    mut journal: Journal,
+) -> Result<ExitCode, Failure> {
+    // Both are held to the end. That others run already is no failure: they do the work.
+    let Some(_one_of_many) = spool
+        .lock_uuxqt(config.max_uuxqts)
+        .map_err(Failure::temporary)?
+    else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let _this_command = match &arguments.command {
+        None => None,
+        Some(command) => match spool.lock_command(command.as_bytes()) {
+            Ok(Some(lock)) => Some(lock),
+            Ok(None) => return Ok(ExitCode::SUCCESS),
+            Err(error) => return Err(Failure::temporary(error)),
+        },
+    };
+    let tally = run_jobs(arguments, mail, spool).map_err(|error| {
+        journal.log(None, None, Severity::Fatal, &error.to_string());
+        Failure::temporary(error)
+    })?;
+    tracing::debug!(target: "uucp::execute", "{tally:?}");
+    let told = tell_of_untold(spool, mail, &tally);
+    let delivered = delivery::deliver_local_queue(spool, mail).map(drop);
+    // The jobs are done, whatever became of the mail about them: it waits in the spool.
+    for error in [told, delivered].into_iter().filter_map(Result::err) {
+        journal.log(None, None, Severity::Error, &error.to_string());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_jobs(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Result<Tally, QueueError> {
+    let jobs = arguments.jobs.unwrap_or_else(|| mail.execution(None).jobs);
+    let limits = Limits {
+        jobs: usize::try_from(jobs).unwrap_or(1),
+        system: arguments.system.clone(),
+        notes: Box::new(|system| mail.policy(Some(system)).reports_per_hour),
+    };
+    let program = own_program();
+    queue::run_all(spool, &limits, || worker_command(&program, arguments))
+}
+
+/// A worker is this program again, told what it was told.
+fn worker_command(program: &Path, arguments: &Arguments) -> Command {
+    let mut command = Command::new(program);
+    command.arg("--worker");
+    if let Some(file) = &arguments.config {
+        command.arg("--config").arg(file);
+    }
+    for kinds in &arguments.debug {
+        command.arg("--debug").arg(kinds);
+    }
+    if let Some(only) = &arguments.command {
+        command.arg("--command").arg(only);
+    }
+    if arguments.now {
+        command.arg("--now");
+    }
+    command
+}
+
+/// The file of this program. One that was replaced while it ran has no name any more, but can still be started.
+fn own_program() -> PathBuf {
+    std::env::current_exe()
+        .ok()
+        .filter(|path| path.exists())
+        .unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from([&["uuxqt"], words].concat())
+    }
+
+    #[test]
+    fn options_are_those_of_the_peer() {
+        let short = ["-c", "rmail", "-s", "alpha", "-x", "9", "-I", "/c"];
+        let long = [
+            "--command",
+            "rmail",
+            "--system",
+            "alpha",
+            "--debug",
+            "9",
+            "--config",
+            "/c",
+        ];
+        let (short, long) = (parsed(&short).unwrap(), parsed(&long).unwrap());
+        assert_eq!(format!("{short:?}"), format!("{long:?}"));
+        assert!(parsed(&["--jobs", "0"]).is_err());
+        assert!(parsed(&["-s", "../x"]).is_err());
+    }
+
+    #[test]
+    fn a_worker_is_told_what_we_were_told() {
+        let arguments = parsed(&["-crmail", "-I", "/c", "-x", "9", "--now"]).unwrap();
+        let command = worker_command(Path::new("/bin/uuxqt"), &arguments);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let again = Arguments::try_parse_from(words).unwrap();
+        assert!(again.worker && again.now);
+        assert_eq!(again.command, arguments.command);
+        assert_eq!(again.config, arguments.config);
+        assert_eq!(again.debug, arguments.debug);
+    }
+}

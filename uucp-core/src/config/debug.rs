@@ -102,13 +102,32 @@ impl DebugSet {
         self.0 == 0
     }
 
-    /// Parses words separated by commas or blanks, `all`, `none`, or a number: the N lowest kinds. The words are told by their
-    /// beginnings and by any case, as Taylor does.
+    /// Parses words separated by commas: kinds, `all`, `none`, or a number, which stands for that many of the lowest kinds. Case
+    /// does not matter.
     ///
     /// # Errors
-    /// The first word that names no kind.
-    pub fn parse(_text: &str) -> Result<Self, String> {
-        todo!()
+    /// The first word that is none of these.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|word| !word.is_empty())
+            .try_fold(Self::NONE, |set, word| Ok(set | Self::parse_word(word)?))
+    }
+
+    fn parse_word(word: &str) -> Result<Self, String> {
+        let lower = word.to_ascii_lowercase();
+        if let Ok(count) = lower.parse() {
+            return Ok(Self::lowest(count));
+        }
+        match lower.as_str() {
+            "all" => Ok(Self::ALL),
+            "none" => Ok(Self::NONE),
+            lower => DebugKind::ALL
+                .into_iter()
+                .find(|kind| kind.word() == lower)
+                .map(|kind| Self(1 << kind as u16))
+                .ok_or_else(|| word.to_owned()),
+        }
     }
 }
 
@@ -137,5 +156,51 @@ impl fmt::Display for DebugSet {
             .map(DebugKind::word)
             .collect();
         f.write_str(&words.join(","))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn words_and_numbers_name_kinds() {
+        for (text, wanted) in [
+            ("", "none"),
+            ("0", "none"),
+            ("none", "none"),
+            ("1", "abnormal"),
+            ("3", "abnormal,chat,handshake"),
+            ("chat,Port", "chat,port"),
+            ("2,outgoing", "abnormal,chat,outgoing"),
+        ] {
+            assert_eq!(DebugSet::parse(text).unwrap().to_string(), wanted, "{text}");
+        }
+        for all in ["all", "11", "99", "ALL,chat"] {
+            assert_eq!(DebugSet::parse(all), Ok(DebugSet::ALL), "{all}");
+        }
+        assert_eq!(DebugSet::parse("chat,foo"), Err("foo".to_owned()));
+        assert_eq!(
+            DebugSet::REMOTE_DEFAULT.to_string(),
+            "abnormal,chat,handshake"
+        );
+    }
+
+    #[test]
+    fn a_limit_masks_what_a_caller_asks_for() {
+        let asked = DebugSet::lowest(9);
+        assert_eq!(asked & DebugSet::REMOTE_DEFAULT, DebugSet::REMOTE_DEFAULT);
+        assert!(!(asked & DebugSet::REMOTE_DEFAULT).contains(DebugKind::Incoming));
+        assert_eq!(DebugSet::from_bits(u16::MAX), DebugSet::ALL);
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_printed_is_the_set_parsed(bits: u16) {
+            let set = DebugSet::from_bits(bits);
+            prop_assert_eq!(DebugSet::parse(&set.to_string()), Ok(set));
+        }
     }
 }

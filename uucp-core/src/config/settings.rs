@@ -8,7 +8,7 @@ use super::debug::DebugSet;
 use super::permission::{CommandRules, ForwardRules, PathRules};
 use super::port::{PortConfig, ProtocolParameter};
 use super::secret::Secret;
-use super::time::{GradeRule, SizeRule, TimeRule};
+use super::time::{CallWindow, GradeRule, LocalTime, SizeRule, TimeRule, call_window};
 use crate::name::SystemName;
 
 /// A system that this one knows.
@@ -22,11 +22,48 @@ pub struct System {
     pub alternates: Vec<Settings>,
 }
 
+impl System {
+    /// The first description: what holds for everything but the choice of a port and of a login.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "`alternates` is never empty")]
+    pub fn settings(&self) -> &Settings {
+        &self.alternates[0]
+    }
+
+    /// The description that holds when the system has logged in by this name; `None`: by this name it may not.
+    ///
+    /// Login names choose among alternates only if the first one has a `called-login`.
+    #[must_use]
+    pub fn for_login(&self, login: &[u8]) -> Option<&Settings> {
+        if self.settings().called_login.is_none() {
+            return Some(self.settings());
+        }
+        self.alternates.iter().find(|alternate| {
+            let wanted = alternate.called_login.as_deref();
+            wanted.is_none_or(|wanted| wanted.as_bytes() == login)
+        })
+    }
+
+    /// The descriptions to try when calling, in order: the first, and those that say something new about calling.
+    pub fn for_calling(&self) -> impl Iterator<Item = &Settings> {
+        self.alternates.iter().filter(|settings| settings.calls)
+    }
+
+    /// Whether any description that is used for calling allows a call at a moment, and the first that does.
+    #[must_use]
+    pub fn is_allowed(&self, now: LocalTime) -> Option<CallWindow> {
+        self.for_calling()
+            .find_map(|settings| settings.is_allowed(now))
+    }
+}
+
 /// One description of a system: every command of the sys file, with its default filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The name given with `alternate`.
     pub alternate: Option<String>,
+    /// Whether it is tried when calling: the first one is, and one that has a command about calling of its own.
+    pub calls: bool,
     /// When it may be called. Empty: never.
     pub time: Vec<TimeRule>,
     /// How many calls in a row may fail before calls are given up.
@@ -107,6 +144,88 @@ pub struct Settings {
     pub forward_to: ForwardRules,
     /// Its public directory, if not everyone's.
     pub pubdir: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What holds before the first line of a sys file.
+    #[must_use]
+    pub fn defaults() -> Self {
+        let public = || PathRules::new(["~"]);
+        let nobody = || ForwardRules::Listed(Vec::new());
+        Self {
+            alternate: None,
+            calls: true,
+            time: Vec::new(),
+            max_retries: 26,
+            success_wait: Duration::ZERO,
+            call_timegrade: Vec::new(),
+            called_timegrade: Vec::new(),
+            call_local_size: Vec::new(),
+            call_remote_size: Vec::new(),
+            called_local_size: Vec::new(),
+            called_remote_size: Vec::new(),
+            speed: None,
+            speed_range: None,
+            port: PortChoice::None,
+            phone: None,
+            chat: Chat::login(),
+            called_chat: Chat::none(),
+            call_login: None,
+            call_password: None,
+            max_file_time: Duration::ZERO,
+            called_login: None,
+            callback: false,
+            sequence: false,
+            myname: None,
+            max_remote_debug: DebugSet::REMOTE_DEFAULT,
+            debug: DebugSet::NONE,
+            protocols: None,
+            protocol_parameters: Vec::new(),
+            send_request: true,
+            receive_request: true,
+            call_transfer: true,
+            called_transfer: true,
+            local_send: PathRules::new(["/"]),
+            remote_send: public(),
+            local_receive: public(),
+            remote_receive: public(),
+            command_path: ["/bin", "/usr/bin", "/usr/local/bin", "/usr/sbin"]
+                .map(PathBuf::from)
+                .to_vec(),
+            commands: CommandRules::Listed(vec!["rnews".to_owned(), "rmail".to_owned()]),
+            free_space: 50_000,
+            forward_from: nobody(),
+            forward_to: nobody(),
+            pubdir: None,
+        }
+    }
+
+    /// Whether the system may be called at a moment, and with what; `None`: not now.
+    #[must_use]
+    pub fn is_allowed(&self, now: LocalTime) -> Option<CallWindow> {
+        call_window(&self.time, now)
+    }
+
+    /// Whether some time and some way to call are given: a port, a speed or a phone number.
+    #[must_use]
+    pub fn can_be_called(&self) -> bool {
+        let way = self.port != PortChoice::None || self.speed.is_some() || self.phone.is_some();
+        way && self.time.iter().any(|rule| !rule.times.is_empty())
+    }
+
+    /// What this system may do to itself: everything.
+    pub(super) fn of_this_system() -> Self {
+        let root = || PathRules::new(["/"]);
+        Self {
+            commands: CommandRules::All,
+            remote_send: root(),
+            local_receive: root(),
+            remote_receive: root(),
+            forward_from: ForwardRules::Any,
+            forward_to: ForwardRules::Any,
+            ..Self::defaults()
+        }
+    }
 }
 
 /// The port named by a system.

@@ -1,7 +1,8 @@
 //! Time strings: when calls are allowed, and with what.
 //!
-//! Pure functions of a given local time; this module has no clock.
+//! Taylor UUCP manual, *Time Strings*. Pure functions of a given local time; this module has no clock.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::name::Grade;
@@ -37,15 +38,20 @@ impl From<jiff::civil::DateTime> for LocalTime {
     }
 }
 
-/// The times that a time string names: a set of spans of the week.
+/// Minutes of a day.
+const DAY: u16 = 24 * 60;
+
+/// The times that a time string names: spans of days of the week.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TimeSet {
     spans: Vec<Span>,
 }
 
-/// A span of the week, in minutes since Sunday 00:00; `end` is not in it.
+/// A part of some days; `end` is not in it. A span that crosses midnight is two parts of the *same* days, as in Taylor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Span {
+    /// Bit 0 is Sunday.
+    days: u8,
     start: u16,
     end: u16,
 }
@@ -53,10 +59,143 @@ struct Span {
 impl TimeSet {
     /// Whether a moment is among them.
     #[must_use]
-    pub fn contains(&self, _now: LocalTime) -> bool {
-        let _ = self.spans.iter().map(|s| (s.start, s.end));
-        todo!()
+    pub fn contains(&self, now: LocalTime) -> bool {
+        self.spans.iter().any(|span| {
+            span.days & (1 << now.weekday) != 0 && (span.start..span.end).contains(&now.minute)
+        })
     }
+
+    /// Whether no moment is among them (`Never`).
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+}
+
+/// Named time strings: the predefined ones and those of `timetable` commands.
+#[derive(Debug, Clone)]
+pub struct Timetables(HashMap<String, TimeSet>);
+
+impl Default for Timetables {
+    fn default() -> Self {
+        let mut tables = Self(HashMap::new());
+        for (name, text) in [
+            ("evening", "Wk1705-0755,Sa,Su"),
+            ("night", "Wk2305-0755,Sa,Su2305-1655"),
+            ("nonpeak", "Wk1805-0655,Sa,Su"),
+        ] {
+            tables.define(name, parse_spans(text).unwrap_or_default());
+        }
+        tables
+    }
+}
+
+impl Timetables {
+    /// Gives a name to times; a later definition replaces an earlier one. Case does not matter.
+    pub fn define(&mut self, name: &str, times: TimeSet) {
+        self.0.insert(name.to_ascii_lowercase(), times);
+    }
+
+    /// Parses a time string: the name of a timetable, or days and hours. What follows a `;` is ignored.
+    ///
+    /// # Errors
+    /// One line that says which part is wrong and how to write it.
+    pub fn parse(&self, text: &str) -> Result<TimeSet, String> {
+        let text = text.split(';').next().unwrap_or_default();
+        if let Some(times) = self.0.get(&text.to_ascii_lowercase()) {
+            return Ok(times.clone());
+        }
+        parse_spans(text)
+    }
+}
+
+/// The days of the week by name, Sunday first, then the sets.
+const DAYS: [(&str, u8); 11] = [
+    ("su", 1),
+    ("mo", 1 << 1),
+    ("tu", 1 << 2),
+    ("we", 1 << 3),
+    ("th", 1 << 4),
+    ("fr", 1 << 5),
+    ("sa", 1 << 6),
+    ("wk", 0b011_1110),
+    ("any", 0b111_1111),
+    ("never", 0),
+    ("none", 0),
+];
+
+fn parse_spans(text: &str) -> Result<TimeSet, String> {
+    let mut times = TimeSet::default();
+    if text.is_empty() {
+        return Err("an empty time string; write Any or Never".to_owned());
+    }
+    for part in text.split([',', '|']).filter(|part| !part.is_empty()) {
+        let (days, hours) = parse_days(part)?;
+        for (start, end) in parse_hours(hours, part)?.into_iter().flatten() {
+            if days != 0 && start < end {
+                times.spans.push(Span { days, start, end });
+            }
+        }
+    }
+    Ok(times)
+}
+
+/// The days at the beginning of a part, and what follows them.
+fn parse_days(part: &str) -> Result<(u8, &str), String> {
+    let mut days = 0;
+    let mut rest = part;
+    let mut named = false;
+    while !rest.is_empty() && !rest.starts_with(|c: char| c.is_ascii_digit()) {
+        let known = DAYS.iter().find_map(|(name, bits)| {
+            let (head, tail) = rest.split_at_checked(name.len())?;
+            head.eq_ignore_ascii_case(name).then_some((*bits, tail))
+        });
+        let Some((bits, tail)) = known else {
+            return Err(format!(
+                "'{}' is neither a day nor a timetable; days are Any Wk Su Mo Tu We Th Fr Sa Never",
+                rest.escape_debug()
+            ));
+        };
+        days |= bits;
+        rest = tail;
+        named = true;
+    }
+    if named {
+        Ok((days, rest))
+    } else {
+        Err(format!(
+            "'{part}' names no day; write for example Any{part}"
+        ))
+    }
+}
+
+/// The one or two parts of a day that `HHMM-HHMM` names; the whole day without it.
+fn parse_hours(hours: &str, part: &str) -> Result<[Option<(u16, u16)>; 2], String> {
+    if hours.is_empty() {
+        return Ok([Some((0, DAY)), None]);
+    }
+    let minutes = hours
+        .split_once('-')
+        .and_then(|(from, to)| parse_clock(from).zip(parse_clock(to)));
+    match minutes {
+        Some((from, to)) if from < to => Ok([Some((from, to)), None]),
+        Some((from, to)) => Ok([Some((from, DAY)), Some((0, to))]),
+        None => Err(format!(
+            "'{}' in '{}' is not HHMM-HHMM, between 0000 and 2400",
+            hours.escape_debug(),
+            part.escape_debug()
+        )),
+    }
+}
+
+/// `HHMM` or `HMM` as minutes of the day, up to 2400.
+fn parse_clock(text: &str) -> Option<u16> {
+    if text.is_empty() || text.len() > 4 || !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let number: u16 = text.parse().ok()?;
+    let minutes = number / 100 * 60 + number % 100;
+    (number % 100 < 60 && minutes <= DAY).then_some(minutes)
 }
 
 /// One `time` or `timegrade` command.
@@ -80,9 +219,19 @@ pub struct CallWindow {
 }
 
 /// Whether calls are allowed at a moment, and with what; `None`: not now.
+///
+/// Where rules overlap, the one of the most urgent grade holds, as in Taylor: `time Any` does not open what
+/// `timegrade C Wk0800-1700` closes.
 #[must_use]
-pub fn call_window(_rules: &[TimeRule], _now: LocalTime) -> Option<CallWindow> {
-    todo!()
+pub fn call_window(rules: &[TimeRule], now: LocalTime) -> Option<CallWindow> {
+    rules
+        .iter()
+        .filter(|rule| rule.times.contains(now))
+        .min_by_key(|rule| rule.grade)
+        .map(|rule| CallWindow {
+            grade: rule.grade,
+            retry: rule.retry,
+        })
 }
 
 /// One `call-timegrade` or `called-timegrade` command.
@@ -96,8 +245,12 @@ pub struct GradeRule {
 
 /// The least urgent grade that may be transferred at a moment; `None`: no rule speaks of it, all may.
 #[must_use]
-pub fn grade_limit(_rules: &[GradeRule], _now: LocalTime) -> Option<Grade> {
-    todo!()
+pub fn grade_limit(rules: &[GradeRule], now: LocalTime) -> Option<Grade> {
+    rules
+        .iter()
+        .filter(|rule| rule.times.contains(now))
+        .map(|rule| rule.grade)
+        .min()
 }
 
 /// One of the four `*-size` commands.
@@ -111,6 +264,170 @@ pub struct SizeRule {
 
 /// The largest file that may be transferred at a moment, in bytes; `None`: no limit.
 #[must_use]
-pub fn size_limit(_rules: &[SizeRule], _now: LocalTime) -> Option<u64> {
-    todo!()
+pub fn size_limit(rules: &[SizeRule], now: LocalTime) -> Option<u64> {
+    rules
+        .iter()
+        .filter(|rule| rule.times.contains(now))
+        .map(|rule| rule.bytes)
+        .min()
+}
+
+/// The largest file that any rule ever lets pass, in bytes; `None`: there are times without a limit.
+///
+/// A file beyond it never goes (`SN7`); one beneath it may go at another time (`SN6`).
+#[must_use]
+pub fn size_limit_ever(rules: &[SizeRule]) -> Option<u64> {
+    let mut largest = 0;
+    for weekday in 0..7 {
+        for minute in 0..DAY {
+            largest = largest.max(size_limit(rules, LocalTime { weekday, minute })?);
+        }
+    }
+    Some(largest)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SUNDAY: u8 = 0;
+    const MONDAY: u8 = 1;
+    const SATURDAY: u8 = 6;
+
+    fn at(weekday: u8, clock: u16) -> LocalTime {
+        let part = |n: u16| u8::try_from(n).unwrap();
+        LocalTime::new(weekday, part(clock / 100), part(clock % 100))
+    }
+
+    fn times(text: &str) -> TimeSet {
+        Timetables::default().parse(text).unwrap()
+    }
+
+    #[test]
+    fn time_strings_name_moments() {
+        for (text, moment, wanted) in [
+            ("Any", at(SUNDAY, 0), true),
+            ("any", at(SATURDAY, 2359), true),
+            ("Wk", at(SUNDAY, 1200), false),
+            ("Wk", at(MONDAY, 1200), true),
+            ("Never", at(MONDAY, 1200), false),
+            ("None", at(MONDAY, 1200), false),
+            ("Any0800-1700", at(MONDAY, 759), false),
+            ("Any0800-1700", at(MONDAY, 800), true),
+            ("Any0800-1700", at(MONDAY, 1659), true),
+            ("Any0800-1700", at(MONDAY, 1700), false),
+            ("Any800-1700", at(MONDAY, 800), true),
+            ("Any0000-2400", at(MONDAY, 2359), true),
+            ("Any1000-1000", at(MONDAY, 1), true),
+            // Crossing midnight stays on the named day: Monday's small hours, not Tuesday's.
+            ("Mo2300-0700", at(MONDAY, 630), true),
+            ("Mo2300-0700", at(MONDAY, 2330), true),
+            ("Mo2300-0700", at(MONDAY, 700), false),
+            ("Mo2300-0700", at(2, 630), false),
+            ("MoTu|We1000-1200", at(2, 0), true),
+            ("MoTu|We1000-1200", at(3, 900), false),
+            ("WkSa0900-1000", at(SATURDAY, 930), true),
+            ("Wk2305-0855,Sa,Su2305-1655", at(SUNDAY, 1700), false),
+            ("Wk2305-0855,Sa,Su2305-1655", at(SUNDAY, 1600), true),
+            ("NeverMo", at(MONDAY, 0), true),
+            ("Any,", at(MONDAY, 0), true),
+            ("Mo1000-1200;5,Tu", at(2, 1000), false),
+            ("Evening", at(MONDAY, 1704), false),
+            ("evening", at(MONDAY, 1705), true),
+            ("Night", at(MONDAY, 2304), false),
+            ("NonPeak", at(MONDAY, 654), true),
+            ("NonPeak", at(MONDAY, 655), false),
+        ] {
+            assert_eq!(times(text).contains(moment), wanted, "{text} at {moment:?}");
+        }
+    }
+
+    #[test]
+    fn wrong_time_strings_say_what_is_wrong() {
+        let tables = Timetables::default();
+        for (text, wanted) in [
+            ("Foo", "'Foo' is neither a day nor a timetable"),
+            ("", "an empty time string"),
+            ("1000-1200", "names no day; write for example Any1000-1200"),
+            ("Any0800", "'0800' in 'Any0800' is not HHMM-HHMM"),
+            ("Any0800-2500", "between 0000 and 2400"),
+            ("Any0860-0900", "is not HHMM-HHMM"),
+            ("Any-1-2", "'-1-2' is neither"),
+            ("Mo1000-1200,1300-1400", "'1300-1400' names no day"),
+            ("Evening,Su", "'Evening' is neither"),
+        ] {
+            let error = tables.parse(text).unwrap_err();
+            assert!(error.contains(wanted), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn own_timetables_have_names_without_case_and_the_last_holds() {
+        let mut tables = Timetables::default();
+        tables.define("Mine", times("Mo"));
+        tables.define("mine", times("Tu"));
+        assert_eq!(tables.parse("MINE").unwrap(), times("Tu"));
+    }
+
+    #[test]
+    fn the_most_urgent_grade_holds_where_rules_overlap() {
+        let rule = |grade, text, retry| TimeRule {
+            grade: Grade::parse(grade).unwrap(),
+            times: times(text),
+            retry,
+        };
+        let minutes = Some(Duration::from_secs(300));
+        let rules = [rule(b'z', "Any", minutes), rule(b'C', "Mo", None)];
+        let window = call_window(&rules, at(MONDAY, 100)).unwrap();
+        assert_eq!((window.grade.byte(), window.retry), (b'C', None));
+        let window = call_window(&rules, at(SUNDAY, 100)).unwrap();
+        assert_eq!((window.grade, window.retry), (Grade::LAST, minutes));
+        assert_eq!(call_window(&rules[1..], at(SUNDAY, 100)), None);
+    }
+
+    #[test]
+    fn the_smallest_size_holds_where_rules_overlap() {
+        let rule = |bytes, text| SizeRule {
+            bytes,
+            times: times(text),
+        };
+        let rules = [rule(5000, "Any"), rule(1000, "Any0100-0200")];
+        assert_eq!(size_limit(&rules, at(MONDAY, 130)), Some(1000));
+        assert_eq!(size_limit(&rules, at(MONDAY, 200)), Some(5000));
+        assert_eq!(size_limit_ever(&rules), Some(5000));
+        assert_eq!(size_limit(&rules[1..], at(MONDAY, 200)), None);
+        assert_eq!(size_limit_ever(&rules[1..]), None);
+        assert_eq!(size_limit_ever(&[]), None);
+    }
+
+    #[test]
+    fn no_rule_is_no_limit_of_grades() {
+        let rules = [GradeRule {
+            grade: Grade::DEFAULT,
+            times: times("Wk"),
+        }];
+        assert_eq!(grade_limit(&rules, at(MONDAY, 0)), Some(Grade::DEFAULT));
+        assert_eq!(grade_limit(&rules, at(SUNDAY, 0)), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_time_string_or_an_error(text in "\\PC*") {
+            let _ = Timetables::default().parse(&text);
+        }
+
+        #[test]
+        fn a_span_and_its_complement_share_no_moment(
+            from in 0_u16..1440, to in 0_u16..1440, day in 0_u8..7, minute in 0_u16..1440,
+        ) {
+            prop_assume!(from != to);
+            let clock = |m: u16| format!("{:02}{:02}", m / 60, m % 60);
+            let inside = times(&format!("Any{}-{}", clock(from), clock(to)));
+            let outside = times(&format!("Any{}-{}", clock(to), clock(from)));
+            let now = LocalTime { weekday: day, minute };
+            prop_assert!(inside.contains(now) != outside.contains(now));
+        }
+    }
 }

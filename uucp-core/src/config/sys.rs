@@ -1,0 +1,286 @@
+//! The sys file: one system's description out of many, the others passed over as they are read.
+//!
+//! Taylor UUCP manual, *Defaults and Alternates*. What a system's n-th alternate says is, the later winning: the defaults'
+//! first section, the defaults' n-th (or last) section, the system's first section, the system's n-th section.
+
+use std::path::Path;
+
+use super::apply::{Layer, is_about_calling};
+use super::command::Command;
+use super::error::ConfigError;
+use super::lines::{Line, Lines, Style};
+use super::settings::{Settings, System};
+use super::time::Timetables;
+use crate::name::SystemName;
+
+/// A sys file being read: its defaults, then one system after the other.
+pub(super) struct SysFile {
+    lines: Lines,
+    defaults: Sections,
+    /// The `system` line that ended what was read last.
+    head: Option<Line>,
+}
+
+/// The sections of a description: one, and one for each `alternate`. Never empty.
+#[derive(Debug, Clone)]
+pub(super) struct Sections {
+    list: Vec<Section>,
+    /// Whether the command of a line is what follows its first word (`unknown` of the config file).
+    inner: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Section {
+    alternate: Option<String>,
+    lines: Vec<Line>,
+}
+
+/// One system's description as it is written.
+pub(super) struct Entry {
+    head: Line,
+    sections: Sections,
+}
+
+impl SysFile {
+    /// Opens a sys file and reads its defaults; `None` if it is not there.
+    pub(super) fn open(path: &Path) -> Result<Option<Self>, ConfigError> {
+        let Some(lines) = Lines::open(path, Style::Joined)? else {
+            return Ok(None);
+        };
+        Self::new(lines).map(Some)
+    }
+
+    fn new(lines: Lines) -> Result<Self, ConfigError> {
+        let mut file = Self {
+            lines,
+            defaults: Sections::default(),
+            head: None,
+        };
+        file.defaults = file.read_sections()?;
+        Ok(file)
+    }
+
+    /// The next system's description. Nothing of the one before is kept.
+    pub(super) fn next_entry(&mut self) -> Result<Option<Entry>, ConfigError> {
+        let Some(head) = self.head.take() else {
+            return Ok(None);
+        };
+        let sections = self.read_sections()?;
+        Ok(Some(Entry { head, sections }))
+    }
+
+    /// Reads up to the next `system` line.
+    fn read_sections(&mut self) -> Result<Sections, ConfigError> {
+        let mut sections = Sections::default();
+        while let Some(line) = self.lines.next_line()? {
+            if line.command().key() == "system" {
+                line.command().expect_arguments(1, 1)?;
+                self.head = Some(line);
+                break;
+            }
+            sections.push(line)?;
+        }
+        Ok(sections)
+    }
+
+    /// What an entry says, with the defaults of this file.
+    pub(super) fn resolve(
+        &self,
+        entry: &Entry,
+        timetables: &Timetables,
+    ) -> Result<System, ConfigError> {
+        let name = entry.name()?;
+        resolve(
+            &name,
+            &Settings::defaults(),
+            &self.defaults,
+            &entry.sections,
+            timetables,
+        )
+    }
+
+    /// The commands of the defaults.
+    pub(super) fn defaults(&self) -> impl Iterator<Item = Command<'_>> {
+        self.defaults.commands()
+    }
+}
+
+impl Default for Sections {
+    fn default() -> Self {
+        Self {
+            list: vec![Section::default()],
+            inner: false,
+        }
+    }
+}
+
+impl Sections {
+    /// The sections of `unknown` commands.
+    pub(super) fn of_unknown() -> Self {
+        Self {
+            inner: true,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a line; `alternate` begins a section.
+    pub(super) fn push(&mut self, line: Line) -> Result<(), ConfigError> {
+        let command = self.command(&line);
+        if command.key() == "alternate" {
+            let name = command.optional_text()?;
+            self.list.push(Section {
+                alternate: Some(name).filter(|name| !name.is_empty()),
+                lines: Vec::new(),
+            });
+        } else if let Some(section) = self.list.last_mut() {
+            section.lines.push(line);
+        }
+        Ok(())
+    }
+
+    /// How many lines are kept.
+    #[cfg(test)]
+    fn kept(&self) -> usize {
+        self.list.iter().map(|section| section.lines.len()).sum()
+    }
+
+    fn command<'l>(&self, line: &'l Line) -> Command<'l> {
+        let command = line.command();
+        if self.inner {
+            command.inner().unwrap_or(command)
+        } else {
+            command
+        }
+    }
+
+    fn commands(&self) -> impl Iterator<Item = Command<'_>> {
+        self.list
+            .iter()
+            .flat_map(|section| self.commands_of(section))
+    }
+
+    fn commands_of<'s>(&'s self, section: &'s Section) -> impl Iterator<Item = Command<'s>> {
+        section.lines.iter().map(|line| self.command(line))
+    }
+
+    /// The last word on `default-alternates`.
+    fn default_alternates(&self) -> Result<Option<bool>, ConfigError> {
+        let mut all = self.commands().filter(|c| c.key() == "default-alternates");
+        all.try_fold(None, |_, command| command.one_boolean().map(Some))
+    }
+
+    fn aliases(&self) -> impl Iterator<Item = Command<'_>> {
+        self.commands().filter(|command| command.key() == "alias")
+    }
+}
+
+impl Entry {
+    /// The system's name.
+    pub(super) fn name(&self) -> Result<SystemName, ConfigError> {
+        self.head.command().one_system()
+    }
+
+    /// Whether the entry describes the system of this name or alias.
+    pub(super) fn describes(&self, name: &SystemName) -> bool {
+        let wanted = name.as_bytes();
+        self.head.command().bytes(1) == wanted
+            || self
+                .sections
+                .aliases()
+                .any(|alias| alias.bytes(1) == wanted)
+    }
+
+    /// The commands of the entry.
+    pub(super) fn commands(&self) -> impl Iterator<Item = Command<'_>> {
+        self.sections.commands()
+    }
+}
+
+/// Applies the sections of defaults and of a system, for every alternate.
+pub(super) fn resolve(
+    name: &SystemName,
+    base: &Settings,
+    defaults: &Sections,
+    own: &Sections,
+    timetables: &Timetables,
+) -> Result<System, ConfigError> {
+    let inherits = match own.default_alternates()? {
+        Some(inherits) => inherits,
+        None => defaults.default_alternates()?.unwrap_or(true),
+    };
+    let count = if inherits {
+        own.list.len().max(defaults.list.len())
+    } else {
+        own.list.len()
+    };
+    let mut timetables = timetables.clone();
+    let alternates = (0..count)
+        .map(|index| {
+            let mut settings = base.clone();
+            let mut apply = |sections: &Sections, section: Option<&Section>| {
+                apply_section(
+                    &mut settings,
+                    sections,
+                    section,
+                    &mut timetables,
+                    name.as_str(),
+                )
+            };
+            let last = index.min(defaults.list.len() - 1);
+            apply(defaults, defaults.list.first())?;
+            apply(defaults, defaults.list.get(last).filter(|_| last > 0))?;
+            apply(own, own.list.first())?;
+            apply(own, own.list.get(index).filter(|_| index > 0))?;
+            let sections = [
+                (own, own.list.get(index)),
+                (defaults, defaults.list.get(index)),
+            ];
+            settings.alternate = sections
+                .iter()
+                .find_map(|(_, section)| section.and_then(|section| section.alternate.clone()));
+            settings.calls = index == 0
+                || sections.iter().any(|(sections, section)| {
+                    section.is_some_and(|s| sections.commands_of(s).any(is_about_calling))
+                });
+            Ok(settings)
+        })
+        .collect::<Result<_, ConfigError>>()?;
+    let mut aliases = own
+        .aliases()
+        .map(Command::one_system)
+        .collect::<Result<Vec<_>, _>>()?;
+    if aliases.is_empty() {
+        aliases = defaults
+            .aliases()
+            .map(Command::one_system)
+            .collect::<Result<_, _>>()?;
+    }
+    Ok(System {
+        name: name.clone(),
+        aliases,
+        alternates,
+    })
+}
+
+fn apply_section(
+    settings: &mut Settings,
+    sections: &Sections,
+    section: Option<&Section>,
+    timetables: &mut Timetables,
+    system: &str,
+) -> Result<(), ConfigError> {
+    let Some(section) = section else {
+        return Ok(());
+    };
+    let mut layer = Layer::new(settings, timetables, system);
+    for command in sections.commands_of(section) {
+        if !matches!(command.key().as_str(), "alias" | "default-alternates") {
+            layer.apply(command)?;
+        }
+    }
+    layer.finish();
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

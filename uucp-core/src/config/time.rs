@@ -378,7 +378,7 @@ mod tests {
             times: times(text),
             retry,
         };
-        let minutes = Some(Duration::from_secs(300));
+        let minutes = Some(Duration::from_mins(5));
         let rules = [rule(b'z', "Any", minutes), rule(b'C', "Mo", None)];
         let window = call_window(&rules, at(MONDAY, 100)).unwrap();
         assert_eq!((window.grade.byte(), window.retry), (b'C', None));

@@ -4,7 +4,9 @@
 //! or delay bytes if the protocol can bear that. `now` is always an argument.
 
 mod e;
+mod g;
 mod parameters;
+mod reception;
 mod stream;
 mod t;
 #[cfg(test)]
@@ -120,10 +122,11 @@ pub fn make(
     parameters: &[(&str, &str)],
 ) -> Option<Box<dyn Link>> {
     let parameters = Parameters(parameters);
-    let _ = (role, features);
+    let _ = features;
     match letter {
         b't' => Some(Box::new(t::new(parameters))),
         b'e' => Some(Box::new(e::new(parameters))),
+        b'g' => Some(Box::new(g::new(role, parameters))),
         _ => None,
     }
 }

@@ -6,11 +6,12 @@
 use std::mem;
 use std::time::{Duration, Instant};
 
+use super::reception::{EVENT_LIMIT, Reception};
 use super::{Channel, Link, LinkError, LinkEvent, LinkTraits};
 use crate::wire::Malformed;
 
-/// How much input is kept before the conversation has asked for it, and how much data one event carries at most.
-const INPUT_LIMIT: usize = 256 * 1024;
+/// How much input is kept before the conversation has asked for it.
+const INPUT_LIMIT: usize = EVENT_LIMIT;
 
 /// How much may wait to be sent before [`Link::send_room`] says no: enough for one large write.
 const OUTPUT_LIMIT: usize = 16 * crate::wire::t::DATA_BLOCK;
@@ -42,14 +43,6 @@ pub(super) trait Framing: Send {
     ) -> Result<(usize, bool), Malformed>;
 }
 
-/// A file that is coming in.
-#[derive(Debug, Clone, Copy)]
-struct Incoming {
-    channel: Channel,
-    from_peer: bool,
-    ended: bool,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
@@ -67,17 +60,13 @@ pub(super) struct Stream<F> {
     /// Input not parsed yet: everything from `parsed` on.
     input: Vec<u8>,
     parsed: usize,
-    incoming: Option<Incoming>,
-    /// Data of the incoming file that no event has carried yet.
-    data: Vec<u8>,
+    reception: Reception,
     output: Vec<u8>,
     deadline: Option<Instant>,
     /// Something was sent to which nothing has come back yet.
     unanswered: bool,
     acknowledged: bool,
     failure: Option<LinkError>,
-    commands_sent: u64,
-    commands_received: u64,
 }
 
 impl<F: Framing> Stream<F> {
@@ -88,15 +77,12 @@ impl<F: Framing> Stream<F> {
             state: State::New,
             input: Vec::new(),
             parsed: 0,
-            incoming: None,
-            data: Vec::new(),
+            reception: Reception::default(),
             output: Vec::new(),
             deadline: None,
             unanswered: false,
             acknowledged: false,
             failure: None,
-            commands_sent: 0,
-            commands_received: 0,
         }
     }
 
@@ -135,16 +121,17 @@ impl<F: Framing> Stream<F> {
 
     /// Whether data may go from the line to the file without a stop in the input buffer.
     fn is_direct(&self) -> bool {
-        self.input.is_empty() && self.incoming.is_some_and(|file| !file.ended)
+        self.input.is_empty() && self.reception.is_open()
     }
 
     /// Parses a piece of the incoming file out of `input`.
     fn take_file(&mut self, input: &[u8]) -> usize {
-        let room = INPUT_LIMIT.saturating_sub(self.data.len());
-        match self.framing.parse_file(input, room, &mut self.data) {
+        let room = self.reception.room();
+        let parsed = self.framing.parse_file(input, room, self.reception.data());
+        match parsed {
             Ok((used, ended)) => {
-                if let Some(file) = &mut self.incoming {
-                    file.ended |= ended;
+                if ended {
+                    self.reception.end();
                 }
                 used
             }
@@ -156,31 +143,12 @@ impl<F: Framing> Stream<F> {
     }
 
     fn take_waiting_file(&mut self) {
-        if self.incoming.is_some_and(|file| !file.ended) && !self.waiting().is_empty() {
+        if self.reception.is_open() && !self.waiting().is_empty() {
             let input = mem::take(&mut self.input);
             let used = self.take_file(input.get(self.parsed..).unwrap_or_default());
             self.input = input;
             self.consume(used);
         }
-    }
-
-    fn poll_file(&mut self, file: Incoming) -> Option<LinkEvent> {
-        let Incoming {
-            channel, from_peer, ..
-        } = file;
-        if !self.data.is_empty() {
-            return Some(LinkEvent::Data {
-                channel,
-                from_peer,
-                position: None,
-                bytes: mem::take(&mut self.data),
-            });
-        }
-        if file.ended {
-            self.incoming = None;
-            return Some(LinkEvent::FileEnd { channel, from_peer });
-        }
-        None
     }
 
     fn poll_command(&mut self) -> Option<LinkEvent> {
@@ -193,7 +161,6 @@ impl<F: Framing> Stream<F> {
             }
         };
         self.consume(used);
-        self.commands_received += 1;
         Some(LinkEvent::Command {
             channel: Channel(0),
             from_peer: true,
@@ -244,7 +211,7 @@ impl<F: Framing> Link for Stream<F> {
             return Err(failure.clone());
         }
         let rest = input.get(direct..).unwrap_or_default();
-        let room = INPUT_LIMIT.saturating_sub(self.waiting().len() + self.data.len());
+        let room = INPUT_LIMIT.saturating_sub(self.waiting().len());
         let kept = rest.get(..room).unwrap_or(rest);
         self.input.extend_from_slice(kept);
         Ok(direct + kept.len())
@@ -255,7 +222,7 @@ impl<F: Framing> Link for Stream<F> {
             return Err(failure.clone());
         }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            let what = if self.incoming.is_some() {
+            let what = if self.reception.is_pending() {
                 "file data"
             } else {
                 "a command"
@@ -270,7 +237,6 @@ impl<F: Framing> Link for Stream<F> {
 
     fn send_command(&mut self, now: Instant, _: Channel, _: bool, command: &[u8]) {
         self.framing.emit_command(command, &mut self.output);
-        self.commands_sent += 1;
         self.sent(now);
     }
 
@@ -283,11 +249,7 @@ impl<F: Framing> Link for Stream<F> {
 
     fn expect_file(&mut self, channel: Channel, from_peer: bool, _offset: u64) {
         self.framing.expect_file();
-        self.incoming = Some(Incoming {
-            channel,
-            from_peer,
-            ended: false,
-        });
+        self.reception.expect(channel, from_peer);
     }
 
     fn send_data(&mut self, now: Instant, _: Channel, _: bool, data: &[u8]) -> usize {
@@ -345,9 +307,10 @@ impl<F: Framing> Link for Stream<F> {
             return Some(LinkEvent::Acknowledged);
         }
         self.take_waiting_file();
-        match self.incoming {
-            Some(file) => self.poll_file(file),
-            None => self.poll_command(),
+        if self.reception.is_pending() {
+            self.reception.poll()
+        } else {
+            self.poll_command()
         }
     }
 

@@ -278,7 +278,7 @@ impl Side {
                 self.started_as = description;
             }
             LinkEvent::Command { channel, bytes, .. } => {
-                let text = String::from_utf8(bytes).expect("commands arrive as they were sent");
+                let text = String::from_utf8_lossy(&bytes).into_owned();
                 self.command(now, channel, &text);
             }
             LinkEvent::Data {

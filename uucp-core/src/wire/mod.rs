@@ -6,8 +6,10 @@
 
 use thiserror::Error;
 
+pub mod checksum;
 pub mod command;
 pub mod e;
+pub mod g;
 pub mod handshake;
 pub mod t;
 

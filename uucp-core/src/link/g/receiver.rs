@@ -1,0 +1,216 @@
+//! The receiving half of `g`: finds packets among garbage, takes them in order, and tells commands from files.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::link::reception::Reception;
+use crate::link::{Channel, LinkEvent};
+use crate::wire::Malformed;
+use crate::wire::command::COMMAND_LIMIT;
+use crate::wire::g::{Control, DLE, DataHeader, HEADER, Header, Sequence};
+
+/// Room for input that is not parsed yet: a packet of the largest size, and what comes with it in one read.
+const INPUT_LIMIT: usize = 64 * 1024;
+
+/// What was found in the input.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Input<'a> {
+    /// Nothing more; what was used is garbage.
+    Incomplete,
+    /// A packet without data.
+    Control(Control),
+    /// A packet with data; their sum is not checked yet.
+    Data(DataHeader, &'a [u8]),
+    /// The strings that follow the protocol; only looked for while it is being closed.
+    Over,
+}
+
+/// Finds the next packet; gives back how many bytes it used, the packet included, or the garbage before an incomplete one.
+pub(super) fn scan(input: &[u8], closing: bool) -> (usize, Input<'_>) {
+    let mut at = 0;
+    loop {
+        let rest = input.get(at..).unwrap_or_default();
+        let Some(skip) = rest.iter().position(|b| *b == DLE) else {
+            return (input.len(), Input::Incomplete);
+        };
+        at += skip;
+        let rest = rest.get(skip..).unwrap_or_default();
+        if closing && rest.get(1) == Some(&b'O') {
+            return (at, Input::Over);
+        }
+        let Some((header, body)) = rest.split_first_chunk::<HEADER>() else {
+            return (at, Input::Incomplete);
+        };
+        match Header::parse(*header) {
+            Some(Header::Control(control)) => return (at + HEADER, Input::Control(control)),
+            Some(Header::Data(header)) => {
+                let Some((data, after)) = body.split_at_checked(header.size) else {
+                    return (at, Input::Incomplete);
+                };
+                // Where the sum is wrong, bytes may have been lost, and the next packet begins inside this one. But if a
+                // packet seems to begin behind it, it is only damaged, and what looks like packets inside is a file's data.
+                let whole = after.first().is_none_or(|b| *b == DLE) || header.is_intact(data);
+                let used = if whole { HEADER + header.size } else { 1 };
+                return (at + used, Input::Data(header, data));
+            }
+            None => at += 1,
+        }
+    }
+}
+
+/// What became of a data packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It was the next one.
+    Good,
+    /// It, or one before it, must be asked for.
+    Reject,
+    /// It was there before.
+    Repeated,
+    /// Nothing is to be done.
+    Ignored,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Receiver {
+    /// Bytes since the last packet that were none.
+    pub(super) garbage: usize,
+    pub(super) reception: Reception,
+    input: Vec<u8>,
+    /// The last packet that was taken.
+    last: Sequence,
+    received: bool,
+    /// The peer does not know of `last` yet.
+    owes: bool,
+    /// A reject was sent and the packet has not come.
+    rejected: bool,
+    told_at: Option<Instant>,
+    /// Packets that nobody has asked for yet: whether they belong to a command or a file is not known before.
+    arrived: VecDeque<Vec<u8>>,
+    command: Vec<u8>,
+}
+
+impl Receiver {
+    pub(super) fn last(&self) -> Sequence {
+        self.last
+    }
+
+    pub(super) fn has_received(&self) -> bool {
+        self.received
+    }
+
+    pub(super) fn owes_acknowledgement(&self) -> bool {
+        self.owes
+    }
+
+    pub(super) fn owe_acknowledgement(&mut self) {
+        self.owes = true;
+    }
+
+    /// The peer is being told of `last`.
+    pub(super) fn told(&mut self) {
+        self.owes = false;
+    }
+
+    pub(super) fn told_at(&mut self, now: Instant) {
+        self.told_at = Some(now);
+    }
+
+    /// Whether the last acknowledgement was sent so long ago.
+    pub(super) fn is_quiet_since(&self, now: Instant, age: Duration) -> bool {
+        self.told_at
+            .is_none_or(|at| now.saturating_duration_since(at) >= age)
+    }
+
+    /// Takes a packet; `used` is what counts of its data, none where they are damaged.
+    pub(super) fn handle(&mut self, header: DataHeader, used: Option<&[u8]>) -> Verdict {
+        let awaited = header.sequence == self.last.next();
+        match used {
+            Some(data) if awaited => {
+                self.last = header.sequence;
+                self.received = true;
+                self.owes = true;
+                self.rejected = false;
+                self.deliver(data);
+                Verdict::Good
+            }
+            Some(_) if header.sequence == self.last => Verdict::Repeated,
+            // The awaited one came damaged, however often; or one before this was lost, which need be said only once.
+            _ if awaited || !self.rejected => {
+                self.rejected = true;
+                Verdict::Reject
+            }
+            _ => Verdict::Ignored,
+        }
+    }
+
+    fn deliver(&mut self, data: &[u8]) {
+        if self.reception.is_open() && self.arrived.is_empty() {
+            self.take_file(data);
+        } else {
+            self.arrived.push_back(data.to_vec());
+        }
+    }
+
+    fn take_file(&mut self, data: &[u8]) {
+        if data.is_empty() {
+            self.reception.end();
+        } else {
+            self.reception.data().extend_from_slice(data);
+        }
+    }
+
+    /// The next command, piece of a file or end of a file.
+    pub(super) fn poll(&mut self) -> Result<Option<LinkEvent>, Malformed> {
+        while self.reception.is_open() && self.reception.room() > 0 {
+            let Some(data) = self.arrived.pop_front() else {
+                break;
+            };
+            self.take_file(&data);
+        }
+        if self.reception.is_pending() {
+            return Ok(self.reception.poll());
+        }
+        while let Some(data) = self.arrived.pop_front() {
+            let end = data.iter().position(|b| *b == 0);
+            let text = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
+            self.command.extend_from_slice(text);
+            if self.command.len() > COMMAND_LIMIT {
+                return Err(Malformed("a command without an end"));
+            }
+            if end.is_some() {
+                return Ok(Some(LinkEvent::Command {
+                    channel: Channel(0),
+                    from_peer: true,
+                    bytes: std::mem::take(&mut self.command),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) fn has_input(&self) -> bool {
+        !self.input.is_empty()
+    }
+
+    pub(super) fn input_room(&self) -> usize {
+        INPUT_LIMIT.saturating_sub(self.input.len())
+    }
+
+    pub(super) fn take_input(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.input)
+    }
+
+    /// Keeps a buffer of which `used` bytes are parsed.
+    pub(super) fn keep_input(&mut self, mut buffer: Vec<u8>, used: usize) {
+        buffer.drain(..used.min(buffer.len()));
+        self.input = buffer;
+    }
+
+    /// Gives up the packet that the input begins with.
+    pub(super) fn skip_byte(&mut self) {
+        if !self.input.is_empty() {
+            self.input.remove(0);
+        }
+    }
+}

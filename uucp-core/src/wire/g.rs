@@ -1,0 +1,415 @@
+//! The packets of `g` (and `G`, `v`): a header of six bytes, then 32 to 4096 bytes of data (Taylor UUCP manual, *g
+//! Protocol*).
+//!
+//! ```text
+//! 0x10  k  c0 c1  C  x      C = tt xxx yyy,  x = k ^ c0 ^ c1 ^ C,  data: 2^(k+4) bytes, k = 9: none
+//! ```
+
+use super::checksum;
+
+/// Begins every packet.
+pub const DLE: u8 = 0x10;
+/// Bytes of a header.
+pub const HEADER: usize = 6;
+/// The `k` of a packet without data.
+const CONTROL_SIZE: u8 = 9;
+/// The smallest packet.
+pub const SMALLEST: usize = 32;
+/// The largest packet.
+pub const LARGEST: usize = 4096;
+/// What check sums are subtracted from.
+const MAGIC: u16 = 0xaaaa;
+
+/// A number of a packet, modulo 8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sequence(u8);
+
+impl Sequence {
+    /// The number's low three bits.
+    #[must_use]
+    pub fn new(number: u8) -> Self {
+        Self(number & 7)
+    }
+
+    /// The number that follows.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::new(self.0 + 1)
+    }
+
+    /// How many steps forward it is from `other` to this, 0 to 7.
+    #[must_use]
+    pub fn since(self, other: Self) -> usize {
+        usize::from(self.0.wrapping_sub(other.0) & 7)
+    }
+
+    /// The number itself.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
+/// A packet without data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// The end of the protocol.
+    Close,
+    /// All up to this number have arrived, send again what follows.
+    Rj(Sequence),
+    /// Send this one again.
+    Srj(Sequence),
+    /// All up to this number have arrived.
+    Rr(Sequence),
+    /// The sender's receive window, second time.
+    InitC(u8),
+    /// The packet size that the sender wants to receive: 2^(n+5).
+    InitB(u8),
+    /// The sender's receive window.
+    InitA(u8),
+}
+
+impl Control {
+    fn parse(byte: u8) -> Option<Self> {
+        let value = byte & 7;
+        Some(match byte >> 3 & 7 {
+            1 => Self::Close,
+            2 => Self::Rj(Sequence(value)),
+            3 => Self::Srj(Sequence(value)),
+            4 => Self::Rr(Sequence(value)),
+            5 => Self::InitC(value),
+            6 => Self::InitB(value),
+            7 => Self::InitA(value),
+            _ => return None,
+        })
+    }
+
+    fn byte(self) -> u8 {
+        match self {
+            Self::Close => 1 << 3,
+            Self::Rj(number) => 2 << 3 | number.0,
+            Self::Srj(number) => 3 << 3 | number.0,
+            Self::Rr(number) => 4 << 3 | number.0,
+            Self::InitC(value) => 5 << 3 | (value & 7),
+            Self::InitB(value) => 6 << 3 | (value & 7),
+            Self::InitA(value) => 7 << 3 | (value & 7),
+        }
+    }
+
+    /// Appends the packet.
+    pub fn emit(self, out: &mut Vec<u8>) {
+        let byte = self.byte();
+        emit_header(CONTROL_SIZE, MAGIC.wrapping_sub(byte.into()), byte, out);
+    }
+}
+
+/// A header that is right in itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Header {
+    /// A whole packet.
+    Control(Control),
+    /// Data follow.
+    Data(DataHeader),
+}
+
+/// What the header of a data packet says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataHeader {
+    /// Whether the data begin with the number of bytes that are not used.
+    pub short: bool,
+    /// The packet's number.
+    pub sequence: Sequence,
+    /// All up to this number have arrived at the sender.
+    pub acknowledged: Sequence,
+    /// How many bytes follow.
+    pub size: usize,
+    checksum: u16,
+}
+
+impl Header {
+    /// Parses the six bytes; `None` where they are no header of this protocol, or damaged.
+    #[must_use]
+    pub fn parse(bytes: [u8; HEADER]) -> Option<Self> {
+        let [dle, k, low, high, byte, check] = bytes;
+        if dle != DLE || check != k ^ low ^ high ^ byte {
+            return None;
+        }
+        let checksum = u16::from_le_bytes([low, high]);
+        match (k, byte >> 6) {
+            (CONTROL_SIZE, 0) if checksum == MAGIC.wrapping_sub(byte.into()) => {
+                Control::parse(byte).map(Self::Control)
+            }
+            (1..=8, kind @ 2..) => Some(Self::Data(DataHeader {
+                short: kind == 3,
+                sequence: Sequence(byte >> 3 & 7),
+                acknowledged: Sequence(byte & 7),
+                size: 1 << (k + 4),
+                checksum,
+            })),
+            _ => None,
+        }
+    }
+}
+
+impl DataHeader {
+    fn byte(self) -> u8 {
+        let kind = if self.short { 3 } else { 2 };
+        kind << 6 | self.sequence.0 << 3 | self.acknowledged.0
+    }
+
+    /// Whether the data are what the header says.
+    #[must_use]
+    pub fn is_intact(self, data: &[u8]) -> bool {
+        let sum = checksum::g(data) ^ u16::from(self.byte());
+        self.checksum == MAGIC.wrapping_sub(sum)
+    }
+
+    /// The part of the packet's data that counts; `None` where the count of unused bytes makes no sense.
+    #[must_use]
+    pub fn used(self, data: &[u8]) -> Option<&[u8]> {
+        if !self.short {
+            return Some(data);
+        }
+        let (unused, data) = match data {
+            [low, high, rest @ ..] if low & 0x80 != 0 => {
+                (usize::from(low & 0x7f) | usize::from(*high) << 7, rest)
+            }
+            [unused, rest @ ..] => (usize::from(*unused), rest),
+            [] => return None,
+        };
+        data.get(..self.size.checked_sub(unused)?)
+    }
+}
+
+fn emit_header(k: u8, checksum: u16, byte: u8, out: &mut Vec<u8>) {
+    let [low, high] = checksum.to_le_bytes();
+    out.extend_from_slice(&[DLE, k, low, high, byte, k ^ low ^ high ^ byte]);
+}
+
+/// The packet size that INITB's number stands for.
+#[must_use]
+pub fn size_of_code(code: u8) -> usize {
+    SMALLEST << (code & 7)
+}
+
+/// INITB's number for a packet size, rounded down to one that exists.
+#[must_use]
+pub fn code_of_size(size: usize) -> u8 {
+    let size = size.clamp(SMALLEST, LARGEST);
+    u8::try_from(size.ilog2() - 5).unwrap_or(0)
+}
+
+/// A data packet that is ready but for its numbers; kept until the peer has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Body {
+    short: bool,
+    k: u8,
+    sum: u16,
+    data: Vec<u8>,
+}
+
+impl Body {
+    /// A packet of `size` bytes with `text` in it: as it is where it fills the packet or is to be padded with NUL (a
+    /// command), else as a short packet. `text` must not be longer than `size`, nor be `size` where it is short.
+    fn new(short: bool, size: usize, text: &[u8]) -> Self {
+        let mut data = Vec::with_capacity(size);
+        let unused = size.saturating_sub(text.len());
+        match u8::try_from(unused) {
+            _ if !short => {}
+            Ok(count @ 0..=0x7f) => data.push(count),
+            _ => {
+                let [low, ..] = unused.to_le_bytes();
+                let [high, ..] = (unused >> 7).to_le_bytes();
+                data.extend_from_slice(&[0x80 | low, high]);
+            }
+        }
+        data.extend_from_slice(text);
+        data.resize(size, 0);
+        Self {
+            short,
+            k: code_of_size(size) + 1,
+            sum: checksum::g(&data),
+            data,
+        }
+    }
+
+    /// A piece of a command: padded with NUL. `text` must fit.
+    #[must_use]
+    pub fn command(size: usize, text: &[u8]) -> Self {
+        Self::new(false, size, text)
+    }
+
+    /// A piece of a file; an empty one ends the file. `text` must fit.
+    #[must_use]
+    pub fn file(size: usize, text: &[u8]) -> Self {
+        Self::new(text.len() < size, size, text)
+    }
+
+    /// Appends the packet.
+    pub fn emit(&self, sequence: Sequence, acknowledged: Sequence, out: &mut Vec<u8>) {
+        let kind = if self.short { 3 } else { 2 };
+        let byte = kind << 6 | sequence.0 << 3 | acknowledged.0;
+        let checksum = MAGIC.wrapping_sub(self.sum ^ u16::from(byte));
+        emit_header(self.k, checksum, byte, out);
+        out.extend_from_slice(&self.data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hex_literal::hex;
+
+    use super::*;
+
+    fn header(bytes: &[u8]) -> Option<Header> {
+        Header::parse(*bytes.first_chunk().unwrap())
+    }
+
+    fn data_header(bytes: &[u8]) -> DataHeader {
+        match header(bytes) {
+            Some(Header::Data(header)) => header,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn emitted(body: &Body, sequence: u8, acknowledged: u8) -> Vec<u8> {
+        let mut out = vec![0xa5];
+        body.emit(Sequence(sequence), Sequence(acknowledged), &mut out);
+        out.split_off(1)
+    }
+
+    #[test]
+    fn control_packets_of_the_wire() {
+        for (bytes, control) in [
+            (hex!("10 09 6b aa 3f f7"), Control::InitA(7)),
+            (hex!("10 09 79 aa 31 eb"), Control::InitB(1)),
+            (hex!("10 09 7b aa 2f f7"), Control::InitC(7)),
+            (hex!("10 09 89 aa 21 0b"), Control::Rr(Sequence(1))),
+            (hex!("10 09 85 aa 25 03"), Control::Rr(Sequence(5))),
+        ] {
+            assert_eq!(Header::parse(bytes), Some(Header::Control(control)));
+            let mut out = vec![0xa5; 2];
+            control.emit(&mut out);
+            assert_eq!(out, [&[0xa5, 0xa5], &bytes[..]].concat());
+        }
+        for control in [
+            Control::Close,
+            Control::Rj(Sequence(3)),
+            Control::Srj(Sequence(7)),
+        ] {
+            let mut out = Vec::new();
+            control.emit(&mut out);
+            assert_eq!(header(&out), Some(Header::Control(control)));
+        }
+    }
+
+    #[test]
+    fn a_command_packet_of_the_wire() {
+        let text = br#"E D.0001 D.alphaN0001 uucp -C D.0001 0666 "" 0xb rmail joe@x.exa"#;
+        let bytes = emitted(&Body::command(64, text), 1, 0);
+        assert_eq!(bytes[..6], hex!("10 02 71 b2 88 49"));
+        let header = data_header(&bytes);
+        assert_eq!(
+            (header.sequence, header.acknowledged),
+            (Sequence(1), Sequence(0))
+        );
+        assert!(header.is_intact(&bytes[6..]));
+        assert_eq!(header.used(&bytes[6..]), Some(&text[..]));
+
+        let rest = emitted(&Body::command(64, b"mple"), 2, 0);
+        assert_eq!(rest[..6], hex!("10 02 16 cf 90 4b"));
+        assert_eq!(rest[6..], [&b"mple"[..], &[0; 60]].concat());
+    }
+
+    #[test]
+    fn short_packets_of_the_wire() {
+        let bytes = emitted(&Body::file(64, b"hello mail\n"), 3, 1);
+        assert_eq!(bytes[..7], hex!("10 02 af e4 d9 90 35"));
+        let header = data_header(&bytes);
+        assert!(header.short && header.is_intact(&bytes[6..]));
+        assert_eq!(header.used(&bytes[6..]), Some(&b"hello mail\n"[..]));
+
+        let end = emitted(&Body::file(64, b""), 4, 1);
+        assert_eq!(end[..7], hex!("10 02 f8 ce e1 d5 40"));
+        assert_eq!(data_header(&end).used(&end[6..]), Some(&b""[..]));
+    }
+
+    #[test]
+    fn every_size_and_every_fill_reads_as_it_was_written() {
+        for size in (5..=12).map(|n| 1_usize << n) {
+            let text: Vec<u8> = (0..size).map(|n| u8::try_from(n % 251).unwrap()).collect();
+            for length in [
+                0,
+                1,
+                2,
+                31,
+                size / 2,
+                size.saturating_sub(129),
+                size.saturating_sub(128),
+                size.saturating_sub(127),
+                size - 2,
+                size - 1,
+                size,
+            ] {
+                let length = length.min(size);
+                let bytes = emitted(&Body::file(size, &text[..length]), 5, 6);
+                let header = data_header(&bytes);
+                assert_eq!((header.size, bytes.len()), (size, size + HEADER));
+                assert!(header.is_intact(&bytes[6..]));
+                assert_eq!(
+                    header.used(&bytes[6..]),
+                    Some(&text[..length]),
+                    "{length} of {size}"
+                );
+            }
+            assert_eq!(size_of_code(code_of_size(size)), size);
+        }
+    }
+
+    #[test]
+    fn damage_is_seen() {
+        let good = emitted(&Body::file(32, b"x"), 1, 0);
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                if let Some(Header::Data(header)) = header(&bad) {
+                    assert!(at >= HEADER && !header.is_intact(&bad[6..]), "byte {at}");
+                }
+            }
+        }
+        // The alternate channel, an unknown control packet, sizes that do not exist.
+        for (k, byte) in [
+            (1, 0x40),
+            (9, 0x07),
+            (9, 0x88),
+            (0, 0x80),
+            (10, 0x80),
+            (9, 0xc0),
+        ] {
+            let mut out = Vec::new();
+            emit_header(k, MAGIC.wrapping_sub(byte.into()), byte, &mut out);
+            assert_eq!(header(&out), None);
+        }
+        // A count of unused bytes beyond the packet.
+        let mut out = Vec::new();
+        Body {
+            short: true,
+            k: 1,
+            sum: 0,
+            data: Vec::new(),
+        }
+        .emit(Sequence(1), Sequence(0), &mut out);
+        let header = data_header(&out);
+        for bad in [[33; 32], [0xff; 32], [0; 32]] {
+            assert_eq!(header.used(&bad), None);
+        }
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        assert_eq!(Sequence(7).next(), Sequence(0));
+        assert_eq!(Sequence(1).since(Sequence(6)), 3);
+        assert_eq!(Sequence(6).since(Sequence(6)), 0);
+    }
+}

@@ -1,7 +1,16 @@
 //! Execute files (`X.`): what is to be run, with which files, and whom to tell.
+//!
+//! Read tolerantly (unknown letters are passed over, order is free, CR is a blank), but never half: a file without a command,
+//! or one whose last line is cut, would run `rmail joe@x.exam` for `rmail joe@x.example`.
+
+use std::path::PathBuf;
 
 use super::SpoolError;
-use crate::name::SpoolName;
+use crate::name::{SpoolName, SystemName};
+use crate::wire::command::ExecuteRequest;
+
+/// Longest execute file read, in bytes. An argument list of the operating system is shorter.
+pub(super) const EXECUTE_FILE_LIMIT: u64 = 1 << 20;
 
 /// An `F` line: a file that must be there before the command runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,19 +53,306 @@ pub struct ExecuteFile {
 }
 
 impl ExecuteFile {
+    /// The execute file that an `E` command stands for; `data` is what its file is called here.
+    #[must_use]
+    pub fn of_request(request: &ExecuteRequest, system: &SystemName, data: &SpoolName) -> Self {
+        let file = &request.file;
+        let has = |letter| file.options.contains(letter);
+        Self {
+            user: Some((file.user.clone(), system.as_bytes().to_vec())),
+            files: vec![RunFile {
+                name: data.clone(),
+                run_name: None,
+            }],
+            stdin: Some(data.as_bytes().to_vec()),
+            command: words(&request.command).map(<[u8]>::to_vec).collect(),
+            requestor: (has(b'R') && !file.notify.is_empty()).then(|| file.notify.clone()),
+            no_failure_mail: has(b'N'),
+            failure_mail: has(b'Z'),
+            wants_shell: has(b'e'),
+            ..Self::default()
+        }
+    }
+
     /// Parses an execute file's content.
     ///
     /// # Errors
     /// The reason, where the content is cut, binary, or has no command.
-    pub fn parse(_content: &[u8]) -> Result<Self, String> {
-        todo!()
+    pub fn parse(content: &[u8]) -> Result<Self, String> {
+        if content.contains(&0) {
+            return Err("it is binary".to_owned());
+        }
+        let Some(lines) = content.strip_suffix(b"\n") else {
+            return Err(if content.is_empty() {
+                "it is empty".to_owned()
+            } else {
+                "its last line is cut".to_owned()
+            });
+        };
+        let lines = || lines.split(|b| *b == b'\n');
+        let quoted = lines().any(|line| words(line).next() == Some(b"Q"));
+        let mut file = Self::default();
+        for (index, line) in lines().enumerate() {
+            file.take_line(line, quoted)
+                .map_err(|reason| format!("line {}: {reason}", index + 1))?;
+        }
+        if file.command.is_empty() {
+            return Err("it has no command".to_owned());
+        }
+        Ok(file)
     }
 
-    /// The content of the file, in Taylor's order of lines.
+    fn take_line(&mut self, line: &[u8], quoted: bool) -> Result<(), String> {
+        let Some((letter, rest)) = line.split_first() else {
+            return Ok(());
+        };
+        let decode = |word: &[u8]| if quoted { unquote(word) } else { word.to_vec() };
+        let mut values = words(rest).map(decode);
+        let one = |letter: char, values: &mut dyn Iterator<Item = Vec<u8>>| match (
+            values.next(),
+            values.next(),
+        ) {
+            (Some(value), None) => Ok(value),
+            _ => Err(format!("'{letter}' takes one word")),
+        };
+        // `Rjoe` is not `R joe`.
+        if rest.first().is_some_and(|b| !is_blank(*b)) {
+            return Ok(());
+        }
+        match letter {
+            b'U' => {
+                if let (Some(user), Some(system)) = (values.next(), values.next()) {
+                    self.user = Some((user, system));
+                }
+            }
+            b'F' => {
+                let name = values.next().unwrap_or_default();
+                if let Ok(name) = SpoolName::parse(&name) {
+                    let run_name = values.next();
+                    self.files.push(RunFile { name, run_name });
+                }
+            }
+            b'I' => self.stdin = Some(one('I', &mut values)?),
+            b'M' => self.status_file = Some(one('M', &mut values)?),
+            b'O' => self.stdout = values.next().map(|name| (name, values.next())),
+            b'C' => self.command = values.collect(),
+            b'R' => {
+                self.requestor = match (values.next(), values.next()) {
+                    (Some(user), Some(host)) => Some([&host[..], b"!", &user[..]].concat()),
+                    (address, _) => address,
+                }
+            }
+            b'N' => self.no_failure_mail = true,
+            b'Z' => self.failure_mail = true,
+            b'n' => self.success_mail = true,
+            b'B' => self.return_input = true,
+            b'E' => self.no_shell = true,
+            b'e' => self.wants_shell = true,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The content of the file, in Taylor's order of lines. Values are quoted if one of them holds a blank or a control
+    /// character.
     ///
     /// # Errors
-    /// When a value cannot stand in such a file even when quoted.
+    /// When a value is empty: no line can say that.
     pub fn emit(&self) -> Result<Vec<u8>, SpoolError> {
-        todo!()
+        let lines = self.lines();
+        let values = || lines.iter().flat_map(|(_, values)| values.iter().copied());
+        if self.command.is_empty() || values().any(<[u8]>::is_empty) {
+            return Err(SpoolError::Corrupt {
+                path: PathBuf::from("X."),
+                reason: "an empty word cannot stand in an execute file".to_owned(),
+            });
+        }
+        let quoted = values().any(|value| value.iter().any(|b| *b <= b' ' || *b == 0x7f));
+        let mut out = Vec::new();
+        if quoted {
+            out.extend_from_slice(b"Q\n");
+        }
+        for (letter, values) in &lines {
+            out.push(*letter);
+            for value in values {
+                out.push(b' ');
+                if quoted {
+                    quote(value, &mut out);
+                } else {
+                    out.extend_from_slice(value);
+                }
+            }
+            out.push(b'\n');
+        }
+        Ok(out)
+    }
+
+    /// The letters and their values, in order.
+    fn lines(&self) -> Vec<(u8, Vec<&[u8]>)> {
+        let mut lines: Vec<(u8, Vec<&[u8]>)> = Vec::new();
+        if let Some((user, system)) = &self.user {
+            lines.push((b'U', vec![user, system]));
+        }
+        for file in &self.files {
+            let mut values = vec![file.name.as_bytes()];
+            values.extend(file.run_name.as_deref());
+            lines.push((b'F', values));
+        }
+        lines.extend(self.stdin.iter().map(|name| (b'I', vec![&name[..]])));
+        if let Some((name, system)) = &self.stdout {
+            let mut values = vec![&name[..]];
+            values.extend(system.as_deref());
+            lines.push((b'O', values));
+        }
+        lines.extend(self.requestor.iter().map(|name| (b'R', vec![&name[..]])));
+        lines.extend(self.status_file.iter().map(|name| (b'M', vec![&name[..]])));
+        lines.push((b'C', self.command.iter().map(Vec::as_slice).collect()));
+        let flags = [
+            (b'N', self.no_failure_mail),
+            (b'Z', self.failure_mail),
+            (b'n', self.success_mail),
+            (b'B', self.return_input),
+            (b'E', self.no_shell),
+            (b'e', self.wants_shell),
+        ];
+        lines.extend(
+            flags
+                .into_iter()
+                .filter(|(_, on)| *on)
+                .map(|(letter, _)| (letter, Vec::new())),
+        );
+        lines
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|b| is_blank(*b)).filter(|word| !word.is_empty())
+}
+
+/// What is not graphic becomes `\ooo`, the backslash is doubled.
+fn quote(value: &[u8], out: &mut Vec<u8>) {
+    for &byte in value {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b if b.is_ascii_graphic() => out.push(b),
+            b => out.extend_from_slice(format!("\\{b:03o}").as_bytes()),
+        }
+    }
+}
+
+/// Undoes [`quote`]. A backslash before anything else stands for what follows.
+fn unquote(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    loop {
+        rest = match rest {
+            [] => return out,
+            [
+                b'\\',
+                a @ b'0'..=b'3',
+                b @ b'0'..=b'7',
+                c @ b'0'..=b'7',
+                tail @ ..,
+            ] => {
+                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
+                tail
+            }
+            [b'\\', byte, tail @ ..] | [byte, tail @ ..] => {
+                out.push(*byte);
+                tail
+            }
+        };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn taylors_execute_file_for_an_e() {
+        let content = b"U uucp alpha\nF D.alphaN0001\nI D.alphaN0001\nC rmail joe@x.example\n";
+        let file = ExecuteFile::parse(content).unwrap();
+        assert_eq!(file.user, Some((b"uucp".to_vec(), b"alpha".to_vec())));
+        assert_eq!(file.files[0].name.as_str(), "D.alphaN0001");
+        assert_eq!(file.stdin.as_deref(), Some(&b"D.alphaN0001"[..]));
+        assert_eq!(file.command, [b"rmail".to_vec(), b"joe@x.example".to_vec()]);
+        assert_eq!(file.emit().unwrap(), content);
+    }
+
+    #[test]
+    fn every_letter_is_known_and_order_is_free() {
+        let content = b"C rmail a\\040b\r\nQ\nF D.x \\176in\nF /etc/passwd x\nI D.x\nO out beta\nR ann host\nM stat\nN\nZ\nn\nB\nE\ne\nU ann beta\nW what\nCrmail z\n";
+        let file = ExecuteFile::parse(content).unwrap();
+        assert_eq!(file.command, [b"rmail".to_vec(), b"a b".to_vec()]);
+        assert_eq!(file.files.len(), 1);
+        assert_eq!(file.files[0].run_name.as_deref(), Some(&b"~in"[..]));
+        assert_eq!(file.stdout, Some((b"out".to_vec(), Some(b"beta".to_vec()))));
+        assert_eq!(file.requestor.as_deref(), Some(&b"host!ann"[..]));
+        assert!(file.no_failure_mail && file.failure_mail && file.success_mail);
+        assert!(file.return_input && file.no_shell && file.wants_shell);
+        let emitted = file.emit().unwrap();
+        assert!(emitted.starts_with(b"Q\nU ann beta\n"));
+        assert_eq!(ExecuteFile::parse(&emitted).unwrap(), file);
+    }
+
+    #[test]
+    fn what_is_cut_or_binary_is_told_and_never_run() {
+        let whole = b"U uucp alpha\nF D.alphaN0001\nI D.alphaN0001\nC rmail joe@x.example\n";
+        for length in 0..whole.len() {
+            assert!(
+                ExecuteFile::parse(&whole[..length]).is_err(),
+                "{length} bytes"
+            );
+        }
+        assert!(ExecuteFile::parse(b"C rmail\0x\n").is_err());
+        assert!(ExecuteFile::parse(b"I two words\nC rmail x\n").is_err());
+    }
+
+    #[test]
+    fn an_e_command_becomes_taylors_lines() {
+        let request = crate::wire::command::Request::parse(
+            b"E D.0001 D.alphaN0001 uucp -CNR D.0001 0666 boss@x 0x5 rmail joe@x.example ann",
+        );
+        let Ok(crate::wire::command::Request::Execute(request)) = request else {
+            panic!("{request:?}");
+        };
+        let alpha = "alpha".parse().unwrap();
+        let data = SpoolName::parse(b"D.alphaN0001").unwrap();
+        let content = ExecuteFile::of_request(&request, &alpha, &data)
+            .emit()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(content).unwrap(),
+            "U uucp alpha\nF D.alphaN0001\nI D.alphaN0001\nR boss@x\nC rmail joe@x.example ann\nN\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_parse_or_do_not_but_never_panic(content: Vec<u8>) {
+            let _ = ExecuteFile::parse(&content);
+        }
+
+        #[test]
+        fn lines_of_this_alphabet_reach_a_fixed_point(content in "([CUFIORMNQZ] ?[A-Za-z0-9 .\\\\]{0,20}\n){1,8}") {
+            if let Ok(file) = ExecuteFile::parse(content.as_bytes())
+                && let Ok(emitted) = file.emit()
+            {
+                prop_assert_eq!(ExecuteFile::parse(&emitted).unwrap(), file);
+            }
+        }
+
+        #[test]
+        fn any_words_come_back(command in proptest::collection::vec(proptest::collection::vec(1..=255u8, 1..20), 1..5)) {
+            let file = ExecuteFile { command, ..ExecuteFile::default() };
+            prop_assert_eq!(ExecuteFile::parse(&file.emit().unwrap()).unwrap(), file);
+        }
     }
 }

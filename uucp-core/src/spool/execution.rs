@@ -1,11 +1,17 @@
 //! Execute files as work for uuxqt: listing, locking, retrying, finishing.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{ExecuteFile, ObservedTime, Spool, SpoolError};
-use crate::name::{Grade, SpoolName, SystemName};
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+
+use super::error::At;
+use super::executefile::EXECUTE_FILE_LIMIT;
+use super::queue::{NewFile, is_taken};
+use super::work::move_aside;
+use super::{ExecuteFile, ObservedTime, PidLock, Spool, SpoolError, Staged, durable, names};
+use crate::name::{Grade, SpoolKind, SpoolName, SystemName};
 
 /// One execute file in the spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,29 +27,38 @@ pub struct Execution {
 /// The lock of one execution. Its descriptor may be inherited by the command, which then holds the lock as long as it runs,
 /// whatever becomes of uuxqt.
 #[derive(Debug)]
-pub struct ExecutionLock {}
+pub struct ExecutionLock {
+    lock: PidLock,
+}
 
 impl ExecutionLock {
     /// The descriptor that holds the lock.
     #[must_use]
     pub fn descriptor(&self) -> BorrowedFd<'_> {
-        todo!()
+        self.lock.guard().as_fd()
     }
 
     /// Whether children that are started now inherit the descriptor. Off at first; to be switched on around a start.
     ///
     /// # Errors
     /// When the operating system refuses.
-    pub fn set_inheritable(&self, _inheritable: bool) -> Result<(), SpoolError> {
-        todo!()
+    pub fn set_inheritable(&self, inheritable: bool) -> Result<(), SpoolError> {
+        let flags = if inheritable {
+            FdFlag::empty()
+        } else {
+            FdFlag::FD_CLOEXEC
+        };
+        fcntl(self.lock.guard(), FcntlArg::F_SETFD(flags))
+            .at("hand on", self.lock.guard_path())
+            .map(|_| ())
     }
 
     /// Writes the running command's process number into the lock file, for Taylor's uuxqt.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn set_owner(&mut self, _pid: i32) -> Result<(), SpoolError> {
-        todo!()
+    pub fn set_owner(&mut self, pid: i32) -> Result<(), SpoolError> {
+        self.lock.set_owner(pid)
     }
 }
 
@@ -61,18 +76,58 @@ pub struct RetryState {
 impl RetryState {
     /// How long it has been waiting.
     #[must_use]
-    pub fn age(&self, _now: ObservedTime) -> Duration {
-        todo!()
+    pub fn age(&self, now: ObservedTime) -> Duration {
+        now.since(self.first_seen)
+    }
+
+    fn parse(content: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
+        let mut words = text.split(' ');
+        Some(Self {
+            attempts: words.next()?.parse().ok()?,
+            first_seen: ObservedTime(words.next()?.parse().ok()?),
+            next: ObservedTime(words.next()?.parse().ok()?),
+        })
+    }
+
+    fn emit(self) -> String {
+        format!("{} {} {}\n", self.attempts, self.first_seen.0, self.next.0)
     }
 }
 
 impl Spool {
-    /// The execute files of all systems, most urgent first.
+    /// The execute files of all systems, most urgent first; within a grade by system and name.
     ///
     /// # Errors
     /// When the spool directory cannot be read.
     pub fn executions(&self) -> Result<Vec<Execution>, SpoolError> {
-        todo!()
+        let mut found = Vec::new();
+        for system in self.systems()? {
+            durable::each_name(&self.execute_folder(&system), |text| {
+                if let Ok(name) = SpoolName::parse(text.as_bytes())
+                    && name.kind() == SpoolKind::Execute
+                {
+                    found.push(Execution {
+                        grade: names::grade_of(&name, &system),
+                        system: system.clone(),
+                        name,
+                    });
+                }
+                true
+            })?;
+        }
+        found.sort_unstable_by(|a, b| {
+            let order = |e: &Execution| e.grade;
+            order(a)
+                .cmp(&order(b))
+                .then_with(|| a.system.cmp(&b.system))
+                .then_with(|| a.name.cmp(&b.name))
+        });
+        Ok(found)
+    }
+
+    fn execution_path(&self, execution: &Execution) -> PathBuf {
+        self.data_path(&execution.system, &execution.name)
     }
 
     /// Locks an execution; `None` if it runs already or is gone.
@@ -81,9 +136,20 @@ impl Spool {
     /// When the lock could not be made.
     pub fn lock_execution(
         &self,
-        _execution: &Execution,
+        execution: &Execution,
     ) -> Result<Option<ExecutionLock>, SpoolError> {
-        todo!()
+        let path = self.execution_path(execution);
+        // Looked at first, since locking writes; and again under the lock, since it may have been done meanwhile.
+        if !path.exists() {
+            return Ok(None);
+        }
+        let tail = execution.name.as_str().get(2..).unwrap_or_default();
+        let lock_path = path.with_file_name(format!("L.{tail}"));
+        let guard_name = format!("{}!{}", execution.system, execution.name);
+        let lock = self.lock_beside(lock_path, &guard_name)?;
+        Ok(lock
+            .filter(|_| path.exists())
+            .map(|lock| ExecutionLock { lock }))
     }
 
     /// Reads an execute file. [`SpoolError::Corrupt`] where it cannot be understood: then
@@ -91,20 +157,29 @@ impl Spool {
     ///
     /// # Errors
     /// When it cannot be read or understood.
-    pub fn read_execution(&self, _execution: &Execution) -> Result<ExecuteFile, SpoolError> {
-        todo!()
+    pub fn read_execution(&self, execution: &Execution) -> Result<ExecuteFile, SpoolError> {
+        let path = self.execution_path(execution);
+        let content =
+            durable::read_small(&path, EXECUTE_FILE_LIMIT)?.ok_or_else(|| SpoolError::Io {
+                action: "open",
+                path: path.clone(),
+                source: std::io::ErrorKind::NotFound.into(),
+            })?;
+        ExecuteFile::parse(&content).map_err(|reason| SpoolError::Corrupt { path, reason })
     }
 
     /// Whether all files that it needs are there.
     ///
     /// # Errors
     /// When it cannot be told.
-    pub fn has_files(
-        &self,
-        _execution: &Execution,
-        _file: &ExecuteFile,
-    ) -> Result<bool, SpoolError> {
-        todo!()
+    pub fn has_files(&self, execution: &Execution, file: &ExecuteFile) -> Result<bool, SpoolError> {
+        for needed in &file.files {
+            let path = self.data_path(&execution.system, &needed.name);
+            if !path.try_exists().at("examine", &path)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Queues an execution on this system itself, durably: for `uux` with a local command. The execute file may name the
@@ -114,68 +189,141 @@ impl Spool {
     /// When it could not be written.
     pub fn queue_execution(
         &self,
-        _grade: Grade,
-        _file: &ExecuteFile,
-        _staged: Vec<super::Staged>,
+        grade: Grade,
+        file: &ExecuteFile,
+        mut staged: Vec<Staged>,
     ) -> Result<Execution, SpoolError> {
-        todo!()
+        let system = self.nodename().clone();
+        for data in &mut staged {
+            data.start_sync()?;
+        }
+        let mut new = NewFile::write(self, &file.emit()?)?;
+        staged.iter().try_for_each(Staged::sync)?;
+        new.sync()?;
+        for data in &mut staged {
+            data.place()?;
+            data.folder().map_or(Ok(()), durable::sync_directory)?;
+        }
+        loop {
+            let name = names::peer_name(SpoolKind::Execute, &system, grade);
+            let path = self.data_path(&system, &name);
+            match new.rename(&path) {
+                Err(error) if is_taken(&error) => {}
+                Err(error) => return Err(error),
+                Ok(()) => {
+                    for data in &mut staged {
+                        data.set_kept(true);
+                    }
+                    durable::sync_directory(&self.execute_folder(&system))?;
+                    return Ok(Execution {
+                        system,
+                        name,
+                        grade,
+                    });
+                }
+            }
+        }
     }
 
     /// Removes an execution that is done: the execute file first, then its files, its retry state and its lock.
+    ///
+    /// A crash after the execute file leaves data that nobody names, never a command that runs again.
     ///
     /// # Errors
     /// When a file cannot be removed; that it is gone already is no error.
     pub fn remove_execution(
         &self,
-        _lock: ExecutionLock,
-        _execution: &Execution,
-        _file: &ExecuteFile,
+        lock: ExecutionLock,
+        execution: &Execution,
+        file: &ExecuteFile,
     ) -> Result<(), SpoolError> {
-        todo!()
+        durable::remove(&self.execution_path(execution))?;
+        for needed in &file.files {
+            durable::remove(&self.data_path(&execution.system, &needed.name))?;
+        }
+        durable::remove(&self.retry_path(execution))?;
+        drop(lock);
+        Ok(())
     }
 
-    /// Moves a failed execution and its files to `.Failed/`; gives the execute file's new path.
+    /// Moves a failed execution and its files to `.Failed/`; gives the execute file's new path. The files go first: an
+    /// execute file whose data is gone waits and can be seen, data without an execute file cannot.
     ///
     /// # Errors
     /// When a file cannot be moved.
     pub fn fail_execution(
         &self,
-        _lock: ExecutionLock,
-        _execution: &Execution,
-        _file: &ExecuteFile,
+        lock: ExecutionLock,
+        execution: &Execution,
+        file: &ExecuteFile,
     ) -> Result<PathBuf, SpoolError> {
-        todo!()
+        let folder = self
+            .taylor_folder(".Failed")
+            .join(execution.system.as_str());
+        for needed in &file.files {
+            let path = self.data_path(&execution.system, &needed.name);
+            if path.exists() {
+                move_aside(&path, &folder.join("D."))?;
+            }
+        }
+        let moved = move_aside(&self.execution_path(execution), &folder.join("X."))?;
+        durable::remove(&self.retry_path(execution))?;
+        drop(lock);
+        Ok(moved)
     }
 
-    /// Moves an execute file that cannot be understood to `.Corrupt/`; gives its new path.
+    /// Moves an execute file that cannot be understood to `.Corrupt/`; gives its new path. Its data files stay where they
+    /// are: what names them is not known.
     ///
     /// # Errors
     /// When it cannot be moved.
     pub fn set_aside_execution(
         &self,
-        _lock: ExecutionLock,
-        _execution: &Execution,
+        lock: ExecutionLock,
+        execution: &Execution,
     ) -> Result<PathBuf, SpoolError> {
-        todo!()
+        let moved = move_aside(
+            &self.execution_path(execution),
+            &self.taylor_folder(".Corrupt"),
+        )?;
+        durable::remove(&self.retry_path(execution))?;
+        drop(lock);
+        Ok(moved)
+    }
+
+    fn retry_path(&self, execution: &Execution) -> PathBuf {
+        self.own_folder("retry")
+            .join(execution.system.as_str())
+            .join(execution.name.as_str())
     }
 
     /// What is remembered of an execution.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn retry_state(&self, _execution: &Execution) -> Result<Option<RetryState>, SpoolError> {
-        todo!()
+    pub fn retry_state(&self, execution: &Execution) -> Result<Option<RetryState>, SpoolError> {
+        let content = durable::read_small(&self.retry_path(execution), 4096)?;
+        Ok(content.and_then(|content| RetryState::parse(&content)))
     }
 
-    /// Remembers it.
+    /// Remembers it. Not synced: a power failure costs one early retry.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn set_retry_state(
         &self,
-        _execution: &Execution,
-        _state: &RetryState,
+        execution: &Execution,
+        state: &RetryState,
     ) -> Result<(), SpoolError> {
-        todo!()
+        durable::replace(
+            &self.new_path(),
+            &self.retry_path(execution),
+            durable::FILE_MODE,
+            state.emit().as_bytes(),
+            false,
+        )
     }
 }
+
+#[cfg(test)]
+mod tests;

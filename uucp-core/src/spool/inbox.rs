@@ -1,11 +1,34 @@
 //! Receiving: a file is staged, then committed in a group; only then may `CY` be sent.
+//!
+//! The order of steps (INTERNALS.md, *Receiving*): data and execute file are synced; the receipt, which names them and the
+//! names they are to get, is synced; they get their names, data before execute files; the directories are synced. A crash
+//! before the receipt leaves a partial file; after it, the next look finishes the renames. So the file is neither lost nor
+//! taken twice, whatever the peer has seen of the confirmation.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::{Spool, SpoolError, SystemLock};
+use super::destination::Destination;
+use super::error::At;
+use super::fault::step;
+use super::receipt::{Key, Move, Receipts};
+use super::reception::{Reception, Target, check_space};
+use super::{ExecuteFile, Spool, SpoolError, SystemLock, durable, names};
 use crate::config::PathRules;
-use crate::name::{SystemName, TempName};
-use crate::wire::command::{Refusal, Request, RequestOptions};
+use crate::name::{SpoolKind, SpoolName, SystemName, TempName};
+use crate::wire::command::{
+    ExecuteRequest, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
+};
+
+/// How long a partial file, and a data file that nobody names, is left alone: longer than a week, in which Taylor's senders
+/// come back to their names.
+const PARTIAL_KEPT: Duration = Duration::from_hours(8 * 24);
+/// How long Taylor's receipt markers count.
+const TAYLOR_MARKER_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// What the peer wants to send, or sends because we asked.
 #[derive(Debug, Clone)]
@@ -43,25 +66,75 @@ impl<'a> Incoming<'a> {
     /// The peer's `S` or `E`; `None` for other requests.
     #[must_use]
     pub fn of_peer(
-        _request: &'a Request,
-        _rules: &'a PathRules,
-        _pubdir: &'a Path,
-        _free_space: u64,
+        request: &'a Request,
+        rules: &'a PathRules,
+        pubdir: &'a Path,
+        free_space: u64,
     ) -> Option<Self> {
-        todo!()
+        let (file, command) = match request {
+            Request::Send(file) => (file, None),
+            Request::Execute(execute) => (&execute.file, Some(&execute.command[..])),
+            _ => return None,
+        };
+        Some(Self {
+            from: &file.from,
+            to: &file.to,
+            user: &file.user,
+            options: &file.options,
+            temp: TempName::parse(&file.temp),
+            mode: file.mode,
+            notify: &file.notify,
+            size: file.size,
+            command,
+            own_request: false,
+            rules,
+            pubdir,
+            free_space,
+        })
     }
 
     /// The file that answers our own `R`.
     #[must_use]
     pub fn of_own(
-        _request: &'a crate::wire::command::ReceiveRequest,
-        _mode: u32,
-        _size: Option<u64>,
-        _rules: &'a PathRules,
-        _pubdir: &'a Path,
-        _free_space: u64,
+        request: &'a ReceiveRequest,
+        mode: u32,
+        size: Option<u64>,
+        rules: &'a PathRules,
+        pubdir: &'a Path,
+        free_space: u64,
     ) -> Self {
-        todo!()
+        Self {
+            from: &request.from,
+            to: &request.to,
+            user: &request.user,
+            options: &request.options,
+            temp: None,
+            mode,
+            notify: &[],
+            size,
+            command: None,
+            own_request: true,
+            rules,
+            pubdir,
+            free_space,
+        }
+    }
+
+    /// The request as it stands in an `E`.
+    fn execute_request(&self, command: &[u8]) -> ExecuteRequest {
+        ExecuteRequest {
+            file: SendRequest {
+                from: self.from.to_vec(),
+                to: self.to.to_vec(),
+                user: self.user.to_vec(),
+                options: self.options.clone(),
+                temp: Vec::new(),
+                mode: self.mode,
+                notify: self.notify.to_vec(),
+                size: self.size,
+            },
+            command: command.to_vec(),
+        }
     }
 }
 
@@ -86,50 +159,70 @@ pub enum Admission {
     },
 }
 
-/// A file that is being received. Dropped unfinished, what has come is kept for a restart where that is safe.
-#[derive(Debug)]
-pub struct Reception {}
-
-impl Reception {
-    /// Writes bytes at `position`, or right after the last ones.
-    ///
-    /// # Errors
-    /// When the disk is full (also: when `free_space` would be used up) or fails, or the position leaves a hole.
-    pub fn write(&mut self, _position: Option<u64>, _bytes: &[u8]) -> Result<(), SpoolError> {
-        todo!()
-    }
-
-    /// The file is complete. Starts to write it out; [`Inbox::commit`] makes it count.
-    ///
-    /// # Errors
-    /// When fewer bytes came than were announced, or the execute file cannot be written.
-    pub fn finish(&mut self) -> Result<(), SpoolError> {
-        todo!()
-    }
-
-    /// How many bytes the file has, those of an earlier attempt included.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        todo!()
-    }
-
-    /// Forgets what has come: not even a partial file is kept.
-    pub fn discard(self) {
-        todo!()
+impl Admission {
+    fn refuse(refusal: Refusal, reason: impl Into<String>) -> Self {
+        Self::Refuse {
+            refusal,
+            reason: reason.into(),
+        }
     }
 }
 
 /// The receiving side of one system, while its lock is held.
 #[derive(Debug)]
-pub struct Inbox {}
+pub struct Inbox {
+    spool: Spool,
+    system: SystemName,
+    /// Which boot of the machine this is: what was kept of a file is trusted within one.
+    boot: String,
+    /// Read when the first file is offered: most calls with nothing to receive never need them.
+    receipts: Option<Receipts>,
+}
 
 impl Spool {
+    /// The folder of a neighbour's files in the making.
+    pub(super) fn receive_folder(&self, system: &SystemName) -> PathBuf {
+        self.own_folder("receive").join(system.as_str())
+    }
+
     /// Opens the inbox of a system and finishes what a crash has left undone.
     ///
     /// # Errors
     /// When the receipts cannot be read.
-    pub fn inbox(&self, _lock: &SystemLock) -> Result<Inbox, SpoolError> {
-        todo!()
+    pub fn inbox(&self, lock: &SystemLock) -> Result<Inbox, SpoolError> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        let mut inbox = Inbox {
+            spool: self.clone(),
+            system: lock.system().clone(),
+            boot: boot
+                .chars()
+                .take(8)
+                .filter(char::is_ascii_alphanumeric)
+                .collect(),
+            receipts: None,
+        };
+        let mut left = false;
+        durable::each_name(&self.receive_folder(lock.system()), |_| {
+            left = true;
+            false
+        })?;
+        if left {
+            inbox.load()?;
+            inbox.sweep()?;
+        }
+        Ok(inbox)
+    }
+}
+
+/// Why a file cannot begin: an answer for the peer, or trouble of ours.
+enum Stop {
+    Answer(Admission),
+    Trouble(SpoolError),
+}
+
+impl From<SpoolError> for Stop {
+    fn from(error: SpoolError) -> Self {
+        Self::Trouble(error)
     }
 }
 
@@ -137,25 +230,441 @@ impl Inbox {
     /// The system.
     #[must_use]
     pub fn system(&self) -> &SystemName {
-        todo!()
+        &self.system
+    }
+
+    fn load(&mut self) -> Result<&mut Receipts, SpoolError> {
+        if self.receipts.is_none() {
+            let mut receipts = Receipts::load(&self.spool, &self.system)?;
+            finish_unfinished(&mut receipts)?;
+            self.receipts = Some(receipts);
+        }
+        self.receipts.as_mut().ok_or_else(|| SpoolError::Locked {
+            path: self.spool.own_folder("receipts"),
+        })
+    }
+
+    /// Removes what was kept of files that nobody continued for eight days (by the files' times: a wrong clock costs no more
+    /// than sending them from the start). Only after receipts were finished.
+    fn sweep(&self) -> Result<(), SpoolError> {
+        let folder = self.spool.receive_folder(&self.system);
+        for name in durable::names(&folder)? {
+            let path = folder.join(name);
+            let modified = path.metadata().and_then(|m| m.modified());
+            if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT)) {
+                durable::remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Decides about a file that is offered.
     ///
     /// # Errors
     /// When the spool fails; the peer is to be told "later" (4).
-    pub fn begin(&mut self, _incoming: &Incoming<'_>) -> Result<Admission, SpoolError> {
-        todo!()
+    pub fn begin(&mut self, incoming: &Incoming<'_>) -> Result<Admission, SpoolError> {
+        match self.try_begin(incoming) {
+            Ok(admission) | Err(Stop::Answer(admission)) => Ok(admission),
+            Err(Stop::Trouble(error)) => Err(error),
+        }
+    }
+
+    fn try_begin(&mut self, incoming: &Incoming<'_>) -> Result<Admission, Stop> {
+        let key = Key::of(incoming);
+        if let Some(key) = key
+            && self.load()?.contains(key)
+        {
+            return Ok(Admission::AlreadyReceived);
+        }
+        let target = self.target(incoming)?;
+        if let Some(temp) = &incoming.temp
+            && self.taylor_has_received(temp, &target, incoming)
+        {
+            return Ok(Admission::AlreadyReceived);
+        }
+        if let Target::Spool(name) = &target {
+            self.check_name_is_free(name)?;
+        }
+        let mut reception = self.open(key, target, incoming)?;
+        let restart_at = match (key, incoming.size) {
+            (Some(_), Some(size)) if reception.end <= size => reception.end,
+            _ => 0,
+        };
+        reception.end = restart_at;
+        let path = reception.staged_path();
+        let more = incoming.size.unwrap_or(0).saturating_sub(restart_at);
+        match check_space(&reception.file, &path, more, incoming.free_space) {
+            Err(SpoolError::Full { free, needed, .. }) => Ok(Admission::refuse(
+                Refusal::TooLargeNow,
+                format!("{free} bytes free, {needed} needed"),
+            )),
+            Err(error) => Err(error.into()),
+            Ok(()) => {
+                reception
+                    .file
+                    .set_len(restart_at)
+                    .at("write", &path)
+                    .map_err(Stop::Trouble)?;
+                Ok(Admission::Begin {
+                    reception: Box::new(reception),
+                    restart_at,
+                })
+            }
+        }
+    }
+
+    /// Where the file is to go, if it may.
+    fn target(&self, incoming: &Incoming<'_>) -> Result<Target, Stop> {
+        let refuse = |reason: &str| {
+            let to = incoming.to.get(..200).unwrap_or(incoming.to);
+            let reason = format!("{}: {reason}", to.escape_ascii());
+            Stop::Answer(Admission::refuse(Refusal::NotPermitted, reason))
+        };
+        let spool_name = SpoolName::parse(incoming.to).ok();
+        if let Some(command) = incoming.command {
+            let name = match spool_name {
+                Some(name) if name.kind() == SpoolKind::Data => name,
+                // The name is ours to choose: nobody else refers to it.
+                None if incoming.to.starts_with(b"D.") => names::data_name(false),
+                _ => return Err(refuse("a command's input must be a data file")),
+            };
+            let request = incoming.execute_request(command);
+            let file = ExecuteFile::of_request(&request, &self.system, &name);
+            // What cannot be written down cannot be run, whatever the peer meant.
+            file.emit().map_err(|_| refuse("no command"))?;
+            return Ok(Target::Execution(Box::new(file)));
+        }
+        match spool_name {
+            Some(name) if !incoming.own_request => match name.kind() {
+                SpoolKind::Work => Err(refuse("work files are not taken")),
+                _ => Ok(Target::Spool(name)),
+            },
+            _ => Destination::find(incoming)
+                .map(Target::Outside)
+                .map_err(|(refusal, reason)| Stop::Answer(Admission::refuse(refusal, reason))),
+        }
+    }
+
+    /// Never over a file of the spool. A data file that an execute file waits for is left alone and the peer told "later"; so
+    /// is one that is young, since its execute file may be on the way. An old one that nobody refers to is kept in
+    /// `.Preserve/` (Taylor's names come back when its spool is made anew).
+    fn check_name_is_free(&self, name: &SpoolName) -> Result<(), Stop> {
+        let path = self.spool.data_path(&self.system, name);
+        let Ok(found) = path.symlink_metadata() else {
+            return Ok(());
+        };
+        if name.kind() == SpoolKind::Execute {
+            return Ok(());
+        }
+        let old = found
+            .modified()
+            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT));
+        if old && !self.is_needed(name)? {
+            super::work::move_aside(&path, &self.spool.taylor_folder(".Preserve"))?;
+            return Ok(());
+        }
+        Err(Stop::Answer(Admission::refuse(
+            Refusal::CannotCreate,
+            format!("{} is there already", path.display()),
+        )))
+    }
+
+    /// Whether an execute file that waits names this data file.
+    fn is_needed(&self, name: &SpoolName) -> Result<bool, SpoolError> {
+        let folder = self.spool.execute_folder(&self.system);
+        for execute in durable::names(&folder)? {
+            let content = durable::read_small(
+                &folder.join(execute),
+                super::executefile::EXECUTE_FILE_LIMIT,
+            );
+            if let Ok(Some(content)) = content
+                && let Ok(file) = ExecuteFile::parse(&content)
+                && file.files.iter().any(|needed| needed.name == *name)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether Taylor's uucico took this very file before ours came into its place.
+    ///
+    /// Its marker (`.Received/SYSTEM/TEMP`) has only a name, and believing it has lost mail where a sender's names came
+    /// back. So it is believed for seven days, and only while the file itself still lies here, with the right size, and for
+    /// an execution with the execute file that names it. Else the file is taken: at worst a double of the one file that was
+    /// under way when the programs were exchanged.
+    fn taylor_has_received(
+        &self,
+        temp: &TempName,
+        target: &Target,
+        incoming: &Incoming<'_>,
+    ) -> bool {
+        let marker = self
+            .spool
+            .taylor_folder(".Received")
+            .join(self.system.as_str())
+            .join(temp.as_spool_name().as_str());
+        let young = marker
+            .metadata()
+            .and_then(|m| m.modified())
+            .is_ok_and(|t| t.elapsed().is_ok_and(|age| age < TAYLOR_MARKER_KEPT));
+        if !young {
+            return false;
+        }
+        let name = match target {
+            Target::Spool(name) => name,
+            Target::Execution(execution) => match execution.files.first() {
+                Some(data) => &data.name,
+                None => return false,
+            },
+            Target::Outside(_) => return false,
+        };
+        let length = self.spool.data_path(&self.system, name).metadata();
+        let same_size = length.is_ok_and(|m| Some(m.len()) == incoming.size);
+        same_size && (incoming.command.is_none() || self.is_needed(name).unwrap_or(false))
+    }
+
+    /// Opens the file in the making. What Taylor keeps under `.Temp/` is never continued: it is bound to a name only.
+    fn open(
+        &self,
+        key: Option<Key>,
+        target: Target,
+        incoming: &Incoming<'_>,
+    ) -> Result<Reception, Stop> {
+        let base = key.map_or_else(names::unique, Key::text);
+        let staged_name = match &target {
+            Target::Outside(_) => format!(".bangpath-{base}-{}", self.boot),
+            _ => format!("{base}-{}", self.boot),
+        };
+        let (file, path) = if let Target::Outside(destination) = &target {
+            let path = destination.staged_path(&staged_name);
+            let file = destination.open_staged(&staged_name).map_err(|error| {
+                let reason = format!("{}: {error}", path.display());
+                Stop::Answer(Admission::refuse(Refusal::CannotCreate, reason))
+            })?;
+            (file, path)
+        } else {
+            let path = self.spool.receive_folder(&self.system).join(&staged_name);
+            (open_staged(&path)?, path)
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Stop::Answer(Admission::refuse(
+                    Refusal::CannotCreate,
+                    "the same file is being received already",
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(error).at("lock", &path)?,
+        }
+        let end = file.metadata().at("examine", &path)?.len();
+        Ok(Reception {
+            spool: self.spool.clone(),
+            system: self.system.clone(),
+            key,
+            target,
+            file,
+            staged_name,
+            announced: incoming.size,
+            mode: incoming.mode,
+            free_space: incoming.free_space,
+            end,
+            unchecked: 0,
+            moves: Vec::new(),
+            execute_file: None,
+            kept: false,
+        })
     }
 
     /// Makes received files count, several in one round of syncs: data, execute files, receipts, then the names. One answer
     /// each, in order; `CY` only after `Ok`.
-    pub fn commit(&mut self, _receptions: Vec<Reception>) -> Vec<Result<(), SpoolError>> {
-        todo!()
+    pub fn commit(&mut self, mut receptions: Vec<Reception>) -> Vec<Result<(), SpoolError>> {
+        let mut results: Vec<Result<(), SpoolError>> =
+            receptions.iter_mut().map(sync_one).collect();
+        let mut group: Vec<(Reception, &mut Result<(), SpoolError>)> =
+            receptions.into_iter().zip(results.iter_mut()).collect();
+        group.retain(|(_, result)| result.is_ok());
+        if let Err(error) = self.commit_group(&mut group) {
+            let mut error = Some(error);
+            for (reception, result) in &mut group {
+                if result.is_ok() {
+                    **result = Err(error.take().unwrap_or_else(|| SpoolError::Io {
+                        action: "receive",
+                        path: reception.path(),
+                        source: io::Error::other("another file of the same round failed"),
+                    }));
+                }
+            }
+        }
+        drop(group);
+        results
+    }
+
+    fn commit_group(
+        &mut self,
+        group: &mut [(Reception, &mut Result<(), SpoolError>)],
+    ) -> Result<(), SpoolError> {
+        let now = self.spool.observed_now()?;
+        let receipts: Vec<(Key, Vec<Move>)> = group
+            .iter()
+            .filter_map(|(reception, _)| Some((reception.key?, reception.moves.clone())))
+            .collect();
+        // From here on what is staged must stay: the receipt may be on the disk even if we are told that it is not.
+        for (reception, _) in group.iter_mut() {
+            reception.kept = reception.key.is_some();
+        }
+        if !receipts.is_empty() {
+            self.load()?.receive(&receipts, now)?;
+        }
+        let mut folders = BTreeSet::new();
+        for execute_files in [false, true] {
+            for (reception, result) in group.iter_mut().filter(|(_, result)| result.is_ok()) {
+                **result = place(reception, execute_files, &mut folders);
+            }
+        }
+        folders
+            .iter()
+            .try_for_each(|folder| durable::sync_directory(folder))?;
+        for (reception, _) in group.iter().filter(|(_, result)| result.is_ok()) {
+            if let Target::Outside(destination) = &reception.target
+                && !folders.contains(destination.directory_path())
+            {
+                destination.sync()?;
+            }
+        }
+        self.note_results(group)
+    }
+
+    /// Notes what has its name. What could not get it is offered again: its receipt is void.
+    fn note_results(
+        &mut self,
+        group: &[(Reception, &mut Result<(), SpoolError>)],
+    ) -> Result<(), SpoolError> {
+        let keys = |ok: bool| -> Vec<Key> {
+            group
+                .iter()
+                .filter(|(_, result)| result.is_ok() == ok)
+                .filter_map(|(reception, _)| reception.key)
+                .collect()
+        };
+        let (done, failed) = (keys(true), keys(false));
+        if done.is_empty() && failed.is_empty() {
+            return Ok(());
+        }
+        let receipts = self.load()?;
+        // A lost note costs nothing: whoever looks finds nothing left to rename.
+        let _ = receipts.done(&done);
+        if !failed.is_empty() {
+            let _ = receipts.void(&failed);
+        }
+        Ok(())
     }
 
     /// The peer has certainly seen all confirmations so far.
     pub fn acknowledged(&mut self) {
-        todo!()
+        if let Some(receipts) = &mut self.receipts {
+            receipts.acknowledged();
+        }
     }
 }
+
+fn sync_one(reception: &mut Reception) -> Result<(), SpoolError> {
+    if reception.moves.is_empty() {
+        return Err(SpoolError::Peer {
+            path: reception.staged_path(),
+            reason: "not complete".to_owned(),
+        });
+    }
+    let synced = reception.sync();
+    if synced.is_err() {
+        // Nobody knows what of it is on the disk: it is not to be continued.
+        reception.key = None;
+    }
+    synced
+}
+
+/// Gives one file its name, if it is of the kind whose turn it is; tells which directories must be synced.
+fn place(
+    reception: &Reception,
+    execute_files: bool,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Result<(), SpoolError> {
+    if let Target::Outside(destination) = &reception.target {
+        return if execute_files {
+            Ok(())
+        } else {
+            destination.place(&reception.staged_name)
+        };
+    }
+    for each in &reception.moves {
+        let is_execute = each.to.parent().is_some_and(|p| p.ends_with("X."));
+        if is_execute == execute_files {
+            durable::rename_new_making(&each.from, &each.to)?;
+            folders.extend(each.to.parent().map(Path::to_path_buf));
+        }
+    }
+    Ok(())
+}
+
+/// Does the renames that a crash has cut; what is not there any more is in its place.
+fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolError> {
+    let mut folders = BTreeSet::new();
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for (key, moves) in receipts.unfinished() {
+        match finish_moves(&moves, &mut folders) {
+            Ok(()) => done.push(key),
+            Err(error) if super::queue::is_taken(&error) => failed.push(key),
+            Err(error) => return Err(error),
+        }
+    }
+    folders
+        .iter()
+        .try_for_each(|folder| durable::sync_directory(folder))?;
+    receipts.done(&done)?;
+    if !failed.is_empty() {
+        receipts.void(&failed)?;
+    }
+    Ok(())
+}
+
+fn finish_moves(moves: &[Move], folders: &mut BTreeSet<PathBuf>) -> Result<(), SpoolError> {
+    for each in moves.iter().filter(|each| each.from.exists()) {
+        let spool_file = each
+            .to
+            .file_name()
+            .is_some_and(|name| SpoolName::parse(name.as_encoded_bytes()).is_ok());
+        if spool_file {
+            durable::rename_new_making(&each.from, &each.to)?;
+        } else {
+            durable::rename_over(&each.from, &each.to)?;
+        }
+        folders.extend(each.to.parent().map(Path::to_path_buf));
+    }
+    Ok(())
+}
+
+/// Opens a file in the making in our own folder: a fresh one, or what was kept of an earlier attempt.
+fn open_staged(path: &Path) -> Result<File, SpoolError> {
+    let open = || {
+        step("create", path)?;
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(durable::FILE_MODE)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(path)
+    };
+    match open() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            durable::make_directory(path.parent().unwrap_or_else(|| Path::new(".")))?;
+            open()
+        }
+        other => other,
+    }
+    .at("create", path)
+}
+
+#[cfg(test)]
+mod tests;

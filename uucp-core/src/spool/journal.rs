@@ -1,8 +1,14 @@
 //! Log and Stats, in Taylor's exact formats: what uulog, uustat and people's scripts read.
 
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Zoned;
+
+use super::durable;
 use crate::config::Config;
 use crate::name::SystemName;
 
@@ -17,6 +23,17 @@ pub enum Severity {
     Fatal,
     /// `DEBUG: `
     Debug,
+}
+
+impl Severity {
+    fn mark(self) -> &'static str {
+        match self {
+            Self::Info => "",
+            Self::Error => "ERROR: ",
+            Self::Fatal => "FATAL: ",
+            Self::Debug => "DEBUG: ",
+        }
+    }
 }
 
 /// One line of Stats.
@@ -38,10 +55,14 @@ pub struct Transfer<'a> {
     pub port: Option<&'a str>,
 }
 
-/// The two files. Lines are appended whole, in one write each; trouble with them never stops the work and is told on
-/// standard error once.
+/// The two files. Lines are appended whole, in one write each; trouble with them never stops the work and is told through
+/// `tracing`.
 #[derive(Debug)]
-pub struct Journal {}
+pub struct Journal {
+    program: &'static str,
+    log: Appender,
+    stats: Appender,
+}
 
 impl Journal {
     /// The journal of this configuration; `program` is what each line of the log begins with.
@@ -52,29 +73,254 @@ impl Journal {
 
     /// As [`Journal::open`], with the paths given.
     #[must_use]
-    pub fn open_at(_program: &'static str, _log: &Path, _stats: &Path) -> Self {
-        todo!()
+    pub fn open_at(program: &'static str, log: &Path, stats: &Path) -> Self {
+        Self {
+            program,
+            log: Appender::new(log),
+            stats: Appender::new(stats),
+        }
     }
 
     /// Where the log is.
     #[must_use]
     pub fn log_path(&self) -> &PathBuf {
-        todo!()
+        &self.log.path
     }
 
     /// Writes one line of the log. System and user are `-` where there is none.
     pub fn log(
         &mut self,
-        _system: Option<&SystemName>,
-        _user: Option<&[u8]>,
-        _severity: Severity,
-        _text: &str,
+        system: Option<&SystemName>,
+        user: Option<&[u8]>,
+        severity: Severity,
+        text: &str,
     ) {
-        todo!()
+        let line = log_line(self.program, system, user, &Zoned::now(), severity, text);
+        self.log.append(&line);
     }
 
     /// Writes one line of Stats.
-    pub fn transfer(&mut self, _transfer: &Transfer<'_>) {
-        todo!()
+    pub fn transfer(&mut self, transfer: &Transfer<'_>) {
+        self.stats.append(&stats_line(transfer, &Zoned::now()));
+    }
+}
+
+/// `PROGRAM SYSTEM USER (YYYY-MM-DD HH:MM:SS.cc PID) [MARK]text`
+fn log_line(
+    program: &str,
+    system: Option<&SystemName>,
+    user: Option<&[u8]>,
+    now: &Zoned,
+    severity: Severity,
+    text: &str,
+) -> String {
+    format!(
+        "{program} {} {} ({} {}) {}{}\n",
+        system.map_or("-", SystemName::as_str),
+        word(user.unwrap_or_default()),
+        stamp(now),
+        std::process::id(),
+        severity.mark(),
+        clean(text.as_bytes()),
+    )
+}
+
+/// `USER SYSTEM (date time.cc) [failed after ]sent|received N bytes in S.mmm seconds (R bytes/sec) on port P`
+fn stats_line(transfer: &Transfer<'_>, now: &Zoned) -> String {
+    let milliseconds = transfer.elapsed.as_millis();
+    // As long as a clock tick is the shortest time there is, for the rate.
+    let rate = u128::from(transfer.bytes) * 1000 / milliseconds.max(1);
+    format!(
+        "{} {} ({}) {}{} {} bytes in {}.{:03} seconds ({rate} bytes/sec) on port {}\n",
+        word(transfer.user),
+        transfer.system,
+        stamp(now),
+        if transfer.failed { "failed after " } else { "" },
+        if transfer.sent { "sent" } else { "received" },
+        transfer.bytes,
+        milliseconds / 1000,
+        milliseconds % 1000,
+        clean(transfer.port.unwrap_or("unknown").as_bytes()),
+    )
+}
+
+/// `2026-11-20 11:50:07.42`, local time.
+fn stamp(now: &Zoned) -> String {
+    format!(
+        "{:04}-{:02}-{:02} {:02}:{:02}:{:02}.{:02}",
+        now.year(),
+        now.month(),
+        now.day(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+        now.millisecond() / 10,
+    )
+}
+
+/// A word of a line: `-` where there is none, and no blanks inside.
+fn word(bytes: &[u8]) -> String {
+    if bytes.is_empty() {
+        return "-".to_owned();
+    }
+    clean(bytes).replace(' ', "\\040")
+}
+
+/// What a peer or a message supplied cannot make lines of its own, nor move a terminal's cursor: control characters and
+/// what is not UTF-8 are escaped.
+fn clean(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut line = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() {
+                line.extend(c.escape_default());
+            } else {
+                line.push(c);
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(line, "\\{byte:03o}");
+        }
+    }
+    line
+}
+
+/// A file that lines are appended to; held open, and opened anew when a log rotation has taken it away.
+#[derive(Debug)]
+struct Appender {
+    path: PathBuf,
+    file: Option<File>,
+    complained: bool,
+}
+
+impl Appender {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            file: None,
+            complained: false,
+        }
+    }
+
+    fn append(&mut self, line: &str) {
+        let result = self
+            .current()
+            .and_then(|mut file| file.write_all(line.as_bytes()));
+        if let Err(error) = result {
+            self.file = None;
+            if !self.complained {
+                self.complained = true;
+                tracing::warn!(target: "uucp::abnormal", "cannot write {}: {error}", self.path.display());
+            }
+        }
+    }
+
+    fn current(&mut self) -> std::io::Result<&File> {
+        let same = self.file.as_ref().is_some_and(|file| {
+            let identity = |m: std::fs::Metadata| (m.dev(), m.ino());
+            let held = file.metadata().map(identity);
+            let named = std::fs::metadata(&self.path).map(identity);
+            matches!((held, named), (Ok(a), Ok(b)) if a == b)
+        });
+        if !same {
+            self.file = Some(open_for_append(&self.path)?);
+        }
+        self.file
+            .as_ref()
+            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+}
+
+fn open_for_append(path: &Path) -> std::io::Result<File> {
+    match OpenOptions::new().append(true).open(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            if let Some(directory) = path.parent() {
+                durable::make_directory(directory).map_err(std::io::Error::other)?;
+            }
+            OpenOptions::new()
+                .append(true)
+                .create(true)
+                .mode(durable::FILE_MODE)
+                .open(path)
+        }
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment() -> Zoned {
+        jiff::civil::datetime(2026, 11, 20, 11, 50, 7, 428_000_000)
+            .to_zoned(jiff::tz::TimeZone::UTC)
+            .unwrap()
+    }
+
+    #[test]
+    fn lines_have_taylors_form() {
+        let beta: SystemName = "beta".parse().unwrap();
+        let pid = std::process::id();
+        let line = |system, user: Option<&[u8]>, severity, text| {
+            log_line("uucico", system, user, &moment(), severity, text)
+        };
+        assert_eq!(
+            line(
+                Some(&beta),
+                None,
+                Severity::Info,
+                "Call complete (5 seconds 9 bytes 1 bps)"
+            ),
+            format!(
+                "uucico beta - (2026-11-20 11:50:07.42 {pid}) Call complete (5 seconds 9 bytes 1 bps)\n"
+            )
+        );
+        assert_eq!(
+            line(None, Some(b"uucp"), Severity::Error, "Line disconnected"),
+            format!("uucico - uucp (2026-11-20 11:50:07.42 {pid}) ERROR: Line disconnected\n")
+        );
+        let transfer = Transfer {
+            user: b"ann",
+            system: &beta,
+            sent: false,
+            failed: true,
+            bytes: 3000,
+            elapsed: Duration::from_millis(2001),
+            port: Some("TCP"),
+        };
+        assert_eq!(
+            stats_line(&transfer, &moment()),
+            "ann beta (2026-11-20 11:50:07.42) failed after received 3000 bytes in 2.001 seconds (1499 bytes/sec) on port TCP\n"
+        );
+    }
+
+    #[test]
+    fn nobody_writes_lines_of_their_own_into_the_log() {
+        let line = log_line(
+            "uuxqt",
+            None,
+            Some(b"a b\nuucico - -"),
+            &moment(),
+            Severity::Info,
+            "Executing rmail x\ruucp\n\u{1b}[2J \u{e9}",
+        );
+        assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+        assert!(!line.contains('\u{1b}') && !line.contains('\r'));
+        assert!(line.contains('\u{e9}'));
+        assert_eq!(clean(b"a\xffb"), "a\\377b");
+    }
+
+    #[test]
+    fn a_rotated_log_is_opened_anew_and_a_missing_folder_is_no_trouble() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("deep/Log");
+        let mut journal = Journal::open_at("uucico", &log, &folder.path().join("Stats"));
+        journal.log(None, None, Severity::Info, "one");
+        std::fs::rename(&log, folder.path().join("Log.1")).unwrap();
+        journal.log(None, None, Severity::Info, "two");
+        assert!(std::fs::read_to_string(&log).unwrap().ends_with(") two\n"));
+        let mut nowhere = Journal::open_at("uucico", Path::new("/proc/none/Log"), &log);
+        nowhere.log(None, None, Severity::Info, "lost, but nothing stops");
     }
 }

@@ -5,17 +5,26 @@
 
 mod age;
 mod destination;
+mod durable;
 mod error;
 mod executefile;
 mod execution;
+mod fault;
 mod inbox;
 mod journal;
+mod layout;
 mod localmail;
 mod lock;
+mod names;
 mod queue;
+mod receipt;
+mod reception;
 mod sequence;
 mod status;
 mod submission;
+#[cfg(test)]
+mod tests;
+mod work;
 mod workfile;
 
 use std::path::{Path, PathBuf};
@@ -24,11 +33,12 @@ pub use age::ObservedTime;
 pub use error::SpoolError;
 pub use executefile::{ExecuteFile, RunFile};
 pub use execution::{Execution, ExecutionLock, RetryState};
-pub use inbox::{Admission, Inbox, Incoming, Reception};
+pub use inbox::{Admission, Inbox, Incoming};
 pub use journal::{Journal, Severity, Transfer};
 pub use localmail::LocalMail;
 pub use lock::{LockError, PidLock, SystemLock};
 pub use queue::{Draft, StageKind, Staged};
+pub use reception::Reception;
 pub use status::{Status, StatusKind};
 pub use submission::{LocalMailDraft, Submission, SubmissionKey};
 pub use workfile::WorkFile;
@@ -57,7 +67,7 @@ impl Spool {
     /// Opens the spool of this configuration.
     ///
     /// # Errors
-    /// When the directory is not there and cannot be made, or cannot be used.
+    /// When the directory is not there and cannot be made.
     pub fn open(config: &Config) -> Result<Self, SpoolError> {
         Self::open_at(SpoolPaths {
             nodename: config.nodename.clone(),
@@ -71,8 +81,8 @@ impl Spool {
     /// # Errors
     /// As for [`Spool::open`].
     pub fn open_at(paths: SpoolPaths) -> Result<Self, SpoolError> {
-        let _ = paths;
-        todo!()
+        durable::make_directory(&paths.root)?;
+        Ok(Self { paths })
     }
 
     /// The spool directory.

@@ -1,9 +1,19 @@
 //! Queueing: data files are staged, then jobs appear, durably and without a global lock.
+//!
+//! The order of steps (INTERNALS.md, *Queueing*): data and work files are written under names of their own and synced in one
+//! round; the data files get their names and their directory is synced; then the work files get theirs, which is the
+//! instant at which the jobs exist, and their directory is synced.
 
-use std::io;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use super::{Spool, SpoolError, WorkFile};
+use super::durable;
+use super::error::At;
+use super::fault::step;
+use super::workfile::emit_requests;
+use super::{Spool, SpoolError, names};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
 use crate::wire::command::Request;
 
@@ -18,35 +28,85 @@ pub enum StageKind {
 
 /// A data file in the making. Written through `io::Write`; dropped before it is queued, it is removed.
 #[derive(Debug)]
-pub struct Staged {}
+pub struct Staged {
+    writer: BufWriter<File>,
+    /// Where the file is now.
+    path: PathBuf,
+    /// Where it is to be.
+    place: PathBuf,
+    name: SpoolName,
+    system: SystemName,
+    size: u64,
+    /// Whether its job exists, so that it must stay.
+    kept: bool,
+}
 
 impl Staged {
     /// The name that the file will have in the spool, and that requests give as `from` and `temp`.
     #[must_use]
     pub fn name(&self) -> &SpoolName {
-        todo!()
+        &self.name
     }
 
     /// How many bytes were written, so far.
     #[must_use]
     pub fn size(&self) -> u64 {
-        todo!()
+        self.size
     }
 
     /// The system it is for.
     #[must_use]
     pub fn system(&self) -> &SystemName {
-        todo!()
+        &self.system
+    }
+
+    /// Everything is handed to the operating system and on its way to the disk.
+    pub(super) fn start_sync(&mut self) -> Result<(), SpoolError> {
+        self.writer.flush().at("write", &self.path)?;
+        durable::start_writeback(self.writer.get_ref());
+        Ok(())
+    }
+
+    pub(super) fn sync(&self) -> Result<(), SpoolError> {
+        durable::sync(self.writer.get_ref(), &self.path)
+    }
+
+    /// Gives the file its name in the spool.
+    pub(super) fn place(&mut self) -> Result<(), SpoolError> {
+        durable::rename_new_making(&self.path, &self.place)?;
+        self.path.clone_from(&self.place);
+        Ok(())
+    }
+
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.place.parent()
+    }
+
+    /// Whether the file stays, whatever becomes of this value.
+    pub(super) fn set_kept(&mut self, kept: bool) {
+        self.kept = kept;
     }
 }
 
-impl io::Write for Staged {
-    fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
-        todo!()
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        step("write", &self.path)?;
+        let written = self.writer.write(bytes)?;
+        self.size += written as u64;
+        Ok(written)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        todo!()
+        self.writer.flush()
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.kept {
+            // What cannot be removed now is swept later.
+            let _ = durable::remove(&self.path);
+        }
     }
 }
 
@@ -63,20 +123,112 @@ pub struct Draft {
     pub staged: Vec<Staged>,
 }
 
+/// A job whose files are written, but which does not exist yet.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    pub(super) id: JobId,
+    pub(super) lines: Vec<u8>,
+    pub(super) staged: Vec<Staged>,
+    grade: Grade,
+    work: NewFile,
+}
+
+/// A file in the making, removed unless it is given a name.
+#[derive(Debug)]
+pub(super) struct NewFile {
+    file: File,
+    path: PathBuf,
+    named: bool,
+}
+
+impl NewFile {
+    pub(super) fn write(spool: &Spool, content: &[u8]) -> Result<Self, SpoolError> {
+        let folder = spool.new_folder();
+        let name = names::unique();
+        let file = durable::create_new_in(&folder, &name)?;
+        let new = Self {
+            file,
+            path: folder.join(name),
+            named: false,
+        };
+        if !content.is_empty() {
+            durable::write_all(&new.file, &new.path, content)?;
+        }
+        durable::start_writeback(&new.file);
+        Ok(new)
+    }
+
+    pub(super) fn sync(&self) -> Result<(), SpoolError> {
+        durable::sync(&self.file, &self.path)
+    }
+
+    pub(super) fn rename(&mut self, to: &Path) -> Result<(), SpoolError> {
+        durable::rename_new_making(&self.path, to)?;
+        self.named = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.named {
+            let _ = durable::remove(&self.path);
+        }
+    }
+}
+
+/// Whether the name that a file was to get is taken.
+pub(super) fn is_taken(error: &SpoolError) -> bool {
+    matches!(error, SpoolError::Io { source, .. } if source.kind() == io::ErrorKind::AlreadyExists)
+}
+
+impl Prepared {
+    /// Another name for the work file: somebody has taken the first.
+    pub(super) fn rename(&mut self, attempt: u64) {
+        self.id.work = names::work_name(self.grade, attempt);
+    }
+
+    /// Makes the job exist, unless the name is taken.
+    pub(super) fn appear(&mut self, spool: &Spool) -> Result<(), SpoolError> {
+        let path = spool.data_path(&self.id.system, &self.id.work);
+        self.work.rename(&path)?;
+        for staged in &mut self.staged {
+            staged.set_kept(true);
+        }
+        Ok(())
+    }
+}
+
+/// How often another name is tried for a work file.
+pub(super) const NAME_ATTEMPTS: u64 = 1000;
+
 impl Spool {
     /// Begins a data file for `system`.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn stage(&self, _system: &SystemName, _kind: StageKind) -> Result<Staged, SpoolError> {
-        todo!()
+    pub fn stage(&self, system: &SystemName, kind: StageKind) -> Result<Staged, SpoolError> {
+        let name = names::data_name(kind == StageKind::Execute);
+        let folder = self.new_folder();
+        let file = durable::create_new_in(&folder, name.as_str())?;
+        // Tells the sweeper that somebody is at work on it. It is ours, so nobody else has it.
+        let _ = file.try_lock();
+        Ok(Staged {
+            writer: BufWriter::with_capacity(64 * 1024, file),
+            path: folder.join(name.as_str()),
+            place: self.data_path(system, &name),
+            name,
+            system: system.clone(),
+            size: 0,
+            kept: false,
+        })
     }
 
     /// What a file of this kind is to be called at the peer: `D.` or `X.`, the first seven characters of our name, the
     /// grade, and something unique. Every call gives another name.
     #[must_use]
-    pub fn peer_name(&self, _kind: SpoolKind, _grade: Grade) -> SpoolName {
-        todo!()
+    pub fn peer_name(&self, kind: SpoolKind, grade: Grade) -> SpoolName {
+        names::peer_name(kind, &self.paths.nodename, grade)
     }
 
     /// Queues one job, durably: when this returns, data and work file survive a crash.
@@ -85,107 +237,125 @@ impl Spool {
     /// When anything could not be written; then nothing is queued.
     pub fn queue(
         &self,
-        _system: &SystemName,
-        _grade: Grade,
-        _requests: &[Request],
-        _staged: Vec<Staged>,
+        system: &SystemName,
+        grade: Grade,
+        requests: &[Request],
+        staged: Vec<Staged>,
     ) -> Result<JobId, SpoolError> {
-        todo!()
+        let draft = Draft {
+            system: system.clone(),
+            grade,
+            requests: requests.to_vec(),
+            staged,
+        };
+        let mut jobs = self.queue_all(vec![draft])?;
+        jobs.pop().ok_or_else(|| SpoolError::Unqueueable {
+            system: system.clone(),
+            reason: "no job was made".to_owned(),
+        })
     }
 
     /// Queues several jobs at the price of one.
     ///
     /// # Errors
     /// When anything could not be written; jobs that were queued before the failure stay queued.
-    pub fn queue_all(&self, _drafts: Vec<Draft>) -> Result<Vec<JobId>, SpoolError> {
-        todo!()
+    pub fn queue_all(&self, drafts: Vec<Draft>) -> Result<Vec<JobId>, SpoolError> {
+        let mut jobs = self.prepare(drafts)?;
+        place_data(&mut jobs)?;
+        for job in &mut jobs {
+            let mut attempt = 0;
+            while let Err(error) = job.appear(self) {
+                attempt += 1;
+                if !is_taken(&error) || attempt > NAME_ATTEMPTS {
+                    return Err(error);
+                }
+                job.rename(attempt);
+            }
+        }
+        if let Err(error) = self.sync_jobs(&jobs) {
+            self.withdraw(&jobs);
+            return Err(error);
+        }
+        Ok(jobs.into_iter().map(|job| job.id).collect())
     }
 
-    /// The work files of a system, of grade `least` and better, most urgent first; within a grade in the order of their
-    /// names, which is the order of queueing within a day.
-    ///
-    /// # Errors
-    /// When the directory cannot be read; a system without one has no work.
-    pub fn scan(&self, _system: &SystemName, _least: Grade) -> Result<Vec<SpoolName>, SpoolError> {
-        todo!()
+    /// The jobs are there, but nobody knows for how long, and their sender will hear of a failure and come again.
+    fn withdraw(&self, jobs: &[Prepared]) {
+        for job in jobs {
+            let work = self.data_path(&job.id.system, &job.id.work);
+            if durable::remove(&work).is_ok() {
+                for staged in &job.staged {
+                    let _ = durable::remove(&staged.path);
+                }
+            }
+        }
     }
 
-    /// Whether a system has work of grade `least` or better.
-    ///
-    /// # Errors
-    /// As for [`Spool::scan`].
-    pub fn has_work(&self, _system: &SystemName, _least: Grade) -> Result<bool, SpoolError> {
-        todo!()
+    /// Writes the work files beside the staged data and syncs both in one round.
+    pub(super) fn prepare(&self, drafts: Vec<Draft>) -> Result<Vec<Prepared>, SpoolError> {
+        let mut jobs = Vec::with_capacity(drafts.len());
+        for mut draft in drafts {
+            let lines = work_lines(&draft)?;
+            for staged in &mut draft.staged {
+                staged.start_sync()?;
+            }
+            jobs.push(Prepared {
+                id: JobId {
+                    system: draft.system,
+                    work: names::work_name(draft.grade, 0),
+                },
+                work: NewFile::write(self, &lines)?,
+                lines,
+                staged: draft.staged,
+                grade: draft.grade,
+            });
+        }
+        for staged in jobs.iter().flat_map(|job| &job.staged) {
+            staged.sync()?;
+        }
+        for job in &jobs {
+            job.work.sync()?;
+        }
+        Ok(jobs)
     }
 
-    /// The systems that have work.
-    ///
-    /// # Errors
-    /// When the spool directory cannot be read.
-    pub fn systems_with_work(&self) -> Result<Vec<SystemName>, SpoolError> {
-        todo!()
-    }
-
-    /// The systems that have a folder in the spool.
-    ///
-    /// # Errors
-    /// When the spool directory cannot be read.
-    pub fn systems(&self) -> Result<Vec<SystemName>, SpoolError> {
-        todo!()
-    }
-
-    /// Reads a work file. [`SpoolError::Corrupt`] where it is cut, binary or says what no request says: then
-    /// [`Spool::set_aside_work`].
-    ///
-    /// # Errors
-    /// When it cannot be read or understood.
-    pub fn read_work(
-        &self,
-        _system: &SystemName,
-        _work: &SpoolName,
-    ) -> Result<WorkFile, SpoolError> {
-        todo!()
-    }
-
-    /// The path of a data (or execute) file of a system's folder.
-    #[must_use]
-    pub fn data_path(&self, _system: &SystemName, _name: &SpoolName) -> PathBuf {
-        todo!()
-    }
-
-    /// Removes one data file: its request is done (`CY` was seen), other requests of the job are not.
-    ///
-    /// # Errors
-    /// When it cannot be removed; that it is gone already is no error.
-    pub fn finish_request(&self, _job: &JobId, _data: &SpoolName) -> Result<(), SpoolError> {
-        todo!()
-    }
-
-    /// Removes a job whose requests are all done: its data files first, then the work file.
-    ///
-    /// # Errors
-    /// When a file cannot be removed; that it is gone already is no error.
-    pub fn finish_job(&self, _job: &JobId, _data: &[SpoolName]) -> Result<(), SpoolError> {
-        todo!()
-    }
-
-    /// Keeps the data file of a request that was refused for good, in `.Preserve/`; gives its new path.
-    ///
-    /// # Errors
-    /// When it cannot be moved.
-    pub fn preserve(&self, _job: &JobId, _data: &SpoolName) -> Result<PathBuf, SpoolError> {
-        todo!()
-    }
-
-    /// Moves a work file that cannot be understood into `.Corrupt/`; gives its new path, for the log.
-    ///
-    /// # Errors
-    /// When it cannot be moved.
-    pub fn set_aside_work(
-        &self,
-        _system: &SystemName,
-        _work: &SpoolName,
-    ) -> Result<PathBuf, SpoolError> {
-        todo!()
+    /// Makes the appearance of jobs durable.
+    pub(super) fn sync_jobs(&self, jobs: &[Prepared]) -> Result<(), SpoolError> {
+        let folders: BTreeSet<PathBuf> = jobs
+            .iter()
+            .map(|job| self.work_folder(&job.id.system))
+            .collect();
+        folders
+            .iter()
+            .try_for_each(|folder| durable::sync_directory(folder))
     }
 }
+
+fn work_lines(draft: &Draft) -> Result<Vec<u8>, SpoolError> {
+    let refused = |reason: String| SpoolError::Unqueueable {
+        system: draft.system.clone(),
+        reason,
+    };
+    if let Some(stray) = draft.staged.iter().find(|s| s.system != draft.system) {
+        return Err(refused(format!(
+            "{} was staged for {}",
+            stray.name, stray.system
+        )));
+    }
+    emit_requests(&draft.requests).map_err(|error| refused(error.to_string()))
+}
+
+/// Gives the data files their names, durably.
+pub(super) fn place_data(jobs: &mut [Prepared]) -> Result<(), SpoolError> {
+    let mut folders = BTreeSet::new();
+    for staged in jobs.iter_mut().flat_map(|job| &mut job.staged) {
+        staged.place()?;
+        folders.extend(staged.folder().map(Path::to_path_buf));
+    }
+    folders
+        .iter()
+        .try_for_each(|folder| durable::sync_directory(folder))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,267 @@
+//! The few operations that change the disk, each with its order of syncs. Everything else in the spool is made of these.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
+
+use super::SpoolError;
+use super::error::At;
+use super::fault::step;
+
+/// Files of the spool: owner and group uucp, nobody else, whatever the umask.
+pub(super) const FILE_MODE: u32 = 0o660;
+/// Directories that we make: the group is inherited, so that every member of it can work on the spool.
+pub(super) const DIRECTORY_MODE: u32 = 0o2770;
+
+/// Makes a directory and those above it, as far as they are missing.
+pub(super) fn make_directory(path: &Path) -> Result<(), SpoolError> {
+    make_directory_with(path, DIRECTORY_MODE)
+}
+
+/// As [`make_directory`], with the mode given.
+pub(super) fn make_directory_with(path: &Path, mode: u32) -> Result<(), SpoolError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    step("mkdir", path).at("create", path)?;
+    let created = match DirBuilder::new().mode(mode & 0o777).create(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let parent = path.parent().ok_or(e).at("create", path)?;
+            make_directory_with(parent, mode)?;
+            match DirBuilder::new().mode(mode & 0o777).create(path) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+                other => other,
+            }
+        }
+        other => other,
+    };
+    created.at("create", path)?;
+    fs::set_permissions(path, Permissions::from_mode(mode)).at("set the mode of", path)?;
+    if let Some(parent) = path.parent() {
+        let directory = File::open(path).at("open", path)?;
+        give_to_owner(&directory, parent);
+        sync_directory(parent)?;
+    }
+    Ok(())
+}
+
+/// Creates a file that must not exist, with the mode given whatever the umask says.
+pub(super) fn create_new(path: &Path, mode: u32) -> io::Result<File> {
+    step("create", path)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(mode)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(path)?;
+    file.set_permissions(Permissions::from_mode(mode))?;
+    if let Some(parent) = path.parent() {
+        give_to_owner(&file, parent);
+    }
+    Ok(file)
+}
+
+/// As [`create_new`]; the directory is made if it is missing.
+pub(super) fn create_new_in(directory: &Path, name: &str) -> Result<File, SpoolError> {
+    let path = directory.join(name);
+    match create_new(&path, FILE_MODE) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            make_directory(directory)?;
+            create_new(&path, FILE_MODE)
+        }
+        other => other,
+    }
+    .at("create", &path)
+}
+
+/// What root makes belongs to the owner of the directory, or the programs that run as uucp could not use it.
+fn give_to_owner(file: &File, parent: &Path) {
+    if !nix::unistd::geteuid().is_root() {
+        return;
+    }
+    if let Ok(owner) = fs::metadata(parent) {
+        let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
+    }
+}
+
+/// Writes all bytes.
+pub(super) fn write_all(mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
+    step("write", path).at("write", path)?;
+    file.write_all(bytes).at("write", path)
+}
+
+/// Asks for the file's data to be written out, without waiting: several files that are synced after this share the journal's
+/// commit. (`POSIX_FADV_DONTNEED` does that on Linux; elsewhere it does no harm.)
+pub(super) fn start_writeback(file: &File) {
+    let _ = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+}
+
+/// Waits until the file's data and size are on the disk.
+pub(super) fn sync(file: &File, path: &Path) -> Result<(), SpoolError> {
+    step("sync", path).at("sync", path)?;
+    file.sync_all().at("sync", path)
+}
+
+/// Waits until the names in a directory are on the disk.
+pub(super) fn sync_directory(path: &Path) -> Result<(), SpoolError> {
+    step("sync directory", path).at("sync", path)?;
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .at("sync", path)
+}
+
+/// Moves a file to a name that nobody has. [`io::ErrorKind::AlreadyExists`] if somebody has.
+pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    step("rename", to)?;
+    match exchange_free_rename(from, to) {
+        // NFS and old kernels know no such flag: a second link is the older way to the same end.
+        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        other => other.map_err(Into::into),
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn exchange_free_rename(from: &Path, to: &Path) -> nix::Result<()> {
+    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn exchange_free_rename(_from: &Path, _to: &Path) -> nix::Result<()> {
+    Err(Errno::ENOSYS)
+}
+
+/// As [`rename_new`]; the directory of the new name is made if it is missing.
+pub(super) fn rename_new_making(from: &Path, to: &Path) -> Result<(), SpoolError> {
+    match rename_new(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound && from.exists() => {
+            if let Some(directory) = to.parent() {
+                make_directory(directory)?;
+            }
+            rename_new(from, to)
+        }
+        other => other,
+    }
+    .at("create", to)
+}
+
+/// Moves a file to a name, in the place of what has it.
+pub(super) fn rename_over(from: &Path, to: &Path) -> Result<(), SpoolError> {
+    step("rename", to).at("create", to)?;
+    fs::rename(from, to).at("create", to)
+}
+
+/// Removes a file; that it is gone already is no error.
+pub(super) fn remove(path: &Path) -> Result<(), SpoolError> {
+    step("remove", path).at("remove", path)?;
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.at("remove", path),
+    }
+}
+
+/// Gives `path` this content, whole or not at all; `new` is a name in the same file system that nobody else uses.
+/// `synced` waits for the disk.
+pub(super) fn replace(
+    new: &Path,
+    path: &Path,
+    mode: u32,
+    content: &[u8],
+    synced: bool,
+) -> Result<(), SpoolError> {
+    let file = match create_new(new, mode) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            if let Some(directory) = new.parent() {
+                make_directory(directory)?;
+            }
+            create_new(new, mode)
+        }
+        other => other,
+    }
+    .at("create", new)?;
+    let written = write_all(&file, new, content)
+        .and_then(|()| if synced { sync(&file, new) } else { Ok(()) })
+        .and_then(|()| match rename_over(new, path) {
+            Err(e) if e.is_not_found() => {
+                if let Some(directory) = path.parent() {
+                    make_directory(directory)?;
+                }
+                rename_over(new, path)
+            }
+            other => other,
+        });
+    if written.is_err() {
+        let _ = remove(new);
+    }
+    written?;
+    match path.parent() {
+        Some(directory) if synced => sync_directory(directory),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a small file whole; `None` if it is not there. More than `limit` bytes are no small file.
+pub(super) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SpoolError> {
+    use std::io::Read;
+    let file = match File::open(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.at("open", path)?,
+    };
+    let mut content = Vec::new();
+    file.take(limit + 1)
+        .read_to_end(&mut content)
+        .at("read", path)?;
+    if content.len() as u64 > limit {
+        return Err(SpoolError::Corrupt {
+            path: path.to_path_buf(),
+            reason: format!("longer than {limit} bytes"),
+        });
+    }
+    Ok(Some(content))
+}
+
+/// The names in a directory; none if it is not there.
+pub(super) fn names(directory: &Path) -> Result<Vec<String>, SpoolError> {
+    let mut names = Vec::new();
+    each_name(directory, |name| {
+        names.push(name.to_owned());
+        true
+    })?;
+    Ok(names)
+}
+
+/// Calls `each` with every name in a directory that is text, until it gives false.
+pub(super) fn each_name(
+    directory: &Path,
+    mut each: impl FnMut(&str) -> bool,
+) -> Result<(), SpoolError> {
+    let entries = match fs::read_dir(directory) {
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+            ) =>
+        {
+            return Ok(());
+        }
+        other => other.at("read", directory)?,
+    };
+    for entry in entries {
+        let name = entry.at("read", directory)?.file_name();
+        if let Some(name) = name.to_str()
+            && !each(name)
+        {
+            break;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,433 @@
+//! Receipts: what was received, so that a file whose confirmation was lost is recognised when it comes again, and so that a
+//! crash between two renames is finished and not guessed at.
+//!
+//! One append-only file a neighbour, `.Bangpath/receipts/SYSTEM`, a line a fact, each with a check sum; what a crash has cut
+//! is cut off. A receipt is durable before the file gets its name.
+//!
+//! * `R KEY TIME FROM TO [FROM TO] SUM`: the file(s) in the making, and the names they are to get
+//! * `D KEY SUM`: they have them
+//! * `V KEY SUM`: the receipt is void, the file was not taken after all
+//! * `A SUM`: the neighbour has seen all confirmations up to here
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::At;
+use super::inbox::Incoming;
+use super::{ObservedTime, Spool, SpoolError, durable};
+use crate::name::SystemName;
+
+/// What makes two offered files the same: 128 bits of a hash of temporary name, names, user, size and command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key([u8; 16]);
+
+impl Key {
+    /// `None` for a file without a temporary name: nothing tells it from another.
+    pub(super) fn of(incoming: &Incoming<'_>) -> Option<Self> {
+        let temp = incoming.temp.as_ref()?;
+        let size = incoming
+            .size
+            .map_or_else(Vec::new, |s| s.to_be_bytes().into());
+        let mut hash = Sha256::new();
+        for field in [
+            temp.as_spool_name().as_bytes(),
+            incoming.from,
+            incoming.to,
+            incoming.user,
+            &size,
+            incoming.command.unwrap_or_default(),
+        ] {
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        let hash = hash.finalize();
+        let mut key = [0; 16];
+        key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
+        Some(Self(key))
+    }
+
+    /// The key as 32 hexadecimal digits.
+    pub(super) fn text(self) -> String {
+        super::localmail::hexadecimal(&self.0)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let bytes = super::localmail::from_hexadecimal(text)?;
+        Some(Self(bytes.try_into().ok()?))
+    }
+}
+
+/// From a file in the making to its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Move {
+    pub(super) from: PathBuf,
+    pub(super) to: PathBuf,
+}
+
+/// What is kept in memory of a receipt.
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    time: ObservedTime,
+    acknowledged: bool,
+}
+
+/// Seconds that a receipt is kept for: longer than the seven days that Taylor's senders and receivers go by.
+const LIFETIME: u64 = 8 * 86_400;
+/// How many receipts of confirmations that the neighbour has seen are kept: it can only ask again for those that it had
+/// under way when it died.
+const ACKNOWLEDGED_LIMIT: usize = 20_000;
+/// How many receipts are kept in all.
+const TOTAL_LIMIT: usize = 100_000;
+/// The file is written anew when it has grown to this many lines more than it needs.
+const SLACK_LINES: usize = 50_000;
+
+/// The receipts of one neighbour. Only the holder of the neighbour's lock has them open.
+#[derive(Debug)]
+pub(super) struct Receipts {
+    root: PathBuf,
+    path: PathBuf,
+    file: Option<File>,
+    entries: HashMap<Key, Entry>,
+    /// Receipts without a `D` or `V`: what a crash has cut.
+    open: HashMap<Key, Vec<Move>>,
+    lines: usize,
+    unacknowledged: bool,
+}
+
+impl Receipts {
+    /// Reads the file, as far as it is whole.
+    pub(super) fn load(spool: &Spool, system: &SystemName) -> Result<Self, SpoolError> {
+        let mut receipts = Self {
+            root: spool.root().to_path_buf(),
+            path: spool.own_folder("receipts").join(system.as_str()),
+            file: None,
+            entries: HashMap::new(),
+            open: HashMap::new(),
+            lines: 0,
+            unacknowledged: false,
+        };
+        let file = match OpenOptions::new()
+            .read(true)
+            .append(true)
+            .open(&receipts.path)
+        {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(receipts),
+            other => other.at("open", &receipts.path)?,
+        };
+        let whole = receipts
+            .read(BufReader::new(&file))
+            .at("read", &receipts.path)?;
+        // A line begun by a crash would garble the next one.
+        if file.metadata().at("examine", &receipts.path)?.len() > whole {
+            file.set_len(whole).at("write", &receipts.path)?;
+        }
+        receipts.file = Some(file);
+        receipts.compact_if_grown(spool)?;
+        Ok(receipts)
+    }
+
+    /// Takes in the lines; gives back where the whole ones end.
+    fn read(&mut self, mut reader: impl BufRead) -> io::Result<u64> {
+        let mut whole = 0;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            if reader.read_until(b'\n', &mut line)? == 0 || self.take_line(&line).is_none() {
+                return Ok(whole);
+            }
+            whole += line.len() as u64;
+            self.lines += 1;
+        }
+    }
+
+    fn take_line(&mut self, line: &[u8]) -> Option<()> {
+        let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
+        let (body, sum) = text.rsplit_once(' ')?;
+        if format!("{:08x}", crc32fast::hash(body.as_bytes())) != sum {
+            return None;
+        }
+        let mut words = body.split(' ');
+        let verb = words.next()?;
+        if verb == "A" {
+            self.entries
+                .values_mut()
+                .for_each(|e| e.acknowledged = true);
+            return Some(());
+        }
+        let key = Key::parse(words.next()?)?;
+        match verb {
+            "R" => {
+                let time = ObservedTime(words.next()?.parse().ok()?);
+                let paths: Vec<PathBuf> = words
+                    .map(|word| self.unescape(word))
+                    .collect::<Option<_>>()?;
+                let moves = paths.chunks_exact(2).filter_map(|pair| match pair {
+                    [from, to] => Some(Move {
+                        from: from.clone(),
+                        to: to.clone(),
+                    }),
+                    _ => None,
+                });
+                self.open.insert(key, moves.collect());
+                self.remember(key, time);
+            }
+            "D" => {
+                self.open.remove(&key);
+            }
+            "V" => {
+                self.open.remove(&key);
+                self.entries.remove(&key);
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn remember(&mut self, key: Key, time: ObservedTime) {
+        let entry = Entry {
+            time,
+            acknowledged: false,
+        };
+        self.entries.insert(key, entry);
+        self.unacknowledged = true;
+    }
+
+    fn receipt_line(&self, key: Key, moves: &[Move], time: ObservedTime) -> String {
+        let mut body = format!("R {} {}", key.text(), time.0);
+        for path in moves.iter().flat_map(|m| [&m.from, &m.to]) {
+            body.push(' ');
+            body.push_str(&self.escape(path));
+        }
+        body
+    }
+
+    /// Paths in the spool are written without its root, so that a spool can be moved.
+    fn escape(&self, path: &Path) -> String {
+        use std::fmt::Write;
+        let path = path.strip_prefix(&self.root).unwrap_or(path);
+        let mut text = String::new();
+        for &byte in path.as_os_str().as_encoded_bytes() {
+            if byte.is_ascii_graphic() && byte != b'%' {
+                text.push(char::from(byte));
+            } else {
+                let _ = write!(text, "%{byte:02x}");
+            }
+        }
+        text
+    }
+
+    fn unescape(&self, word: &str) -> Option<PathBuf> {
+        use std::os::unix::ffi::OsStringExt;
+        let mut bytes = Vec::with_capacity(word.len());
+        let mut rest = word.as_bytes();
+        loop {
+            rest = match rest {
+                [] => break,
+                [b'%', high, low, tail @ ..] => {
+                    let digits = [*high, *low];
+                    let digits = std::str::from_utf8(&digits).ok()?;
+                    bytes.push(u8::from_str_radix(digits, 16).ok()?);
+                    tail
+                }
+                [byte, tail @ ..] => {
+                    bytes.push(*byte);
+                    tail
+                }
+            };
+        }
+        Some(self.root.join(std::ffi::OsString::from_vec(bytes)))
+    }
+
+    /// Whether a file was received.
+    pub(super) fn contains(&self, key: Key) -> bool {
+        self.entries.contains_key(&key)
+    }
+
+    /// The receipts whose renames may not be done.
+    pub(super) fn unfinished(&self) -> Vec<(Key, Vec<Move>)> {
+        self.open
+            .iter()
+            .map(|(key, moves)| (*key, moves.clone()))
+            .collect()
+    }
+
+    /// Makes receipts durable: one write, one sync for all.
+    pub(super) fn receive(
+        &mut self,
+        receipts: &[(Key, Vec<Move>)],
+        now: ObservedTime,
+    ) -> Result<(), SpoolError> {
+        let mut text = String::new();
+        for (key, moves) in receipts {
+            push_line(&mut text, &self.receipt_line(*key, moves, now));
+        }
+        self.append(&text)?;
+        let (file, path) = (self.file.as_ref(), &self.path);
+        if let Some(file) = file {
+            super::fault::step("sync", path).at("sync", path)?;
+            file.sync_data().at("sync", path)?;
+        }
+        for (key, moves) in receipts {
+            self.open.insert(*key, moves.clone());
+            self.remember(*key, now);
+        }
+        Ok(())
+    }
+
+    /// Notes that the files have their names. Not synced: without it, the next look finds nothing left to rename.
+    pub(super) fn done(&mut self, keys: &[Key]) -> Result<(), SpoolError> {
+        self.note('D', keys)?;
+        for key in keys {
+            self.open.remove(key);
+        }
+        Ok(())
+    }
+
+    /// Takes receipts back, durably.
+    pub(super) fn void(&mut self, keys: &[Key]) -> Result<(), SpoolError> {
+        self.note('V', keys)?;
+        if let Some(file) = &self.file {
+            durable::sync(file, &self.path)?;
+        }
+        for key in keys {
+            self.open.remove(key);
+            self.entries.remove(key);
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, verb: char, keys: &[Key]) -> Result<(), SpoolError> {
+        let mut text = String::new();
+        for key in keys {
+            push_line(&mut text, &format!("{verb} {}", key.text()));
+        }
+        self.append(&text)
+    }
+
+    /// The neighbour has seen all confirmations.
+    pub(super) fn acknowledged(&mut self) {
+        if std::mem::take(&mut self.unacknowledged) {
+            self.entries
+                .values_mut()
+                .for_each(|e| e.acknowledged = true);
+            let mut text = String::new();
+            push_line(&mut text, "A");
+            // Lost, it only keeps receipts for longer.
+            let _ = self.append(&text);
+        }
+    }
+
+    fn append(&mut self, text: &str) -> Result<(), SpoolError> {
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.file.is_none() {
+            self.file = Some(self.create()?);
+        }
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let before = file.metadata().at("examine", &self.path)?.len();
+        if let Err(error) = durable::write_all(file, &self.path, text.as_bytes()) {
+            // Half a line must not stay before the next.
+            let _ = file.set_len(before);
+            return Err(error);
+        }
+        self.lines += text.lines().count();
+        Ok(())
+    }
+
+    fn create(&self) -> Result<File, SpoolError> {
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("."));
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        durable::create_new_in(folder, &name)?;
+        durable::sync_directory(folder)?;
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .open(&self.path)
+            .at("open", &self.path)
+    }
+
+    /// Writes the file anew, without what is too old or too much.
+    fn compact_if_grown(&mut self, spool: &Spool) -> Result<(), SpoolError> {
+        let now = spool.observed_now()?;
+        self.forget_old(now);
+        if self.lines < self.entries.len() + SLACK_LINES {
+            return Ok(());
+        }
+        let mut text = String::new();
+        let mut entries: Vec<_> = self.entries.iter().collect();
+        // The acknowledged first, so that one `A` stands for them.
+        entries.sort_by_key(|(_, entry)| (!entry.acknowledged, entry.time));
+        let mut acknowledged = true;
+        for (key, entry) in entries {
+            if acknowledged && !entry.acknowledged {
+                push_line(&mut text, "A");
+                acknowledged = false;
+            }
+            if let Some(moves) = self.open.get(key) {
+                push_line(&mut text, &self.receipt_line(*key, moves, entry.time));
+            } else {
+                push_line(&mut text, &self.receipt_line(*key, &[], entry.time));
+                push_line(&mut text, &format!("D {}", key.text()));
+            }
+        }
+        if acknowledged {
+            push_line(&mut text, "A");
+        }
+        durable::replace(
+            &spool.new_path(),
+            &self.path,
+            durable::FILE_MODE,
+            text.as_bytes(),
+            true,
+        )?;
+        self.lines = text.lines().count();
+        let file = OpenOptions::new().read(true).append(true).open(&self.path);
+        self.file = Some(file.at("open", &self.path)?);
+        Ok(())
+    }
+
+    fn forget_old(&mut self, now: ObservedTime) {
+        let open = &self.open;
+        self.entries.retain(|key, entry| {
+            open.contains_key(key) || now.since(entry.time).as_secs() < LIFETIME
+        });
+        self.forget_beyond(ACKNOWLEDGED_LIMIT, |entry| entry.acknowledged);
+        self.forget_beyond(TOTAL_LIMIT, |_| true);
+    }
+
+    /// Keeps the newest `limit` of those that `counts` counts.
+    fn forget_beyond(&mut self, limit: usize, counts: impl Fn(&Entry) -> bool) {
+        let mut times: Vec<ObservedTime> = self
+            .entries
+            .values()
+            .filter(|entry| counts(entry))
+            .map(|entry| entry.time)
+            .collect();
+        if times.len() <= limit {
+            return;
+        }
+        times.sort_unstable_by(|a, b| b.cmp(a));
+        let Some(&oldest) = times.get(limit) else {
+            return;
+        };
+        let open = &self.open;
+        self.entries
+            .retain(|key, entry| open.contains_key(key) || !counts(entry) || entry.time > oldest);
+    }
+}
+
+fn push_line(text: &mut String, body: &str) {
+    use std::fmt::Write;
+    let sum = crc32fast::hash(body.as_bytes());
+    let _ = writeln!(text, "{body} {sum:08x}");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Queued jobs: finding, reading, finishing, keeping, setting aside.
+
+use std::path::{Path, PathBuf};
+
+use super::workfile::{WORK_FILE_LIMIT, grade_of_work};
+use super::{Spool, SpoolError, WorkFile, durable, names};
+use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
+
+impl Spool {
+    /// The work files of a system, of grade `least` and better, most urgent first; within a grade in the order of their
+    /// names, which is the order of queueing within a day.
+    ///
+    /// The whole queue is looked at: Taylor's uucico sorts only the 201 files it happens to read first. By name and not by
+    /// the files' times, which would cost a system call for each and say the same. 10,000 names take less than 1 MB.
+    ///
+    /// # Errors
+    /// When the directory cannot be read; a system without one has no work.
+    pub fn scan(&self, system: &SystemName, least: Grade) -> Result<Vec<SpoolName>, SpoolError> {
+        let mut found = Vec::new();
+        self.each_work(system, least, |name| {
+            found.push(name);
+            true
+        })?;
+        found.sort_unstable_by(|a, b| {
+            let grade = |name: &SpoolName| grade_of_work(name).unwrap_or(Grade::LAST);
+            grade(a)
+                .cmp(&grade(b))
+                .then_with(|| names::work_order(a).cmp(names::work_order(b)))
+        });
+        Ok(found)
+    }
+
+    /// Whether a system has work of grade `least` or better.
+    ///
+    /// # Errors
+    /// As for [`Spool::scan`].
+    pub fn has_work(&self, system: &SystemName, least: Grade) -> Result<bool, SpoolError> {
+        let mut any = false;
+        self.each_work(system, least, |_| {
+            any = true;
+            false
+        })?;
+        Ok(any)
+    }
+
+    fn each_work(
+        &self,
+        system: &SystemName,
+        least: Grade,
+        mut each: impl FnMut(SpoolName) -> bool,
+    ) -> Result<(), SpoolError> {
+        durable::each_name(&self.work_folder(system), |text| {
+            let work = SpoolName::parse(text.as_bytes())
+                .ok()
+                .filter(|name| name.kind() == SpoolKind::Work)
+                .filter(|name| grade_of_work(name).is_ok_and(|grade| grade <= least));
+            work.is_none_or(&mut each)
+        })
+    }
+
+    /// The systems that have work.
+    ///
+    /// # Errors
+    /// When the spool directory cannot be read.
+    pub fn systems_with_work(&self) -> Result<Vec<SystemName>, SpoolError> {
+        let mut found = Vec::new();
+        for system in self.systems()? {
+            if self.has_work(&system, Grade::LAST)? {
+                found.push(system);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The systems that have a folder in the spool.
+    ///
+    /// # Errors
+    /// When the spool directory cannot be read.
+    pub fn systems(&self) -> Result<Vec<SystemName>, SpoolError> {
+        let mut found = Vec::new();
+        durable::each_name(&self.paths.root, |text| {
+            // Lock files of uuxqt and `TMP...` lie beside the folders.
+            if let Ok(system) = text.parse::<SystemName>()
+                && self.system_folder(&system).is_dir()
+            {
+                found.push(system);
+            }
+            true
+        })?;
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// Reads a work file. [`SpoolError::Corrupt`] where it is cut, binary or says what no request says: then
+    /// [`Spool::set_aside_work`].
+    ///
+    /// # Errors
+    /// When it cannot be read or understood.
+    pub fn read_work(&self, system: &SystemName, work: &SpoolName) -> Result<WorkFile, SpoolError> {
+        let path = self.data_path(system, work);
+        let content =
+            durable::read_small(&path, WORK_FILE_LIMIT)?.ok_or_else(|| SpoolError::Io {
+                action: "open",
+                path: path.clone(),
+                source: std::io::ErrorKind::NotFound.into(),
+            })?;
+        WorkFile::parse(system, work, &content)
+            .map_err(|reason| SpoolError::Corrupt { path, reason })
+    }
+
+    /// Removes one data file: its request is done (`CY` was seen), other requests of the job are not.
+    ///
+    /// # Errors
+    /// When it cannot be removed; that it is gone already is no error.
+    pub fn finish_request(&self, job: &JobId, data: &SpoolName) -> Result<(), SpoolError> {
+        durable::remove(&self.data_path(&job.system, data))
+    }
+
+    /// Removes a job whose requests are all done: its data files first, then the work file. A crash between the two leaves
+    /// a work file whose data is gone, which says "done" as Taylor's do.
+    ///
+    /// # Errors
+    /// When a file cannot be removed; that it is gone already is no error.
+    pub fn finish_job(&self, job: &JobId, data: &[SpoolName]) -> Result<(), SpoolError> {
+        for name in data {
+            self.finish_request(job, name)?;
+        }
+        durable::remove(&self.data_path(&job.system, &job.work))
+    }
+
+    /// Keeps the data file of a request that was refused for good, in `.Preserve/`; gives its new path.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn preserve(&self, job: &JobId, data: &SpoolName) -> Result<PathBuf, SpoolError> {
+        move_aside(
+            &self.data_path(&job.system, data),
+            &self.taylor_folder(".Preserve"),
+        )
+    }
+
+    /// Moves a work file that cannot be understood into `.Corrupt/`; gives its new path, for the log.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn set_aside_work(
+        &self,
+        system: &SystemName,
+        work: &SpoolName,
+    ) -> Result<PathBuf, SpoolError> {
+        move_aside(
+            &self.data_path(system, work),
+            &self.taylor_folder(".Corrupt"),
+        )
+    }
+
+    /// Removes what senders that died have left in the making: files that nobody holds open, older than an hour.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn sweep(&self) -> Result<(), SpoolError> {
+        let folder = self.new_folder();
+        for name in durable::names(&folder)? {
+            let path = folder.join(name);
+            if is_abandoned(&path) {
+                durable::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Moves a file into a folder under its own name, or that name and a number where it is taken.
+pub(super) fn move_aside(path: &Path, folder: &Path) -> Result<PathBuf, SpoolError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let mut target = folder.join(&*name);
+    for number in 2_u32.. {
+        match durable::rename_new_making(path, &target) {
+            Err(error) if super::queue::is_taken(&error) && number < 1000 => {
+                target = folder.join(format!("{name}.{number}"));
+            }
+            Err(error) => return Err(error),
+            Ok(()) => break,
+        }
+    }
+    durable::sync_directory(folder)?;
+    Ok(target)
+}
+
+/// Whether nobody is at work on a file in the making: its maker holds a lock on it, and an hour (by whatever clock the files
+/// have) is long enough for the instant between making and locking, also where the clock was set.
+fn is_abandoned(path: &Path) -> bool {
+    let Ok(file) = std::fs::File::open(path) else {
+        return false;
+    };
+    let young = file
+        .metadata()
+        .and_then(|m| m.modified())
+        .is_ok_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() < 3600));
+    !young && file.try_lock().is_ok()
+}

@@ -489,3 +489,16 @@ proptest! {
         let _ = site.try_load();
     }
 }
+
+#[test]
+fn the_man_page_names_every_command() {
+    let page = include_str!("../../man/bangpath-config.5.md");
+    let keywords = [&apply::KEYWORDS[..], &port::KEYWORDS, &dial::KEYWORDS].concat();
+    for keyword in keywords {
+        // A page that names `chat...` with a prefix means its five commands.
+        let stem = keyword
+            .find("chat-")
+            .map_or(keyword, |at| &keyword[..at + 4]);
+        assert!(page.contains(&format!("`{stem}`")), "{keyword}");
+    }
+}

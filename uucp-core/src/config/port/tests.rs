@@ -1,4 +1,5 @@
 use super::*;
+use crate::config::error::ConfigError;
 
 fn ports(text: &str) -> Result<Vec<PortConfig>, ConfigError> {
     let file = tempfile::NamedTempFile::new().unwrap();

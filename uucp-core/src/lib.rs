@@ -14,6 +14,7 @@ pub mod command;
 pub mod config;
 pub mod conversation;
 pub mod delivery;
+pub mod engine;
 pub mod execute;
 pub mod link;
 pub mod name;

@@ -2,8 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd;
-use std::time::Duration;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
@@ -70,18 +69,21 @@ impl Listener {
         Some(socket.local_addr().ok()?.port())
     }
 
-    /// The next connection; `None` when none has come within the time, or a signal has.
+    /// The next connection; `None` when something else woke us: a signal, or the descriptor given.
     ///
     /// # Errors
     /// When the sockets cannot be waited for.
-    pub fn accept(&self, limit: Duration) -> io::Result<Option<(TcpStream, IpAddr)>> {
+    pub fn accept(
+        &self,
+        interrupt: Option<BorrowedFd<'_>>,
+    ) -> io::Result<Option<(TcpStream, IpAddr)>> {
         let mut descriptors: Vec<PollFd<'_>> = self
             .sockets
             .iter()
             .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
             .collect();
-        let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::MAX);
-        match poll(&mut descriptors, limit) {
+        descriptors.extend(interrupt.map(|other| PollFd::new(other, PollFlags::POLLIN)));
+        match poll(&mut descriptors, PollTimeout::NONE) {
             Ok(_) => {}
             Err(nix::errno::Errno::EINTR) => return Ok(None),
             Err(error) => return Err(error.into()),
@@ -89,6 +91,7 @@ impl Listener {
         for socket in &self.sockets {
             // A caller that has gone again, or too many open files, is not the end of the server.
             if let Ok((stream, address)) = socket.accept() {
+                stream.set_nonblocking(false)?;
                 return Ok(Some((stream, address.ip().to_canonical())));
             }
         }

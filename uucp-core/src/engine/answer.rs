@@ -1,0 +1,249 @@
+//! Answering a call: who is it, may it come in, and what came of it.
+
+use std::time::Instant;
+
+use super::call::usable_protocols;
+use super::desk::{Desk, LineInfo};
+use super::driver::Driver;
+use super::neighbour::{Neighbour, local_time};
+use super::outcome::Finished;
+use super::signals::Signals;
+use crate::config::time::grade_limit;
+use crate::config::{Config, Settings, System};
+use crate::conversation::{
+    Admitted, AnswerProfile, Conversation, Introduction, LoginMode, Verdict,
+};
+use crate::link::CallRole;
+use crate::name::{Grade, SystemName};
+use crate::port::Port;
+use crate::spool::{Journal, LockError, Severity, Spool};
+use crate::wire::handshake::Answer as Reply;
+
+/// How a call is to be answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// How the caller logs in.
+    pub login: LoginMode,
+    /// The login name given by the operating system or an option, for callers that see no prompt.
+    pub user: Option<Vec<u8>>,
+    /// What is known of the line.
+    pub line: LineInfo,
+}
+
+/// Answers one call on a line.
+pub fn answer(
+    config: &Config,
+    spool: &Spool,
+    port: &mut dyn Port,
+    answer: Answer,
+    signals: Option<&Signals>,
+) -> Finished {
+    let mut desk = Desk::new(
+        config,
+        spool.clone(),
+        Journal::open(config, "uucico"),
+        CallRole::Called,
+        answer.line,
+    );
+    desk.login = answer.user;
+    let profile = AnswerProfile {
+        local: config.nodename.clone(),
+        login: answer.login,
+        strip_login: config.strip_login,
+        strip_parity: config.strip_proto,
+    };
+    let conversation = Conversation::called(Instant::now(), profile);
+    let result = Driver::new(port, conversation, signals).run(&mut desk);
+    let kind = desk.stage_of_failure();
+    desk.conclude(result, kind, None)
+}
+
+impl Desk<'_> {
+    pub(super) fn check_login(&mut self, login: &[u8], password: &[u8]) -> bool {
+        let good = self.config.check_login(login, password);
+        if let Ok(true) = good {
+            self.login = Some(login.to_vec());
+            return true;
+        }
+        let shown = login.escape_ascii();
+        let text = match good {
+            Err(error) => format!("Bad login for {shown}: {error}"),
+            Ok(_) => format!("Bad login for {shown}"),
+        };
+        self.log(None, Severity::Error, &text);
+        false
+    }
+
+    /// Who calls, and whether it may.
+    pub(super) fn identify(&mut self, introduction: Introduction) -> Verdict {
+        if introduction.login.is_some() {
+            self.login.clone_from(&introduction.login);
+        }
+        match self.admit(&introduction) {
+            Ok(admitted) => Verdict::Admit(Box::new(admitted)),
+            Err((reply, reason)) => Verdict::Refuse(reply, reason),
+        }
+    }
+
+    fn admit(&mut self, introduction: &Introduction) -> Result<Admitted, (Reply, String)> {
+        let shown = introduction.name.escape_ascii().to_string();
+        let unknown = |reason: String| (Reply::Unknown, reason);
+        let name = SystemName::parse(&introduction.name)
+            .map_err(|_| unknown(format!("Call from unknown system {shown}")))?;
+        self.system = Some(name.clone());
+        let system = self
+            .find(&name)
+            .map_err(|error| (Reply::Other(b"cannot answer now".to_vec()), error))?
+            .ok_or_else(|| unknown(format!("Call from unknown system {shown}")))?;
+        self.system = Some(system.name.clone());
+        let settings = self
+            .alternate_of_login(&system)
+            .ok_or_else(|| (Reply::WrongLogin, self.wrong_login(&shown)))?
+            .clone();
+        self.call_back(&system, &settings)?;
+        self.check_sequence(&system, &settings, introduction)?;
+        let user = self.login.clone().unwrap_or_default();
+        let text = format!(
+            "Incoming call (login {} port {})",
+            user.escape_ascii(),
+            self.line.name
+        );
+        self.note(&text);
+        self.take_up(system, &settings, introduction)?;
+        let protocols =
+            usable_protocols(&settings, self.line.protocols.as_deref(), self.line.traits);
+        let mut parameters = settings.protocol_parameters.clone();
+        parameters.extend(self.line.parameters.iter().cloned());
+        let chat = &settings.called_chat;
+        let chat = (!chat.script.is_empty() || chat.program.is_some()).then(|| chat.clone());
+        Ok(Admitted {
+            protocols,
+            parameters,
+            chat,
+        })
+    }
+
+    fn find(&self, name: &SystemName) -> Result<Option<System>, String> {
+        let known = self
+            .config
+            .system(name)
+            .map_err(|error| error.to_string())?;
+        match known {
+            Some(system) => Ok(Some(system)),
+            None => self
+                .config
+                .unknown_system(name)
+                .map_err(|error| error.to_string()),
+        }
+    }
+
+    fn wrong_login(&self, shown: &str) -> String {
+        let login = self.login.clone().unwrap_or_default();
+        format!(
+            "System {shown} used wrong login name {}",
+            login.escape_ascii()
+        )
+    }
+
+    /// The first alternate that this login name may use; `None`: it may use none.
+    fn alternate_of_login<'s>(&self, system: &'s System) -> Option<&'s Settings> {
+        let login = self.login.clone().unwrap_or_default();
+        let fits = |settings: &&Settings| match &settings.called_login {
+            None => true,
+            Some(name) => name.as_bytes() == login,
+        };
+        let settings = system.alternates.iter().find(fits)?;
+        // A login name with a list of systems is for those, and for systems that name it themselves.
+        let listed = self.config.systems_of_login(&login).ok()?;
+        let permitted = match listed {
+            None => true,
+            Some(systems) => {
+                settings.called_login.is_some()
+                    || systems.contains(&system.name)
+                    || system.aliases.iter().any(|alias| systems.contains(alias))
+            }
+        };
+        permitted.then_some(settings)
+    }
+
+    /// With `callback true` the answer is a call of ours.
+    fn call_back(&mut self, system: &System, settings: &Settings) -> Result<(), (Reply, String)> {
+        if !settings.callback {
+            return Ok(());
+        }
+        let queued = self
+            .spool
+            .queue(&system.name, Grade::FIRST, &[], Vec::new());
+        if let Err(error) = queued {
+            self.complain(&error.to_string());
+        }
+        Err((Reply::CallBack, "Will call back".into()))
+    }
+
+    fn check_sequence(
+        &mut self,
+        system: &System,
+        settings: &Settings,
+        introduction: &Introduction,
+    ) -> Result<(), (Reply, String)> {
+        if !settings.sequence {
+            return Ok(());
+        }
+        let fault = |error: crate::spool::SpoolError| (Reply::BadSequence, error.to_string());
+        let expected = self.spool.call_sequence(&system.name).map_err(fault)? + 1;
+        match introduction.sequence {
+            Some(number) if number == u64::from(expected) => self
+                .spool
+                .set_call_sequence(&system.name, expected)
+                .map_err(fault),
+            Some(number) => Err((
+                Reply::BadSequence,
+                format!("Out of sequence call rejected ({number}, expected {expected})"),
+            )),
+            None => Err((
+                Reply::BadSequence,
+                "No sequence number (call rejected)".into(),
+            )),
+        }
+    }
+
+    fn take_up(
+        &mut self,
+        system: System,
+        settings: &Settings,
+        introduction: &Introduction,
+    ) -> Result<(), (Reply, String)> {
+        let fault = |error: crate::spool::SpoolError| {
+            (
+                Reply::Other(b"cannot answer now".to_vec()),
+                error.to_string(),
+            )
+        };
+        let lock = match self.spool.lock_system(&system.name) {
+            Ok(lock) => lock,
+            Err(LockError::Spool(error)) => return Err(fault(error)),
+            Err(error) => {
+                return Err((Reply::Locked, format!("System already locked ({error})")));
+            }
+        };
+        let asked = introduction
+            .grade
+            .and_then(|grade| Grade::parse(grade).ok());
+        let ruled = grade_limit(&settings.called_timegrade, local_time());
+        let grade = ruled.or(asked).unwrap_or(Grade::LAST);
+        let status = self.spool.status(&system.name).ok().flatten();
+        self.failures_before = status.map_or(0, |status| status.retries);
+        let neighbour = Neighbour::new(
+            self.config,
+            &self.spool,
+            lock,
+            system,
+            settings.clone(),
+            CallRole::Called,
+            grade,
+        )
+        .map_err(fault)?;
+        self.neighbour = Some(neighbour);
+        Ok(())
+    }
+}

@@ -1,0 +1,488 @@
+//! Placing a call: may we now, over which port, and what came of it.
+
+use std::time::{Duration, Instant};
+
+use super::desk::{Desk, LineInfo};
+use super::driver::Driver;
+use super::neighbour::{Neighbour, local_time};
+use super::outcome::{DAY, Finished, next_status, now_seconds};
+use super::progress::Progress;
+use super::signals::Signals;
+use crate::config::chat::SendItem;
+use crate::config::time::{call_window, grade_limit};
+use crate::config::{
+    CallWord, Config, ConfigError, PortChoice, PortConfig, PortKind, Secret, Settings, System,
+};
+use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError, Protocols};
+use crate::link::{self, CallRole};
+use crate::name::{Grade, SystemName};
+use crate::port::{LineTraits, PipePort, Port, PortError, StdioPort, TcpTarget, connect};
+use crate::spool::{Journal, LockError, Severity, Spool, SpoolError, Status, StatusKind};
+
+/// How a call is to be made.
+#[derive(Debug, Clone, Default)]
+pub struct CallOptions {
+    /// `-f`: whatever the status file says of earlier failures.
+    pub force: bool,
+    /// `-c`: nothing is said when the call may not be made now.
+    pub quiet: bool,
+    /// `-C`: only if there is work.
+    pub if_work: bool,
+    /// The call was asked for by name, which is as good as a job of the first grade.
+    pub named: bool,
+    /// `-g`: the least urgent grade, in both directions.
+    pub grade: Option<Grade>,
+    /// `-p`: the port to call on.
+    pub port: Option<String>,
+    /// `-z`: the next alternate also after a call that failed once the other system was reached.
+    pub try_next: bool,
+    /// Whether progress is shown on a terminal.
+    pub progress: bool,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub enum Called {
+    /// It took place, well or not.
+    Finished(Finished),
+    /// There was nothing to do.
+    NoWork,
+    /// It was not made, for this reason.
+    NotMade(String),
+}
+
+impl Called {
+    /// Whether the caller of this program should hear of a success.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        match self {
+            Self::Finished(finished) => finished.result.is_ok(),
+            Self::NoWork => true,
+            Self::NotMade(_) => false,
+        }
+    }
+}
+
+/// Everything that calls need.
+struct Caller<'a> {
+    config: &'a Config,
+    spool: &'a Spool,
+    system: System,
+    options: &'a CallOptions,
+    signals: Option<&'a Signals>,
+    status: Option<Status>,
+}
+
+/// Why one alternate came to nothing.
+enum Attempt {
+    Done(Finished),
+    /// The other system was not reached: the next alternate may have more luck.
+    Unreached(StatusKind, String),
+}
+
+/// Calls a system.
+///
+/// # Errors
+/// When configuration or spool cannot be used.
+pub fn call(
+    config: &Config,
+    spool: &Spool,
+    name: &SystemName,
+    options: &CallOptions,
+    signals: Option<&Signals>,
+) -> Result<Called, CallError> {
+    let Some(system) = config.system(name)? else {
+        return Err(CallError::Unknown(name.clone()));
+    };
+    let mut caller = Caller {
+        config,
+        spool,
+        status: spool.status(&system.name)?,
+        system,
+        options,
+        signals,
+    };
+    if let Some(outcome) = caller.reason_not_to()? {
+        return Ok(outcome);
+    }
+    caller.call()
+}
+
+/// Why calls cannot be made at all.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// No sys file describes the system.
+    #[error("{0}: System not found")]
+    Unknown(SystemName),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The spool cannot be used.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+impl Caller<'_> {
+    fn journal(&self, severity: Severity, text: &str) {
+        let mut journal = Journal::open(self.config, "uucico");
+        journal.log(Some(&self.system.name), None, severity, text);
+    }
+
+    fn not_made(&self, reason: &str) -> Called {
+        if !self.options.quiet {
+            self.journal(Severity::Error, reason);
+        }
+        Called::NotMade(format!("{}: {reason}", self.system.name))
+    }
+
+    /// The wait after earlier calls, and the question whether there is anything to do.
+    fn reason_not_to(&self) -> Result<Option<Called>, CallError> {
+        let least = self.options.grade.unwrap_or(Grade::LAST);
+        if self.options.if_work && !self.spool.has_work(&self.system.name, least)? {
+            if !self.options.quiet {
+                self.journal(Severity::Info, "No work");
+            }
+            return Ok(Some(Called::NoWork));
+        }
+        if self.options.force {
+            return Ok(None);
+        }
+        let Some(status) = &self.status else {
+            return Ok(None);
+        };
+        let passed = now_seconds().saturating_sub(status.last);
+        // A clock that was set back must not hold calls up.
+        let Ok(passed) = u64::try_from(passed).map(Duration::from_secs) else {
+            return Ok(None);
+        };
+        let settings = self.system.settings();
+        let reason = match status.kind {
+            StatusKind::ConversationComplete if passed < settings.success_wait => {
+                "Retry time not reached"
+            }
+            StatusKind::ConversationComplete | StatusKind::Talking => return Ok(None),
+            _ if passed >= DAY => return Ok(None),
+            _ if settings.max_retries > 0 && status.retries >= settings.max_retries => {
+                "Too many retries"
+            }
+            _ if passed < status.wait => "Retry time not reached",
+            _ => return Ok(None),
+        };
+        Ok(Some(self.not_made(reason)))
+    }
+
+    fn call(&mut self) -> Result<Called, CallError> {
+        let alternates = self.system.alternates.clone();
+        let mut last: Option<Called> = None;
+        let mut may_call = false;
+        for settings in alternates {
+            let Some(window) = call_window(&settings.time, local_time()) else {
+                continue;
+            };
+            let grade = self.options.grade.unwrap_or(Grade::LAST).min(window.grade);
+            if !self.options.named && !self.spool.has_work(&self.system.name, grade)? {
+                continue;
+            }
+            may_call = true;
+            for port in self.ports(&settings)? {
+                match self.attempt(&settings, &port, grade, window.retry)? {
+                    Attempt::Done(finished) => {
+                        let again = finished.result.is_err() && self.options.try_next;
+                        last = Some(Called::Finished(finished));
+                        if !again {
+                            return Ok(last.unwrap_or(Called::NoWork));
+                        }
+                        break;
+                    }
+                    Attempt::Unreached(kind, reason) => {
+                        self.failed_before_talking(kind, window.retry);
+                        last = Some(Called::NotMade(format!("{}: {reason}", self.system.name)));
+                    }
+                }
+            }
+        }
+        if !may_call {
+            return Ok(self.wrong_time());
+        }
+        Ok(last.unwrap_or_else(|| {
+            self.journal(Severity::Error, "No matching ports");
+            self.failed_before_talking(StatusKind::PortUnavailable, None);
+            Called::NotMade(format!("{}: No matching ports", self.system.name))
+        }))
+    }
+
+    fn wrong_time(&self) -> Called {
+        if !self.options.quiet {
+            let failures = self.status.as_ref().map_or(0, |status| status.retries);
+            let mut status = next_status(failures, StatusKind::WrongTimeToCall, None);
+            status.retries = failures;
+            status.wait = Duration::ZERO;
+            let _ = self.spool.set_status(&self.system.name, &status);
+        }
+        self.not_made("Wrong time to call")
+    }
+
+    fn failed_before_talking(&self, kind: StatusKind, retry: Option<Duration>) {
+        let failures = self.failures_before();
+        let status = next_status(failures, kind, retry);
+        if let Err(error) = self.spool.set_status(&self.system.name, &status) {
+            self.journal(Severity::Error, &error.to_string());
+        }
+    }
+
+    fn failures_before(&self) -> u32 {
+        self.status.as_ref().map_or(0, |status| status.retries)
+    }
+
+    /// The ports that may be tried, in order.
+    fn ports(&self, settings: &Settings) -> Result<Vec<PortConfig>, ConfigError> {
+        let named = |wanted: &str| -> Result<Vec<PortConfig>, ConfigError> {
+            let all = self.config.ports()?;
+            Ok(all.into_iter().filter(|port| port.name == wanted).collect())
+        };
+        match (&self.options.port, &settings.port) {
+            (Some(name), _) | (None, PortChoice::Named(name)) => named(name),
+            (None, PortChoice::Inline(port)) => Ok(vec![(**port).clone()]),
+            (None, PortChoice::None) => Ok(Vec::new()),
+        }
+    }
+
+    /// One alternate over one port.
+    fn attempt(
+        &self,
+        settings: &Settings,
+        port: &PortConfig,
+        grade: Grade,
+        retry: Option<Duration>,
+    ) -> Result<Attempt, CallError> {
+        let lock = match self.spool.lock_system(&self.system.name) {
+            Ok(lock) => lock,
+            Err(LockError::Spool(error)) => return Err(error.into()),
+            Err(error) => {
+                let reason = format!("System already locked ({error})");
+                self.journal(Severity::Error, &reason);
+                return Ok(Attempt::Done(Finished {
+                    result: Err(ConversationError::Local(reason)),
+                    system: Some(self.system.name.clone()),
+                    executions: 0,
+                    talked: false,
+                }));
+            }
+        };
+        self.journal(
+            Severity::Info,
+            &format!("Calling system {} (port {})", self.system.name, port.name),
+        );
+        let mut line = match self.open(settings, port) {
+            Ok(line) => line,
+            Err(error) => {
+                let reason = error.to_string();
+                self.journal(Severity::Error, &reason);
+                let kind = match error {
+                    PortError::Unsupported(_) => StatusKind::PortUnavailable,
+                    _ => StatusKind::DialFailed,
+                };
+                return Ok(Attempt::Unreached(kind, reason));
+            }
+        };
+        let neighbour = Neighbour::new(
+            self.config,
+            self.spool,
+            lock,
+            self.system.clone(),
+            settings.clone(),
+            CallRole::Caller,
+            grade,
+        )?;
+        let profile = match self.profile(settings, port, line.traits())? {
+            Ok(profile) => profile,
+            Err(reason) => {
+                self.journal(Severity::Error, &reason);
+                return Ok(Attempt::Unreached(StatusKind::LoginFailed, reason));
+            }
+        };
+        let mut desk = Desk::new(
+            self.config,
+            self.spool.clone(),
+            Journal::open(self.config, "uucico"),
+            CallRole::Caller,
+            LineInfo::new(port, line.traits()),
+        );
+        desk.neighbour = Some(neighbour);
+        desk.failures_before = self.failures_before();
+        desk.words = profile.words.clone();
+        desk.sequence = profile
+            .sequence
+            .and_then(|number| u32::try_from(number).ok());
+        if self.options.progress {
+            desk.progress = Progress::on_terminal();
+        }
+        let conversation = Conversation::caller(Instant::now(), profile);
+        let result = Driver::new(&mut *line, conversation, self.signals).run(&mut desk);
+        let kind = desk.stage_of_failure();
+        Ok(Attempt::Done(desk.conclude(result, kind, retry)))
+    }
+
+    fn open(&self, settings: &Settings, port: &PortConfig) -> Result<Box<dyn Port>, PortError> {
+        let address = match &settings.phone {
+            Some(phone) => phone.clone(),
+            None => self.system.name.as_bytes().to_vec(),
+        };
+        match &port.kind {
+            PortKind::Tcp(tcp) => connect(&TcpTarget {
+                host: String::from_utf8_lossy(&address).into_owned(),
+                service: tcp.service.clone(),
+                version: tcp.version,
+            }),
+            PortKind::Pipe(pipe) => {
+                let system = self.system.name.as_bytes();
+                let traits = LineTraits {
+                    eight_bit: !port.seven_bit,
+                    reliable: port.reliable.unwrap_or(true),
+                    end_to_end: false,
+                };
+                let line = PipePort::open(&pipe.command, &address, system, traits)?;
+                Ok(Box::new(line))
+            }
+            PortKind::Stdin => Ok(Box::new(StdioPort::open()?)),
+            PortKind::Modem(_) => Err(PortError::Unsupported("modem")),
+            PortKind::Direct(_) => Err(PortError::Unsupported("direct")),
+            PortKind::Tli(_) => Err(PortError::Unsupported("tli")),
+        }
+    }
+
+    /// What the conversation is told; or why it cannot begin.
+    fn profile(
+        &self,
+        settings: &Settings,
+        port: &PortConfig,
+        line: LineTraits,
+    ) -> Result<Result<CallProfile, String>, CallError> {
+        let words = match self.words(settings)? {
+            Ok(words) => words,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let letters = usable_protocols(settings, port.protocols.as_deref(), line);
+        if letters.is_empty() {
+            let reason = "none of the protocols of the configuration can be used here";
+            return Ok(Err(reason.to_owned()));
+        }
+        let mut parameters = settings.protocol_parameters.clone();
+        parameters.extend(port.protocol_parameters.iter().cloned());
+        let sequence = if settings.sequence {
+            let last = self.spool.call_sequence(&self.system.name)?;
+            Some(u64::from(last) + 1)
+        } else {
+            None
+        };
+        let grade = match self.options.grade {
+            Some(grade) => Some(grade),
+            None => grade_limit(&settings.call_timegrade, local_time()),
+        };
+        let local = settings
+            .myname
+            .clone()
+            .unwrap_or(self.config.nodename.clone());
+        Ok(Ok(CallProfile {
+            local,
+            system: self.system.name.clone(),
+            aliases: self.system.aliases.clone(),
+            chat: settings.chat.clone(),
+            words,
+            sequence,
+            grade: grade.map(Grade::byte),
+            protocols: Protocols {
+                letters,
+                parameters,
+            },
+            strip_parity: self.config.strip_proto,
+        }))
+    }
+
+    /// Login name and password, if the script asks for them.
+    fn words(&self, settings: &Settings) -> Result<Result<ChatWords, String>, CallError> {
+        let script = settings.chat.script.iter();
+        let mut sent = script.flat_map(|exchange| {
+            let subsends = exchange
+                .expect
+                .iter()
+                .filter_map(|one| one.subsend.as_ref());
+            exchange.send.iter().chain(subsends.flatten())
+        });
+        let wanted = sent.any(|item| matches!(item, SendItem::Login | SendItem::Password));
+        let phone = settings.phone.clone().unwrap_or_default();
+        let mut words = ChatWords {
+            phone: phone.clone(),
+            translated_phone: phone,
+            ..ChatWords::default()
+        };
+        let looked_up = self.config.call_credentials(&self.system.name)?;
+        match &settings.call_login {
+            Some(CallWord::Literal(login)) => words.login = login.expose().to_vec(),
+            Some(CallWord::LookUp) => {
+                if let Some(found) = &looked_up {
+                    words.login.clone_from(&found.login);
+                } else if wanted {
+                    return Ok(Err("no login name in the call file".into()));
+                }
+            }
+            None if wanted => {
+                return Ok(Err(
+                    "the chat script sends a login name, but there is no 'call-login'".into(),
+                ));
+            }
+            None => {}
+        }
+        words.password = match (&settings.call_password, looked_up) {
+            (Some(CallWord::Literal(password)), _) => password.clone(),
+            (Some(CallWord::LookUp), Some(found)) => found.password,
+            _ => Secret::default(),
+        };
+        Ok(Ok(words))
+    }
+}
+
+/// The letters to choose from, best first: those configured for the system or the port, else all that suit the line.
+pub(super) fn usable_protocols(
+    settings: &Settings,
+    port: Option<&[u8]>,
+    line: LineTraits,
+) -> Vec<u8> {
+    let known = || link::KNOWN.iter();
+    match settings.protocols.as_deref().or(port) {
+        Some(letters) => letters
+            .iter()
+            .copied()
+            .filter(|letter| known().any(|one| one.letter == *letter))
+            .collect(),
+        None => known()
+            .filter(|one| line.satisfy(one.traits))
+            .map(|one| one.letter)
+            .collect(),
+    }
+}
+
+impl LineInfo {
+    /// What the port file says of the line.
+    #[must_use]
+    pub fn new(port: &PortConfig, traits: LineTraits) -> Self {
+        Self {
+            name: port.name.clone(),
+            traits,
+            protocols: port.protocols.clone(),
+            parameters: port.protocol_parameters.clone(),
+        }
+    }
+
+    /// A line that no port file describes.
+    #[must_use]
+    pub fn plain(name: &str, traits: LineTraits) -> Self {
+        Self {
+            name: name.to_owned(),
+            traits,
+            protocols: None,
+            parameters: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! Answers to a conversation's questions: the spool, the rules of the neighbour, the journal.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::neighbour::Neighbour;
+use super::progress::Progress;
+use super::receive::Receptions;
+use super::serve::Served;
+use crate::config::{Config, ProtocolParameter};
+use crate::conversation::{Conversation, ConversationError, Event, Severity, TransferKey, Wanted};
+use crate::link::CallRole;
+use crate::name::SystemName;
+use crate::port::LineTraits;
+use crate::spool::{self, Journal, Spool, Status, StatusKind, Transfer};
+use crate::wire::command::{Features, Refusal, Request, RequestKind};
+
+/// How much of a file is read at a time.
+const READ: usize = 256 * 1024;
+
+/// What is known of the line.
+#[derive(Debug, Clone)]
+pub struct LineInfo {
+    /// The port's name, for the journal.
+    pub name: String,
+    /// What it is good for.
+    pub traits: LineTraits,
+    /// The protocols that the port file names.
+    pub protocols: Option<Vec<u8>>,
+    /// Protocol parameters of the port file.
+    pub parameters: Vec<ProtocolParameter>,
+}
+
+/// How much went over the line.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Totals {
+    pub(super) sent: u64,
+    pub(super) received: u64,
+    /// When the link protocol began.
+    pub(super) since: Option<Instant>,
+}
+
+/// A file that flows from us.
+#[derive(Debug)]
+struct Flow {
+    since: Instant,
+    from: u64,
+}
+
+/// The one who knows spool and configuration while a call runs.
+pub struct Desk<'a> {
+    pub(super) config: &'a Config,
+    pub(super) spool: Spool,
+    pub(super) journal: Journal,
+    pub(super) role: CallRole,
+    pub(super) line: LineInfo,
+    /// The login name that the operating system or an option has given.
+    pub(super) login: Option<Vec<u8>>,
+    pub(super) neighbour: Option<Neighbour>,
+    /// Where the journal says so before the neighbour is known.
+    pub(super) system: Option<SystemName>,
+    pub(super) receptions: Receptions,
+    pub(super) served: HashMap<TransferKey, Served>,
+    flows: HashMap<TransferKey, Flow>,
+    buffer: Vec<u8>,
+    pub(super) totals: Totals,
+    /// Executions that came in.
+    pub(super) executions: u64,
+    pub(super) progress: Progress,
+    /// Words for chat programs.
+    pub(super) words: crate::conversation::ChatWords,
+    /// The number of this call, to be written down when the handshake begins.
+    pub(super) sequence: Option<u32>,
+    /// How many calls have failed in a row before this one.
+    pub(super) failures_before: u32,
+    logged_in: bool,
+}
+
+impl<'a> Desk<'a> {
+    /// A desk for one call.
+    #[must_use]
+    pub fn new(
+        config: &'a Config,
+        spool: Spool,
+        journal: Journal,
+        role: CallRole,
+        line: LineInfo,
+    ) -> Self {
+        Self {
+            config,
+            spool,
+            journal,
+            role,
+            line,
+            login: None,
+            neighbour: None,
+            system: None,
+            receptions: Receptions::default(),
+            served: HashMap::new(),
+            flows: HashMap::new(),
+            buffer: vec![0; READ],
+            totals: Totals::default(),
+            executions: 0,
+            progress: Progress::off(),
+            words: crate::conversation::ChatWords::default(),
+            sequence: None,
+            failures_before: 0,
+            logged_in: role == CallRole::Called,
+        }
+    }
+
+    /// What kind of failure it is when the call ends now.
+    pub(super) fn stage_of_failure(&self) -> StatusKind {
+        if self.totals.since.is_some() {
+            StatusKind::CallFailed
+        } else if self.logged_in {
+            StatusKind::HandshakeFailed
+        } else {
+            StatusKind::LoginFailed
+        }
+    }
+
+    /// The chat script is through: from here on the call counts in the sequence.
+    fn logged_in(&mut self) -> Result<(), String> {
+        self.logged_in = true;
+        self.note("Login successful");
+        match (&self.neighbour, self.sequence) {
+            (Some(neighbour), Some(number)) => self
+                .spool
+                .set_call_sequence(&neighbour.system.name, number)
+                .map_err(|error| error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes a line of the log.
+    pub(super) fn log(&mut self, user: Option<&[u8]>, severity: spool::Severity, text: &str) {
+        let system = self
+            .neighbour
+            .as_ref()
+            .map(|neighbour| &neighbour.system.name)
+            .or(self.system.as_ref());
+        self.journal.log(system, user, severity, text);
+    }
+
+    pub(super) fn note(&mut self, text: &str) {
+        self.log(None, spool::Severity::Info, text);
+    }
+
+    pub(super) fn complain(&mut self, text: &str) {
+        self.log(None, spool::Severity::Error, text);
+    }
+
+    /// Does what an event asks for, and answers it.
+    pub(super) fn handle(&mut self, event: Event, conversation: &mut Conversation) {
+        let result = self.answer(event, conversation);
+        if let Err(reason) = result {
+            conversation.fail(Instant::now(), ConversationError::Local(reason));
+        }
+    }
+
+    fn answer(&mut self, event: Event, conversation: &mut Conversation) -> Result<(), String> {
+        match event {
+            Event::Log(Severity::Note, text) => self.note(&text),
+            Event::Log(Severity::Error, text) => self.complain(&text),
+            Event::LoggedIn => self.logged_in()?,
+            Event::CheckLogin { login, password } => {
+                let good = self.check_login(&login, password.0.expose());
+                conversation.answer_login(Instant::now(), good);
+            }
+            Event::Identify(introduction) => {
+                let verdict = self.identify(introduction);
+                conversation.answer_identity(Instant::now(), verdict);
+            }
+            Event::Talking {
+                letter,
+                description,
+                features,
+                largest,
+            } => self.talking(letter, &description, features, largest),
+            Event::NextWork(key) => {
+                let work = self.next_work(key)?;
+                conversation.answer_work(Instant::now(), work);
+            }
+            Event::Receive(arrival) => {
+                let admission = self.receive(*arrival);
+                conversation.answer_receive(Instant::now(), admission);
+            }
+            Event::Data {
+                key,
+                position,
+                bytes,
+            } => self.receptions.write(key, position, &bytes)?,
+            Event::Commit(keys) => {
+                let placed = self.commit(&keys);
+                conversation.answer_commit(Instant::now(), placed);
+            }
+            Event::Offer { key, request } => {
+                let offer = self.offer(key, &request);
+                conversation.answer_offer(Instant::now(), offer);
+            }
+            Event::Expand(request) => {
+                let yes = self.expand(&request);
+                conversation.answer_expand(Instant::now(), yes);
+            }
+            Event::Sending(key, position) => self.sending(key, position),
+            Event::Confirmed(key) => self.confirmed(key)?,
+            Event::Refused(key, refusal) => self.refused(key, refusal)?,
+            Event::Served(key, good) => self.served(key, good),
+            Event::Acknowledged => {
+                if let Some(neighbour) = &mut self.neighbour {
+                    neighbour.inbox.acknowledged();
+                }
+            }
+            Event::RunProgram(_) | Event::Break | Event::Finished(_) => {}
+        }
+        Ok(())
+    }
+
+    fn talking(&mut self, letter: u8, description: &str, features: Features, largest: Option<u64>) {
+        let blank = if description.is_empty() { "" } else { " " };
+        let letter = char::from(letter);
+        self.note(&format!(
+            "Handshake successful (protocol '{letter}'{blank}{description})"
+        ));
+        self.totals.since = Some(Instant::now());
+        if let Some(neighbour) = &mut self.neighbour {
+            neighbour.learn(features, largest);
+            let status = Status {
+                kind: StatusKind::Talking,
+                retries: 0,
+                last: jiff::Timestamp::now().as_second(),
+                wait: std::time::Duration::ZERO,
+                text: StatusKind::Talking.text().to_owned(),
+            };
+            let name = neighbour.system.name.clone();
+            if let Err(error) = self.spool.set_status(&name, &status) {
+                self.complain(&error.to_string());
+            }
+        }
+    }
+
+    fn next_work(&mut self, key: TransferKey) -> Result<Option<crate::conversation::Work>, String> {
+        let Some(neighbour) = &mut self.neighbour else {
+            return Ok(None);
+        };
+        if !neighbour.may_request {
+            return Ok(None);
+        }
+        let work = neighbour.queue.next(key);
+        let complaints = std::mem::take(&mut neighbour.queue.complaints);
+        for complaint in complaints {
+            self.complain(&complaint);
+        }
+        work.map_err(|error| error.to_string())
+    }
+
+    /// The next bytes of a file; none at its end.
+    pub(super) fn read(&mut self, wanted: &Wanted) -> Result<&[u8], String> {
+        let room = wanted.room.min(self.buffer.len());
+        let buffer = self.buffer.get_mut(..room).unwrap_or_default();
+        let result = if let Some(served) = self.served.get(&wanted.key) {
+            served.read_at(buffer, wanted.position)
+        } else if let Some(outgoing) = self
+            .neighbour
+            .as_ref()
+            .and_then(|neighbour| neighbour.queue.under_way(wanted.key))
+        {
+            outgoing.source.read_at(buffer, wanted.position)
+        } else {
+            Ok(0)
+        };
+        let count = result.map_err(|error| format!("reading a file to send: {error}"))?;
+        self.totals.sent += count as u64;
+        self.progress.sent(count);
+        Ok(self.buffer.get(..count).unwrap_or_default())
+    }
+
+    fn sending(&mut self, key: TransferKey, position: u64) {
+        let flow = Flow {
+            since: Instant::now(),
+            from: position,
+        };
+        // A file that jumps ahead is still the same file.
+        let again = self.flows.insert(key, flow).is_some();
+        if again {
+            return;
+        }
+        if let Some(served) = self.served.get(&key) {
+            let (user, text) = served.announcement();
+            self.log(Some(&user), spool::Severity::Info, &text);
+            return;
+        }
+        let Some(outgoing) = self
+            .neighbour
+            .as_ref()
+            .and_then(|neighbour| neighbour.queue.under_way(key))
+        else {
+            return;
+        };
+        let user = outgoing.request.user().to_vec();
+        let text = format!(
+            "Sending {}",
+            described(&outgoing.request, Some(outgoing.size), position)
+        );
+        self.log(Some(&user), spool::Severity::Info, &text);
+    }
+
+    fn confirmed(&mut self, key: TransferKey) -> Result<(), String> {
+        let flow = self.flows.remove(&key);
+        let Some(neighbour) = &mut self.neighbour else {
+            return Ok(());
+        };
+        let sent = neighbour
+            .queue
+            .under_way(key)
+            .map(|outgoing| (outgoing.request.user().to_vec(), outgoing.size));
+        neighbour
+            .queue
+            .confirmed(key)
+            .map_err(|error| error.to_string())?;
+        if let (Some(flow), Some((user, size))) = (flow, sent) {
+            self.stats(
+                &user,
+                true,
+                false,
+                size.saturating_sub(flow.from),
+                flow.since,
+            );
+        }
+        Ok(())
+    }
+
+    pub(super) fn stats(
+        &mut self,
+        user: &[u8],
+        sent: bool,
+        failed: bool,
+        bytes: u64,
+        since: Instant,
+    ) {
+        let Some(neighbour) = &self.neighbour else {
+            return;
+        };
+        self.journal.transfer(&Transfer {
+            user,
+            system: &neighbour.system.name,
+            sent,
+            failed,
+            bytes,
+            elapsed: since.elapsed(),
+            port: Some(&self.line.name),
+        });
+        if !failed {
+            self.progress.file();
+        }
+    }
+
+    fn refused(&mut self, key: TransferKey, refusal: Refusal) -> Result<(), String> {
+        self.flows.remove(&key);
+        let Some(neighbour) = &mut self.neighbour else {
+            return Ok(());
+        };
+        let Some(outgoing) = neighbour.queue.under_way(key) else {
+            return Ok(());
+        };
+        let request = outgoing.request.clone();
+        let user = request.user().to_vec();
+        let what = described(&request, None, 0);
+        let text = match refusal {
+            Refusal::AlreadyReceived => {
+                neighbour
+                    .queue
+                    .confirmed(key)
+                    .map_err(|error| error.to_string())?;
+                let text = format!("{what}: the other system has it already");
+                self.log(Some(&user), spool::Severity::Info, &text);
+                return Ok(());
+            }
+            refusal if refusal.is_temporary() => {
+                neighbour.queue.postponed(key);
+                format!("{what}: refused for now ({})", explained(refusal))
+            }
+            refusal => {
+                let kept = neighbour
+                    .queue
+                    .refused(key)
+                    .map_err(|error| error.to_string())?;
+                let kept =
+                    kept.map_or_else(String::new, |path| format!("; kept as {}", path.display()));
+                let text = format!("{what}: refused ({}){kept}", explained(refusal));
+                self.tell_requester(&request, &text);
+                text
+            }
+        };
+        self.log(Some(&user), spool::Severity::Error, &text);
+        Ok(())
+    }
+
+    fn served(&mut self, key: TransferKey, good: bool) {
+        let flow = self.flows.remove(&key);
+        if let (Some(served), Some(flow)) = (self.served.remove(&key), flow) {
+            let (user, size) = served.account();
+            self.stats(&user, true, !good, size, flow.since);
+        }
+    }
+}
+
+/// A request in the words of the log: `rmail joe@x (D.0001) (6 bytes)`.
+pub(super) fn described(request: &Request, size: Option<u64>, position: u64) -> String {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let what = match request {
+        Request::Execute(execute) => {
+            format!(
+                "{} ({})",
+                shown(&execute.command),
+                shown(&execute.file.from)
+            )
+        }
+        Request::Send(send) => shown(&send.from),
+        Request::Receive(receive) => shown(&receive.from),
+        Request::Expand(expand) => shown(&expand.pattern),
+    };
+    match (size, position) {
+        (None, _) => what,
+        (Some(size), 0) => format!("{what} ({size} bytes)"),
+        (Some(size), position) => format!("{what} ({size} bytes resume at 0x{position:x})"),
+    }
+}
+
+fn explained(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Unexplained => "no reason given",
+        Refusal::NotPermitted => "permission denied",
+        Refusal::CannotCreate => "the other system cannot create its work file",
+        Refusal::NotPlaced => "the file could not be moved into its final location",
+        Refusal::TooLargeNow => "too large for receiver now",
+        Refusal::TooLarge => "too large for receiver",
+        Refusal::AlreadyReceived => "already received",
+        Refusal::NoChannel => "no channel free",
+    }
+}
+
+/// Whether a request brings an execution, with its own file or as an execute file.
+pub(super) fn is_execution(request: &Request) -> bool {
+    match request {
+        Request::Send(send) => send.to.starts_with(b"X."),
+        other => other.kind() == RequestKind::Execute,
+    }
+}

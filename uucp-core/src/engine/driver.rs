@@ -1,0 +1,290 @@
+//! The loop that joins a port and a conversation: `poll(2)`, nothing else ever waits.
+//!
+//! Whatever is to be sent when the line takes bytes goes out in one write. Events are worked off before anything is written,
+//! so confirmations of one round of syncs, and the answers to a burst of requests, travel together.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use super::desk::Desk;
+use super::program;
+use super::signals::Signals;
+use crate::conversation::{Conversation, ConversationError, Event};
+use crate::port::{Port, PortRead, wait};
+
+/// How much is read at a time, and how much may wait to be understood.
+const INPUT: usize = 256 * 1024;
+/// How much may wait to be written before more of a file is read.
+const OUTPUT: usize = 512 * 1024;
+/// How long the line may refuse to take a single byte.
+const STUCK: Duration = Duration::from_mins(2);
+/// How long the last words of a call that failed may take.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// One call while it runs.
+pub struct Driver<'a> {
+    port: &'a mut dyn Port,
+    conversation: Conversation,
+    signals: Option<&'a Signals>,
+    input: Buffer,
+    output: Buffer,
+    /// Since when the line has taken nothing of what waits.
+    stuck_since: Instant,
+    hung_up: bool,
+    result: Option<Result<(), ConversationError>>,
+}
+
+/// Bytes in the order they came, taken from the front.
+struct Buffer {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Buffer {
+    fn with_capacity(capacity: usize) -> Self {
+        Self {
+            bytes: Vec::with_capacity(capacity),
+            start: 0,
+        }
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.start..).unwrap_or_default()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start >= self.bytes.len()
+    }
+
+    fn len(&self) -> usize {
+        self.bytes.len().saturating_sub(self.start)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.start = self.start.saturating_add(count).min(self.bytes.len());
+        if self.is_empty() {
+            self.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
+    }
+}
+
+impl<'a> Driver<'a> {
+    /// A call over this line.
+    pub fn new(
+        port: &'a mut dyn Port,
+        conversation: Conversation,
+        signals: Option<&'a Signals>,
+    ) -> Self {
+        Self {
+            port,
+            conversation,
+            signals,
+            input: Buffer::with_capacity(INPUT),
+            output: Buffer::with_capacity(OUTPUT),
+            stuck_since: Instant::now(),
+            hung_up: false,
+            result: None,
+        }
+    }
+
+    /// Runs the call to its end and hangs up.
+    ///
+    /// # Errors
+    /// Why the call failed.
+    pub fn run(mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
+        let mut buffer = vec![0; INPUT];
+        loop {
+            self.settle(desk);
+            self.flush();
+            if self.is_over() {
+                break;
+            }
+            if self.hung_up && self.result.is_none() {
+                self.conversation.handle_hangup(Instant::now());
+                continue;
+            }
+            if let Err(error) = self.wait_and_read(&mut buffer) {
+                self.lose_line(&error);
+            }
+        }
+        self.port.hang_up();
+        self.result.unwrap_or(Ok(()))
+    }
+
+    fn is_over(&self) -> bool {
+        let patience = if matches!(self.result, Some(Ok(()))) {
+            STUCK
+        } else {
+            LAST_WORDS
+        };
+        self.result.is_some()
+            && (self.output.is_empty() || self.hung_up || self.stuck_since.elapsed() >= patience)
+    }
+
+    /// Lets conversation and spool talk until both wait for the line.
+    fn settle(&mut self, desk: &mut Desk<'_>) {
+        loop {
+            let now = Instant::now();
+            let used = self.conversation.handle_input(now, self.input.rest());
+            self.input.consume(used);
+            let mut busy = used > 0;
+            while let Some(event) = self.conversation.poll_event(now) {
+                busy = true;
+                self.handle_event(desk, event);
+            }
+            busy |= self.send_files(desk);
+            self.transmit();
+            if !busy {
+                return;
+            }
+        }
+    }
+
+    fn transmit(&mut self) {
+        if self.output.is_empty() {
+            self.stuck_since = Instant::now();
+        }
+        let now = Instant::now();
+        self.conversation.poll_transmit(now, &mut self.output.bytes);
+    }
+
+    fn handle_event(&mut self, desk: &mut Desk<'_>, event: Event) {
+        match event {
+            Event::Finished(result) => self.result = Some(result),
+            Event::Break => {
+                if let Err(error) = self.port.send_break() {
+                    self.lose_line(&error);
+                }
+            }
+            Event::RunProgram(words) => {
+                // What was said before the program belongs before it.
+                self.transmit();
+                self.flush();
+                let good = program::run(self.port, &words, desk);
+                self.conversation.answer_program(Instant::now(), good);
+            }
+            event => desk.handle(event, &mut self.conversation),
+        }
+    }
+
+    /// Moves bytes of files into the link while it has room and not too much waits for the line.
+    fn send_files(&mut self, desk: &mut Desk<'_>) -> bool {
+        let mut any = false;
+        while self.output.len() < OUTPUT {
+            let Some(wanted) = self.conversation.poll_wanted() else {
+                break;
+            };
+            any = true;
+            let now = Instant::now();
+            match desk.read(&wanted) {
+                Ok(bytes) => {
+                    if self.conversation.supply(now, wanted.key, bytes) == 0 {
+                        break;
+                    }
+                }
+                Err(reason) => {
+                    self.conversation
+                        .fail(now, ConversationError::Local(reason));
+                    break;
+                }
+            }
+            self.transmit();
+        }
+        any
+    }
+
+    /// Writes what the line takes.
+    fn flush(&mut self) {
+        while !self.output.is_empty() {
+            match self.port.write(self.output.rest()) {
+                Ok(0) => break,
+                Ok(count) => {
+                    self.output.consume(count);
+                    self.stuck_since = Instant::now();
+                }
+                Err(error) => {
+                    self.output.clear();
+                    // What the peer said before it went may still be there to be read.
+                    self.drain_input();
+                    self.lose_line(&error);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn drain_input(&mut self) {
+        let mut buffer = vec![0; INPUT];
+        while let Ok(PortRead::Bytes(count)) = self.port.read(&mut buffer) {
+            let room = INPUT.saturating_sub(self.input.len());
+            let bytes = buffer.get(..count.min(room)).unwrap_or_default();
+            self.input.bytes.extend_from_slice(bytes);
+            if bytes.is_empty() {
+                return;
+            }
+        }
+    }
+
+    fn lose_line(&mut self, error: &io::Error) {
+        tracing::debug!(target: "uucp::port", %error, "line lost");
+        self.hung_up = true;
+    }
+
+    fn wait_and_read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        let writing = !self.output.is_empty();
+        let stuck = writing.then(|| self.stuck_since + STUCK);
+        let timeout = self.conversation.poll_timeout();
+        let last_words = self.result.is_some().then(|| self.stuck_since + LAST_WORDS);
+        let deadline = [stuck, timeout, last_words].into_iter().flatten().min();
+        let interrupt = self.signals.map(AsFd::as_fd);
+        let ready = wait(self.port.descriptors(), writing, interrupt, deadline)?;
+        if ready.interrupted && self.signals.is_some_and(Signals::ends_call) {
+            let error = ConversationError::Local("Got termination signal".into());
+            self.conversation.fail(Instant::now(), error);
+            return Ok(());
+        }
+        let now = Instant::now();
+        if stuck.is_some_and(|at| at <= now) && !ready.writable {
+            let error = ConversationError::TimedOut("the other system to take our data");
+            self.conversation.fail(now, error);
+            return Ok(());
+        }
+        if ready.readable {
+            self.read(buffer)?;
+        } else if timeout.is_some_and(|at| at <= now) {
+            self.conversation.handle_timeout(now);
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
+        if self.input.len() >= INPUT {
+            // The conversation takes nothing and wants nothing: the peer talks out of turn.
+            let error = ConversationError::Remote("too much data out of turn".into());
+            self.conversation.fail(Instant::now(), error);
+            return Ok(());
+        }
+        match self.port.read(buffer)? {
+            PortRead::Bytes(count) => {
+                let bytes = buffer.get(..count).unwrap_or_default();
+                if self.input.is_empty() {
+                    // The common case: straight into the conversation, without a copy kept here.
+                    let used = self.conversation.handle_input(Instant::now(), bytes);
+                    let rest = bytes.get(used..).unwrap_or_default();
+                    self.input.bytes.extend_from_slice(rest);
+                } else {
+                    self.input.bytes.extend_from_slice(bytes);
+                }
+            }
+            PortRead::Nothing => {}
+            PortRead::HangUp => self.hung_up = true,
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! Calls: the loop that joins a port, a conversation and the spool, and everything around it: when a system may be called,
+//! over which port, who may come in, what the status file says afterwards.
+//!
+//! One thread, `poll(2)`, nothing that waits but the loop in [`driver`]. In a call that goes well no timer ever expires.
+
+mod answer;
+mod call;
+mod desk;
+mod driver;
+mod neighbour;
+mod outcome;
+mod paths;
+mod program;
+mod progress;
+mod receive;
+mod serve;
+mod server;
+mod signals;
+mod work;
+
+pub use answer::{Answer, answer};
+pub use call::{CallOptions, Called, call};
+pub use outcome::Finished;
+pub use server::{ChildCommand, serve};
+pub use signals::Signals;

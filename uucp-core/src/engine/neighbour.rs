@@ -1,0 +1,92 @@
+//! The system at the other end: its description, its lock, its limits, its queue and its inbox.
+
+use std::path::PathBuf;
+
+use super::work::{Limits, WorkQueue};
+use crate::config::time::size_limit;
+use crate::config::{Config, LocalTime, Settings, System};
+use crate::link::CallRole;
+use crate::name::Grade;
+use crate::spool::{Inbox, Spool, SpoolError, SystemLock};
+use crate::wire::command::Features;
+
+/// A known system while a call with it is under way.
+#[derive(Debug)]
+pub(super) struct Neighbour {
+    pub(super) system: System,
+    /// The alternate that counts in this call.
+    pub(super) settings: Settings,
+    pub(super) inbox: Inbox,
+    pub(super) queue: WorkQueue,
+    /// Whether our own jobs may be done in this call.
+    pub(super) may_request: bool,
+    /// The largest file on our request, in bytes.
+    pub(super) local_size: Option<u64>,
+    /// The largest file on the peer's request, in bytes.
+    pub(super) remote_size: Option<u64>,
+    pub(super) pubdir: PathBuf,
+    /// Released last, when everything above is closed.
+    _lock: SystemLock,
+}
+
+impl Neighbour {
+    /// Takes up the work with a system that is locked.
+    ///
+    /// # Errors
+    /// When its inbox cannot be opened.
+    pub(super) fn new(
+        config: &Config,
+        spool: &Spool,
+        lock: SystemLock,
+        system: System,
+        settings: Settings,
+        role: CallRole,
+        grade: Grade,
+    ) -> Result<Self, SpoolError> {
+        let now = local_time();
+        let (may_request, local, remote) = match role {
+            CallRole::Caller => (
+                settings.call_transfer,
+                &settings.call_local_size,
+                &settings.call_remote_size,
+            ),
+            CallRole::Called => (
+                settings.called_transfer,
+                &settings.called_local_size,
+                &settings.called_remote_size,
+            ),
+        };
+        let (local_size, remote_size) = (size_limit(local, now), size_limit(remote, now));
+        let pubdir = settings.pubdir.clone().unwrap_or(config.pubdir.clone());
+        let limits = Limits {
+            grade,
+            size: local_size,
+            features: Features::NONE,
+            rules: settings.local_send.clone(),
+            pubdir: pubdir.clone(),
+        };
+        Ok(Self {
+            inbox: spool.inbox(&lock)?,
+            queue: WorkQueue::new(spool.clone(), system.name.clone(), limits),
+            system,
+            settings,
+            may_request,
+            local_size,
+            remote_size,
+            pubdir,
+            _lock: lock,
+        })
+    }
+
+    /// What the handshake has shown.
+    pub(super) fn learn(&mut self, features: Features, largest: Option<u64>) {
+        self.queue.limits.features = features;
+        let limits = [self.local_size, largest];
+        self.queue.limits.size = limits.into_iter().flatten().min();
+    }
+}
+
+/// The moment of the local week.
+pub(super) fn local_time() -> LocalTime {
+    LocalTime::from(jiff::Zoned::now().datetime())
+}

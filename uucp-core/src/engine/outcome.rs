@@ -1,0 +1,118 @@
+//! The end of a call: the last lines of the log, and the status file.
+
+use std::time::Duration;
+
+use super::desk::Desk;
+use crate::conversation::ConversationError;
+use crate::name::SystemName;
+use crate::spool::{Status, StatusKind};
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// Why it failed, if it did.
+    pub result: Result<(), ConversationError>,
+    /// The system, where it became known.
+    pub system: Option<SystemName>,
+    /// How many executions came in.
+    pub executions: u64,
+    /// Whether the two sides ever talked in a link protocol.
+    pub talked: bool,
+}
+
+/// Failures after which no more than one call a day is made are counted afresh after this time.
+pub(super) const DAY: Duration = Duration::from_hours(24);
+
+/// The growing wait after the n-th failure: n times ten minutes.
+fn growing_wait(failures: u32) -> Duration {
+    Duration::from_mins(10).saturating_mul(failures)
+}
+
+impl Desk<'_> {
+    /// Writes down how the call ended. `retry` is the fixed wait after a failure, where the time rules name one.
+    pub(super) fn conclude(
+        &mut self,
+        result: Result<(), ConversationError>,
+        kind: StatusKind,
+        retry: Option<Duration>,
+    ) -> Finished {
+        if let Err(error) = &result {
+            self.complain(&error.to_string());
+        }
+        if let Some(since) = self.totals.since {
+            let seconds = since.elapsed().as_secs();
+            let bytes = self.totals.sent.saturating_add(self.totals.received);
+            let rate = bytes / seconds.max(1);
+            self.note(&format!(
+                "Call complete ({seconds} seconds {bytes} bytes {rate} bps)"
+            ));
+        }
+        let neighbour = self.neighbour.as_ref();
+        let system = neighbour.map(|neighbour| neighbour.system.name.clone());
+        if let Some(system) = &system {
+            if result.is_ok() {
+                self.set_status(system, StatusKind::ConversationComplete, None);
+            } else {
+                self.set_status(system, kind, retry);
+            }
+        }
+        Finished {
+            result,
+            system,
+            executions: self.executions,
+            talked: self.totals.since.is_some(),
+        }
+    }
+
+    /// Writes a status file; `retry` as above.
+    pub(super) fn set_status(
+        &mut self,
+        system: &SystemName,
+        kind: StatusKind,
+        retry: Option<Duration>,
+    ) {
+        let status = next_status(self.failures_before, kind, retry);
+        if let Err(error) = self.spool.set_status(system, &status) {
+            self.complain(&error.to_string());
+        }
+    }
+}
+
+/// The status after a call that ended as `kind`, with so many failures before it.
+pub(super) fn next_status(failures: u32, kind: StatusKind, retry: Option<Duration>) -> Status {
+    let good = kind == StatusKind::ConversationComplete;
+    let retries = if good { 0 } else { failures.saturating_add(1) };
+    let wait = if good {
+        Duration::ZERO
+    } else {
+        retry.unwrap_or_else(|| growing_wait(retries))
+    };
+    Status {
+        kind,
+        retries,
+        last: now_seconds(),
+        wait,
+        text: kind.text().to_owned(),
+    }
+}
+
+pub(super) fn now_seconds() -> i64 {
+    jiff::Timestamp::now().as_second()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_with_the_failures_unless_the_time_rules_name_one() {
+        let first = next_status(0, StatusKind::DialFailed, None);
+        assert_eq!((first.retries, first.wait), (1, Duration::from_mins(10)));
+        let third = next_status(2, StatusKind::DialFailed, None);
+        assert_eq!((third.retries, third.wait), (3, Duration::from_mins(30)));
+        let fixed = next_status(2, StatusKind::CallFailed, Some(Duration::from_mins(5)));
+        assert_eq!(fixed.wait, Duration::from_mins(5));
+        let good = next_status(2, StatusKind::ConversationComplete, None);
+        assert_eq!((good.retries, good.wait), (0, Duration::ZERO));
+    }
+}

@@ -1,0 +1,210 @@
+//! Files that come in: permission, reception, and the group commit before their confirmations.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::desk::{Desk, described, is_execution};
+use crate::conversation::{Admission, Arrival, Placed, TransferKey};
+use crate::spool::{self, Incoming, Reception, SpoolError};
+use crate::wire::command::{Refusal, Request};
+
+/// Files that are being received.
+#[derive(Debug, Default)]
+pub(super) struct Receptions {
+    open: HashMap<TransferKey, OpenReception>,
+}
+
+#[derive(Debug)]
+struct OpenReception {
+    reception: Reception,
+    user: Vec<u8>,
+    since: Instant,
+    from: u64,
+    execution: bool,
+    ours: bool,
+}
+
+impl Receptions {
+    /// Stores bytes of a file.
+    pub(super) fn write(
+        &mut self,
+        key: TransferKey,
+        position: Option<u64>,
+        bytes: &[u8],
+    ) -> Result<(), String> {
+        match self.open.get_mut(&key) {
+            Some(one) => one
+                .reception
+                .write(position, bytes)
+                .map_err(|error| error.to_string()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// Decides about a file that the peer wants to send, or sends because we asked.
+    pub(super) fn receive(&mut self, arrival: Arrival) -> Admission {
+        let Some(neighbour) = &mut self.neighbour else {
+            return Admission::Refuse(Refusal::NotPermitted);
+        };
+        let user = arrival.request.user().to_vec();
+        let limit = if arrival.ours {
+            neighbour.local_size
+        } else {
+            neighbour.remote_size
+        };
+        let refused = if !arrival.ours && !neighbour.settings.receive_request {
+            Some((
+                Refusal::NotPermitted,
+                "requests of this system are not permitted".to_owned(),
+            ))
+        } else if let (Some(size), Some(limit)) = (arrival.size, limit)
+            && size > limit
+        {
+            let reason = format!("{size} bytes are more than the {limit} permitted now");
+            Some((Refusal::TooLargeNow, reason))
+        } else {
+            None
+        };
+        if let Some((refusal, reason)) = refused {
+            return self.refuse(&arrival, refusal, &reason);
+        }
+        let pubdir = neighbour.pubdir.clone();
+        let settings = &neighbour.settings;
+        let free_space = settings.free_space;
+        let incoming = match &arrival.request {
+            Request::Receive(request) => Some(Incoming::of_own(
+                request,
+                arrival.mode,
+                arrival.size,
+                &settings.local_receive,
+                &pubdir,
+                free_space,
+            )),
+            request => Incoming::of_peer(request, &settings.remote_receive, &pubdir, free_space),
+        };
+        let Some(incoming) = incoming else {
+            return Admission::Refuse(Refusal::NotPermitted);
+        };
+        let mut begun = neighbour.inbox.begin(&incoming);
+        if let Ok(spool::Admission::Begin {
+            restart_at: 1.., ..
+        }) = begun
+            && !arrival.restart
+            && let Ok(spool::Admission::Begin { reception, .. }) = begun
+        {
+            // The peer begins at the beginning; so does the file.
+            reception.discard();
+            begun = neighbour.inbox.begin(&incoming);
+        }
+        match begun {
+            Ok(spool::Admission::Begin {
+                reception,
+                restart_at: from,
+            }) => {
+                let text = format!(
+                    "Receiving {}",
+                    described(&arrival.request, Some(arrival.size.unwrap_or(0)), from)
+                );
+                self.log(Some(&user), spool::Severity::Info, &text);
+                let one = OpenReception {
+                    reception: *reception,
+                    user,
+                    since: Instant::now(),
+                    from,
+                    execution: is_execution(&arrival.request),
+                    ours: arrival.ours,
+                };
+                self.receptions.open.insert(arrival.key, one);
+                Admission::Begin(from)
+            }
+            Ok(spool::Admission::AlreadyReceived) => {
+                let text = format!("{}: received before", described(&arrival.request, None, 0));
+                self.log(Some(&user), spool::Severity::Info, &text);
+                Admission::Refuse(Refusal::AlreadyReceived)
+            }
+            Ok(spool::Admission::Refuse { refusal, reason }) => {
+                self.refuse(&arrival, refusal, &reason)
+            }
+            Err(error) => self.refuse(&arrival, Refusal::CannotCreate, &error.to_string()),
+        }
+    }
+
+    fn refuse(&mut self, arrival: &Arrival, refusal: Refusal, reason: &str) -> Admission {
+        let user = arrival.request.user().to_vec();
+        let what = described(&arrival.request, None, 0);
+        self.log(
+            Some(&user),
+            spool::Severity::Error,
+            &format!("{what}: {reason}"),
+        );
+        Admission::Refuse(refusal)
+    }
+
+    /// Makes complete files count, together; one answer each.
+    pub(super) fn commit(&mut self, keys: &[TransferKey]) -> Vec<Placed> {
+        let mut placed = vec![Placed::No; keys.len()];
+        let mut accounts = Vec::new();
+        let mut complete = Vec::new();
+        for (at, key) in keys.iter().enumerate() {
+            let Some(mut one) = self.receptions.open.remove(key) else {
+                continue;
+            };
+            match one.reception.finish() {
+                Ok(()) => {
+                    let bytes = one.reception.size().saturating_sub(one.from);
+                    accounts.push((
+                        at,
+                        *key,
+                        one.user,
+                        one.since,
+                        bytes,
+                        one.execution,
+                        one.ours,
+                    ));
+                    complete.push(one.reception);
+                }
+                Err(error) => set(&mut placed, at, outcome(Err(error))),
+            }
+        }
+        let Some(neighbour) = &mut self.neighbour else {
+            return placed;
+        };
+        let results = neighbour.inbox.commit(complete);
+        for (account, result) in accounts.into_iter().zip(results) {
+            let (at, key, user, since, bytes, execution, ours) = account;
+            if let Err(error) = &result {
+                let text = error.to_string();
+                self.log(Some(&user), spool::Severity::Error, &text);
+            } else {
+                self.totals.received += bytes;
+                self.progress.received(bytes);
+                self.executions += u64::from(execution);
+                self.stats(&user, false, false, bytes, since);
+                if ours {
+                    self.requested(key);
+                }
+            }
+            set(&mut placed, at, outcome(result));
+        }
+        placed
+    }
+
+    /// A file that we had asked for is here.
+    fn requested(&mut self, _key: TransferKey) {}
+}
+
+fn set(placed: &mut [Placed], at: usize, value: Placed) {
+    if let Some(place) = placed.get_mut(at) {
+        *place = value;
+    }
+}
+
+fn outcome(result: Result<(), SpoolError>) -> Placed {
+    match result {
+        Ok(()) => Placed::Yes,
+        Err(error) if error.is_temporary() => Placed::Failed(error.to_string()),
+        Err(_) => Placed::No,
+    }
+}

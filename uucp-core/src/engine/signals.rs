@@ -1,0 +1,74 @@
+//! Signals, read from a descriptor: what a handler would do is done where it is safe.
+//!
+//! `SIGTERM`, `SIGQUIT` and `SIGHUP` end the call that is under way; after `SIGHUP` the next may begin. `SIGINT` lets the
+//! call finish and no other begin.
+
+use std::cell::Cell;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+
+/// The signals that this process has got.
+#[derive(Debug)]
+pub struct Signals {
+    descriptor: SignalFd,
+    /// No further call is to begin.
+    stop: Cell<bool>,
+}
+
+impl Signals {
+    /// Takes the signals from now on. Children start with none of them blocked.
+    ///
+    /// # Errors
+    /// When the operating system refuses.
+    pub fn take() -> io::Result<Self> {
+        let mut set = SigSet::empty();
+        for signal in [
+            Signal::SIGTERM,
+            Signal::SIGQUIT,
+            Signal::SIGHUP,
+            Signal::SIGINT,
+            Signal::SIGCHLD,
+        ] {
+            set.add(signal);
+        }
+        set.thread_block()?;
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Ok(Self {
+            descriptor: SignalFd::with_flags(&set, flags)?,
+            stop: Cell::new(false),
+        })
+    }
+
+    /// Reads what has come; whether the call that is under way is to end.
+    #[must_use]
+    pub fn ends_call(&self) -> bool {
+        let mut ends = false;
+        while let Ok(Some(info)) = self.descriptor.read_signal() {
+            match i32::try_from(info.ssi_signo).map(Signal::try_from) {
+                Ok(Ok(Signal::SIGTERM | Signal::SIGQUIT)) => {
+                    ends = true;
+                    self.stop.set(true);
+                }
+                Ok(Ok(Signal::SIGHUP)) => ends = true,
+                Ok(Ok(Signal::SIGINT)) => self.stop.set(true),
+                _ => {}
+            }
+        }
+        ends
+    }
+
+    /// Whether no further call is to begin.
+    #[must_use]
+    pub fn stops(&self) -> bool {
+        self.ends_call() || self.stop.get()
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}

@@ -1,0 +1,159 @@
+//! The command line, as Taylor's and Debian's `uucico` take it.
+
+use std::path::PathBuf;
+
+use clap::Parser;
+
+use super::parse_grade;
+use crate::name::{Grade, SystemName};
+
+/// Call other systems, answer their calls, and move what is queued.
+#[derive(Debug, Parser)]
+#[command(
+    name = "uucico",
+    version,
+    disable_version_flag = true,
+    after_help = "Examples:\n  uucico -S hub                  call the system 'hub' now, whatever the last call came to\n  uucico -r1                     call every system that has work\n  uucico -l                      answer on standard input with login prompts (inetd, ssh)\n  uucico --login leaf --prompt   as before, for one login name (an ssh forced command)\n  uucico -e -p 540               wait for calls on TCP port 540, a process for each"
+)]
+pub(super) struct Arguments {
+    /// Call this system
+    #[arg(short = 's', long = "system", value_name = "SYSTEM")]
+    pub(super) system: Option<SystemName>,
+    /// Call this system, whatever the last call came to
+    #[arg(short = 'S', value_name = "SYSTEM", conflicts_with = "system")]
+    pub(super) forced_system: Option<SystemName>,
+    /// Do not wait after earlier failures
+    #[arg(short = 'f', long)]
+    pub(super) force: bool,
+    /// Transfer only jobs of this grade or more urgent ones
+    #[arg(short = 'g', long, value_name = "GRADE", value_parser = parse_grade)]
+    pub(super) grade: Option<Grade>,
+    /// 1: call (all systems with work, or the one named); 0: answer
+    #[arg(short = 'r', value_name = "STATE", value_parser = clap::value_parser!(u8).range(0..=1))]
+    pub(super) state: Option<u8>,
+    /// Same as -r1
+    #[arg(long, conflicts_with = "slave")]
+    pub(super) master: bool,
+    /// Same as -r0
+    #[arg(long)]
+    pub(super) slave: bool,
+    /// Call on, or wait on, this port of the port file; a number is a TCP port to wait on
+    #[arg(short = 'p', long, value_name = "PORT")]
+    pub(super) port: Option<String>,
+    /// Answer with prompts for login name and password
+    #[arg(short = 'l', long)]
+    pub(super) prompt: bool,
+    /// Wait for calls without end, with prompts for login name and password
+    #[arg(short = 'e', long = "loop")]
+    pub(super) endless: bool,
+    /// After calling, wait for calls without end
+    #[arg(short = 'w', long)]
+    pub(super) wait: bool,
+    /// Do not start uuxqt when done
+    #[arg(short = 'q', long = "nouuxqt")]
+    pub(super) no_uuxqt: bool,
+    /// Say nothing when a call may not be made now or there is no work
+    #[arg(short = 'c', long)]
+    pub(super) quiet: bool,
+    /// Call only if there is work
+    #[arg(short = 'C', long = "ifwork")]
+    pub(super) if_work: bool,
+    /// Wait for the end of uuxqt (uucico itself never detaches from the terminal)
+    #[arg(short = 'D', long = "nodetach")]
+    pub(super) no_detach: bool,
+    /// The login name of the caller; with --prompt only its password is asked for
+    #[arg(short = 'u', long = "login", value_name = "NAME")]
+    pub(super) login: Option<String>,
+    /// The type of standard input (only TLI is known to the original; taken and ignored)
+    #[arg(short = 'i', long = "stdin", value_name = "TYPE")]
+    pub(super) stdin: Option<String>,
+    /// If a call fails, try the next alternate
+    #[arg(short = 'z', long = "try-next")]
+    pub(super) try_next: bool,
+    /// Write debugging messages of these kinds, such as chat or handshake or a number up to 11, to the Debug file
+    #[arg(short = 'x', short_alias = 'X', long, value_name = "KINDS")]
+    pub(super) debug: Vec<String>,
+    /// Read this configuration file
+    #[arg(short = 'I', long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print the version
+    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    /// Standard input is a connection that came in on this port; what uucico starts itself with
+    #[arg(long, hide = true, value_name = "PORT")]
+    pub(super) accepted: Option<String>,
+}
+
+impl Arguments {
+    /// Whether calls are to be placed.
+    pub(super) fn is_master(&self) -> bool {
+        let named = self.named_system().is_some();
+        !self.slave && self.state != Some(0) && (self.master || self.state == Some(1) || named)
+    }
+
+    /// The system asked for by name.
+    pub(super) fn named_system(&self) -> Option<&SystemName> {
+        self.forced_system.as_ref().or(self.system.as_ref())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Arguments {
+        let words = std::iter::once("uucico").chain(line.split_whitespace());
+        Arguments::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_published_way_to_call_is_understood() {
+        for line in [
+            "-Sbeta",
+            "-S beta",
+            "-sbeta -f",
+            "-CsSYS",
+            "-r1",
+            "-r 1 -sbeta",
+            "--master --system beta",
+            "--system=beta -z -D",
+            "-r1 -x 4 -q",
+            "-sbeta -x chat,handshake -X 3",
+            "-I /etc/uucp/config -S beta -pstdin -q",
+            "-gC -S beta",
+        ] {
+            assert!(parse(line).is_master(), "{line}");
+        }
+        for line in [
+            "",
+            "-l",
+            "-lq",
+            "-r0",
+            "--slave",
+            "--debug 5 --prompt --login arch.example",
+            "-e -p 540",
+            "--config F --port 5540 --loop",
+            "-D -l -p tcpin",
+            "-l -i TLI",
+            "-u Ualpha",
+        ] {
+            assert!(!parse(line).is_master(), "{line}");
+        }
+        assert!(parse("-CsSYS").if_work);
+        assert_eq!(parse("-Sbeta").named_system().unwrap().as_str(), "beta");
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in ["-r2", "-g !", "-s ../x", "--no-such-option", "-s a -S b"] {
+            let words = std::iter::once("uucico").chain(line.split_whitespace());
+            assert!(Arguments::try_parse_from(words).is_err(), "{line}");
+        }
+    }
+}

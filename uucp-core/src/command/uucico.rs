@@ -74,10 +74,7 @@ impl Site<'_> {
         let named = self.arguments.named_system();
         let systems = match named {
             Some(name) => vec![name.clone()],
-            None => self
-                .spool
-                .systems_with_work()
-                .map_err(Failure::temporary)?,
+            None => self.spool.systems_with_work().map_err(Failure::temporary)?,
         };
         if systems.is_empty() && !self.arguments.quiet {
             tracing::info!(target: "uucp::spooldir", "no work");

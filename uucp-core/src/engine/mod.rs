@@ -19,7 +19,8 @@ mod signals;
 mod work;
 
 pub use answer::{Answer, answer};
-pub use call::{CallOptions, Called, call};
+pub use call::{CallError, CallOptions, Called, call};
+pub use desk::LineInfo;
 pub use outcome::Finished;
 pub use server::{ChildCommand, serve};
 pub use signals::Signals;

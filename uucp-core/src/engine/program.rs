@@ -10,7 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::desk::Desk;
 use crate::config::chat::{ProgramItem, ProgramWord};
-use crate::port::Port;
+use crate::port::{Port, spawn};
 use crate::spool::Severity;
 
 /// Runs a chat program to its end; whether it ended well. What it says on standard error goes into the log.
@@ -38,20 +38,20 @@ fn start(port: &dyn Port, words: &[Vec<u8>], desk: &mut Desk<'_>) -> std::io::Re
     fcntl(&input, FcntlArg::F_SETFL(blocking))?;
     fcntl(&output, FcntlArg::F_SETFL(blocking))?;
     let (input_again, output_again) = (input.try_clone()?, output.try_clone()?);
-    let result = Command::new(OsStr::from_bytes(program))
+    let mut command = Command::new(OsStr::from_bytes(program));
+    command
         .args(arguments.iter().map(|word| OsStr::from_bytes(word)))
         .stdin(Stdio::from(File::from(input)))
         .stdout(Stdio::from(File::from(output)))
-        .stderr(Stdio::piped())
-        .spawn()
-        .and_then(|mut child| {
-            if let Some(stderr) = child.stderr.take() {
-                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    desk.log(None, Severity::Info, &format!("chat: {line}"));
-                }
+        .stderr(Stdio::piped());
+    let result = spawn(&mut command).and_then(|mut child| {
+        if let Some(stderr) = child.stderr.take() {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                desk.log(None, Severity::Info, &format!("chat: {line}"));
             }
-            child.wait()
-        });
+        }
+        child.wait()
+    });
     let nonblocking = blocking | OFlag::O_NONBLOCK;
     fcntl(&input_again, FcntlArg::F_SETFL(nonblocking))?;
     fcntl(&output_again, FcntlArg::F_SETFL(nonblocking))?;

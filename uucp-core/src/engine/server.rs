@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use super::signals::Signals;
-use crate::port::Listener;
+use crate::port::{Listener, spawn};
 use crate::spool::{Journal, Severity};
 
 /// How many calls at once.
@@ -72,9 +72,10 @@ pub fn serve(
 fn start(command: &ChildCommand, stream: TcpStream) -> std::io::Result<Child> {
     let input = OwnedFd::from(stream);
     let output = input.try_clone()?;
-    Command::new(&command.program)
-        .args(&command.arguments)
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::from(output))
-        .spawn()
+    spawn(
+        Command::new(&command.program)
+            .args(&command.arguments)
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::from(output)),
+    )
 }

@@ -3,6 +3,7 @@
 //! A port knows bytes and readiness, nothing of what they mean. Every descriptor is non-blocking, so a peer that does not
 //! read can only cost time that somebody has set a limit to.
 
+mod child;
 mod line;
 mod listen;
 mod pipe;
@@ -14,6 +15,7 @@ use std::os::fd::BorrowedFd;
 
 use thiserror::Error;
 
+pub use child::spawn;
 pub use line::wait;
 pub use listen::{Listener, accepted_port};
 pub use pipe::PipePort;

@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
 use super::line::Line;
-use super::{LineTraits, Port, PortError, PortRead};
+use super::{LineTraits, Port, PortError, PortRead, spawn};
 
 /// How long the program may take to end by itself once its input is closed.
 const EXIT_LIMIT: Duration = Duration::from_secs(3);
@@ -57,13 +57,13 @@ impl PipePort {
             source,
         };
         let os = std::ffi::OsStr::from_bytes;
-        let mut child = Command::new(os(program))
+        let mut command = Command::new(os(program));
+        command
             .args(arguments.iter().map(|word| os(word)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .map_err(fault)?;
+            .process_group(0);
+        let mut child = spawn(&mut command).map_err(fault)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(fault(io::ErrorKind::BrokenPipe.into()));
         };

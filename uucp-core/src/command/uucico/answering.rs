@@ -192,9 +192,7 @@ impl Site<'_> {
         use std::os::unix::fs::MetadataExt;
         let me = getuid();
         let owner = std::fs::metadata(self.spool.root()).map(|metadata| metadata.uid());
-        me.is_root()
-            || owner.is_ok_and(|owner| owner == me.as_raw())
-            || user_name(me) == "uucp"
+        me.is_root() || owner.is_ok_and(|owner| owner == me.as_raw()) || user_name(me) == "uucp"
     }
 }
 

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::Arguments;
 use crate::config::Config;
+use crate::port::spawn;
 
 /// Where `uuxqt` may be when it is not beside this program.
 const PLACES: [&str; 4] = ["/usr/sbin", "/usr/local/sbin", "/usr/lib/uucp", "/usr/bin"];
@@ -42,7 +43,7 @@ impl Starter {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        match command.spawn() {
+        match spawn(&mut command) {
             Ok(mut child) if wait => {
                 let _ = child.wait();
             }
@@ -61,7 +62,11 @@ fn find() -> PathBuf {
         .and_then(|path| Some(path.parent()?.join("uuxqt")));
     beside
         .into_iter()
-        .chain(PLACES.iter().map(|place| PathBuf::from(place).join("uuxqt")))
+        .chain(
+            PLACES
+                .iter()
+                .map(|place| PathBuf::from(place).join("uuxqt")),
+        )
         .find(|path| path.exists())
         .unwrap_or_else(|| PathBuf::from("/usr/sbin/uuxqt"))
 }

@@ -1,2 +1,17 @@
-//! placeholder
-fn main() {}
+//! `postfix-uucp`: Postfix's pipe(8) transport. One message in, one durable queue entry out.
+
+mod cli;
+mod content;
+mod deadline;
+mod recipients;
+mod send;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    uucp_core::program::main(
+        "postfix-uucp",
+        uucp_core::sysexits::Audience::Mail,
+        send::run,
+    )
+}

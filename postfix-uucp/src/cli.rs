@@ -156,4 +156,14 @@ mod tests {
             .collect();
         assert_eq!(letters, [(102_400, b'N'), (1 << 20, b'd')]);
     }
+
+    #[test]
+    fn the_manual_names_every_option() {
+        let page = include_str!("../man/postfix-uucp.8.md");
+        for argument in <Arguments as clap::CommandFactory>::command().get_arguments() {
+            if let Some(long) = argument.get_long() {
+                assert!(page.contains(&format!("**--{long}")), "--{long}");
+            }
+        }
+    }
 }

@@ -244,4 +244,17 @@ mod tests {
             assert!(parse(line).is_err(), "{line}");
         }
     }
+
+    #[test]
+    fn the_manual_names_every_option() {
+        let page = include_str!("../../../man/uux.1.md");
+        for argument in <Arguments as clap::CommandFactory>::command().get_arguments() {
+            if let Some(long) = argument.get_long() {
+                assert!(page.contains(&format!("**--{long}")), "--{long}");
+            }
+            if let Some(short) = argument.get_short() {
+                assert!(page.contains(&format!("**-{short}")), "-{short}");
+            }
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
     pub(crate) queue_id: OsString,
     /// The message's size as Postfix estimates it, in bytes: `--size=$size`. What counts is what comes.
     #[arg(long, value_name = "BYTES", default_value = "")]
-    pub(crate) size: String,
+    size: String,
     /// The client that handed the message in: `--client=$client_address`. Accepted, not used.
     #[arg(long, value_name = "ADDRESS", default_value = "")]
     client: OsString,

@@ -5,6 +5,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write;
+use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::process::ExitCode;
 use std::time::Instant;
@@ -390,14 +391,22 @@ fn look_up(config: &Config, host: &OsStr) -> Result<System, Failure> {
     {
         return Ok(system);
     }
-    if config.knows_any_sys_file().map_err(|e| of_config(&e))? {
+    // "Unknown" returns the mail, so it is said only when all sys files were read, understood, and describe systems.
+    let mut known = 0_usize;
+    config
+        .for_each_system(|_| {
+            known += 1;
+            ControlFlow::Continue(())
+        })
+        .map_err(|e| of_config(&e))?;
+    if known > 0 {
         return Err(Failure::new(
             Status::UnknownSystem,
             format!("'{shown}' is not a system of the sys files"),
         ));
     }
     Err(Failure::temporary(format!(
-        "no sys file could be read, so '{shown}' is not known"
+        "no sys file describes any system, so '{shown}' is not known"
     )))
 }
 

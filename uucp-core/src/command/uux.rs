@@ -1,6 +1,6 @@
 //! `uux`: queues a command that another system is to execute. A drop-in for the peer's.
 //!
-//! Station: sender. Taylor UUCP manual, *Invoking uux*; It leaves work, data and execute files byte for byte as
+//! Station: sender. Taylor UUCP manual, *Invoking uux*. It leaves work, data and execute files byte for byte as
 //! Taylor's does, and exits 0 only when they are durable. What a command line of UUCP cannot carry exactly is refused
 //! before anything is queued.
 
@@ -32,6 +32,7 @@ use crate::spool::{Journal, Severity, Spool, SpoolError};
 use crate::sysexits::{Audience, Failure, Status};
 use plan::Plan;
 use way::Way;
+use words::WordsError;
 
 /// The program.
 pub fn main() -> ExitCode {
@@ -180,9 +181,12 @@ fn print_line(line: &str) {
 
 fn of_line(error: &LineError) -> Failure {
     let status = match error {
+        LineError::Words(WordsError::Append)
+        | LineError::NoFile(_)
+        | LineError::Twice(_)
+        | LineError::NoPath(_) => Status::Usage,
         LineError::Words(_) | LineError::Word(..) => Status::DataError,
         LineError::Forwarded(_) => Status::Unavailable,
-        LineError::NoFile(_) | LineError::Twice(_) | LineError::NoPath(_) => Status::Usage,
     };
     Failure::new(status, error.to_string())
 }

@@ -1,5 +1,7 @@
 //! The way to the system that executes: this one, a neighbour, or one behind a neighbour.
 
+use std::ops::ControlFlow;
+
 use super::of_config;
 use crate::config::{Config, System};
 use crate::name::SystemName;
@@ -72,7 +74,14 @@ pub(super) fn look_up(config: &Config, name: &SystemName) -> Result<System, Fail
     if let Some(system) = config.unknown_system(name).map_err(of_config)? {
         return Ok(system);
     }
-    if config.knows_any_sys_file().map_err(of_config)? {
+    let mut known = 0_usize;
+    config
+        .for_each_system(|_| {
+            known += 1;
+            ControlFlow::Continue(())
+        })
+        .map_err(of_config)?;
+    if known > 0 {
         // The status that the peer's uux has for it.
         Err(Failure::new(
             Status::Unavailable,
@@ -81,7 +90,7 @@ pub(super) fn look_up(config: &Config, name: &SystemName) -> Result<System, Fail
     } else {
         Err(Failure::new(
             Status::Temporary,
-            format!("{name}: no sys file could be read"),
+            format!("{name}: no sys file describes any system"),
         ))
     }
 }

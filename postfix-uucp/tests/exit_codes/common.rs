@@ -172,9 +172,10 @@ impl Site {
     /// The delivery reports that wait for the local MTA.
     pub(crate) fn reports(&self) -> Vec<String> {
         self.files()
-            .values()
-            .map(|content| String::from_utf8_lossy(content).into_owned())
-            .filter(|text| text.contains("multipart/report"))
+            .iter()
+            .filter(|(name, _)| name.starts_with(".Bangpath/local-mail/"))
+            .map(|(_, content)| String::from_utf8_lossy(content).into_owned())
+            .inspect(|text| assert!(text.contains("multipart/report"), "{text}"))
             .collect()
     }
 

@@ -1,9 +1,7 @@
 //! A delivery whose exit status was lost comes again, perhaps with its recipients grouped anew, perhaps after the job was
 //! sent: nobody gets it twice, nobody is left out.
 
-mod common;
-
-use common::{MESSAGE, Site};
+use super::common::{MESSAGE, Site};
 
 #[test]
 fn the_same_delivery_again_queues_nothing() {
@@ -87,7 +85,7 @@ fn two_at_once_queue_it_once() {
         })
         .collect();
     for child in children {
-        let outcome = common::wait(child);
+        let outcome = super::common::wait(child);
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
     }
     assert_eq!(site.queued(), ["a@x", "b@x"]);
@@ -117,7 +115,7 @@ fn killed_anywhere_and_repeated() {
             std::hint::spin_loop();
         }
         let _ = child.kill();
-        let first = common::wait(child);
+        let first = super::common::wait(child);
         cut += usize::from(first.status.is_none());
         let second = if round % 2 == 0 {
             site.deliver(&id, &["a@x", "b@x", "c c@x"])

@@ -1,6 +1,7 @@
 //! The program as Postfix sees it: exit status, its one line, and what is in the spool afterwards.
 
 mod common;
+mod repeats;
 
 use std::fs;
 use std::io::Write;
@@ -116,6 +117,12 @@ fn local_trouble_is_always_75() {
         "4.3.0 ",
     );
     fs::write(site.root.join("etc/sys"), "no-such-command x\n").unwrap();
+    assert_refused(&site.run(&good, MESSAGE), 75, "4.3.");
+    fs::write(
+        site.root.join("etc/sys"),
+        "system other\nno-such-command x\n",
+    )
+    .unwrap();
     assert_refused(&site.run(&good, MESSAGE), 75, "4.3.5 ");
     fs::remove_file(site.root.join("etc/sys")).unwrap();
     assert_refused(&site.run(&good, MESSAGE), 75, "4.3.");

@@ -1,2 +1,12 @@
-//! placeholder
-fn main() {}
+//! rmail: takes one message from a UUCP neighbour, as RFC 976 says, and hands it to this system's MTA.
+
+mod cli;
+mod header;
+mod receive;
+mod surroundings;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

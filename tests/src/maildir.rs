@@ -50,12 +50,12 @@ impl Mailboxes {
 
 /// Puts the command `rmail` where the node's `uuxqt` finds it: ours, with the node's configuration.
 ///
-/// It is a script, since `uuxqt` hands no options to what it runs.
+/// It is a script, since `uuxqt` hands no options to what it runs, and all words on rmail's command line are the peer's.
 pub fn add_rmail(node: &Node) {
     let text = format!(
-        "#!/bin/sh\nexec '{}' -I '{}' \"$@\"\n",
-        bin("rmail").display(),
-        node.config().display()
+        "#!/bin/sh\nBANGPATH_CONFIG='{}' exec '{}' \"$@\"\n",
+        node.config().display(),
+        bin("rmail").display()
     );
     node.write("bin/rmail", &text);
     fs::set_permissions(node.path("bin/rmail"), fs::Permissions::from_mode(0o755))

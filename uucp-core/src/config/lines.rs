@@ -2,7 +2,6 @@
 //!
 //! Taylor UUCP manual, *Configuration File Format*. One line is held at a time, however long the file is.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -35,7 +34,7 @@ pub(super) enum Style {
 }
 
 /// One line, with its continuations: at least one word.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Line {
     path: Arc<Path>,
     pieces: Vec<Piece>,
@@ -44,7 +43,7 @@ pub(super) struct Line {
 }
 
 /// One line of the file.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Piece {
     number: usize,
     /// Where it begins in the joined line.
@@ -53,7 +52,7 @@ struct Piece {
 }
 
 /// A word and where it begins in the joined line.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Word {
     pub(super) bytes: Vec<u8>,
     start: usize,
@@ -158,14 +157,6 @@ impl Lines {
             mend: Some("use several lines, or check that this is a configuration file".to_owned()),
         })
         .into()
-    }
-}
-
-/// Only where it stands: its words may be a password.
-impl fmt::Debug for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.pieces.first().map_or(0, |piece| piece.number);
-        write!(f, "{}:{number}", self.path.display())
     }
 }
 

@@ -302,6 +302,20 @@ impl MailConfig {
         }
     }
 
+    /// Sets how all mail is handed over, for this run.
+    pub fn set_delivery(&mut self, settings: &DeliverySettings) {
+        self.delivery = DeliverySection {
+            method: settings.method,
+            smtp: settings.smtp.clone(),
+            sendmail: settings.sendmail.clone(),
+            maildir: settings.maildir.clone(),
+            time_limit: Some(Period(settings.time_limit)),
+        };
+        for neighbour in self.neighbour.values_mut() {
+            neighbour.delivery = DeliverySection::default();
+        }
+    }
+
     /// What a neighbour may do.
     #[must_use]
     pub fn policy(&self, neighbour: Option<&SystemName>) -> Policy {

@@ -127,8 +127,7 @@ impl Sections {
     pub(super) fn push(&mut self, line: Line) -> Result<(), ConfigError> {
         let command = self.command(&line);
         if command.key() == "alternate" {
-            // Taylor takes one word and overlooks the rest.
-            let name = command.text(1)?;
+            let name = command.optional_text()?;
             self.list.push(Section {
                 alternate: Some(name).filter(|name| !name.is_empty()),
                 lines: Vec::new(),

@@ -24,7 +24,7 @@ pub struct Message {
     start: u64,
     digest: [u8; 32],
     ascii: bool,
-    lines: u64,
+    bare_line_feeds: u64,
 }
 
 #[derive(Debug)]
@@ -109,10 +109,11 @@ impl Message {
         self.ascii && self.prefix.is_ascii()
     }
 
-    /// At most this many bytes on the wire of SMTP before dots are doubled: every line feed becomes two bytes.
+    /// How many bytes it has on the wire of SMTP before dots are doubled: every bare line feed becomes two bytes.
     #[must_use]
     pub fn smtp_size(&self) -> u64 {
-        self.len() + self.lines + self.prefix.len() as u64 + 2
+        let prefix = self.prefix.split(|b| *b == b'\n').count() - 1;
+        self.len() + self.bare_line_feeds + prefix as u64
     }
 
     /// The first bytes, at most `most`.
@@ -228,7 +229,8 @@ fn unnamed_file(directory: &Path) -> io::Result<File> {
 struct Notes {
     hash: Sha256,
     length: u64,
-    lines: u64,
+    bare_line_feeds: u64,
+    last: u8,
     eight_bit: bool,
 }
 
@@ -236,7 +238,10 @@ impl Notes {
     fn take(&mut self, bytes: &[u8]) {
         self.hash.update(bytes);
         self.length += bytes.len() as u64;
-        self.lines += bytes.iter().filter(|b| **b == b'\n').count() as u64;
+        for &byte in bytes {
+            self.bare_line_feeds += u64::from(byte == b'\n' && self.last != b'\r');
+            self.last = byte;
+        }
         self.eight_bit |= !bytes.is_ascii();
     }
 
@@ -247,7 +252,7 @@ impl Notes {
             start: 0,
             digest: self.hash.finalize().into(),
             ascii: !self.eight_bit,
-            lines: self.lines,
+            bare_line_feeds: self.bare_line_feeds,
         }
     }
 }
@@ -285,6 +290,14 @@ mod tests {
             let file = message.to_file(folder.path()).unwrap();
             assert_eq!(file.metadata().unwrap().len(), left.len() as u64);
         }
+    }
+
+    #[test]
+    fn the_size_on_the_wire_counts_line_ends_once() {
+        let mut message = Message::from_bytes(b"a\r\nb\n".to_vec());
+        assert_eq!(message.smtp_size(), 6);
+        message.prepend(b"c\n");
+        assert_eq!(message.smtp_size(), 9);
     }
 
     #[test]

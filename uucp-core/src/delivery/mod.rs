@@ -4,13 +4,27 @@
 //! the server's 250 after the final dot, the command's exit, the rename into `new/`; whatever ends earlier, or in doubt, is
 //! "for now". What an exit status means is decided per MTA, never passed through.
 
+mod child;
+mod handover;
+mod journal;
 mod local;
+mod maildir;
 mod message;
+mod policy;
+mod sendmail;
+mod settle;
+mod smtp;
 
-use crate::address::{Address, Envelope};
+use std::fmt;
 
+use crate::address::Address;
+
+pub use handover::{Handover, NoWay, Surroundings};
+pub use journal::{Identity, Journal, JournalError};
 pub use local::{deliver_local_queue, local_mail};
 pub use message::{Message, MessageReader, Oversize};
+pub use sendmail::Flavour;
+pub use settle::{Consignment, Receiver, Settled};
 
 /// What became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,23 +48,26 @@ pub struct Reply {
     pub remote: Option<String>,
 }
 
+impl Reply {
+    /// Words of our own.
+    pub fn new(status: &str, text: impl Into<String>) -> Self {
+        Self {
+            status: status.to_owned(),
+            text: text.into(),
+            remote: None,
+        }
+    }
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.remote {
+            Some(remote) => write!(f, "{remote}: {}", self.text),
+            None => f.write_str(&self.text),
+        }
+    }
+}
+
 /// Told after every part of a message that was handed over, before the next part is offered: the recipients that have it
 /// now. An error ends the delivery; what was not offered yet is deferred.
 pub type Record<'a> = dyn FnMut(&[&Address]) -> std::io::Result<()> + 'a;
-
-/// A way to hand mail over, chosen and ready; an SMTP session stays open from one message to the next.
-#[derive(Debug)]
-pub struct Handover {}
-
-impl Handover {
-    /// Offers a message to every recipient of its envelope; the outcomes are in their order.
-    pub fn deliver(
-        &mut self,
-        envelope: &Envelope,
-        message: &Message,
-        record: &mut Record<'_>,
-    ) -> Vec<Outcome> {
-        let _ = (envelope, message, record);
-        todo!()
-    }
-}

@@ -8,7 +8,7 @@ const PERIOD: Duration = Duration::from_millis(250);
 
 /// The line; off when nobody watches.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub struct Progress {
     shown: Option<Instant>,
     on: bool,
     drawn: bool,
@@ -19,7 +19,8 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Nothing is shown.
-    pub(super) fn off() -> Self {
+    #[must_use]
+    pub fn off() -> Self {
         Self {
             shown: None,
             on: false,
@@ -31,7 +32,8 @@ impl Progress {
     }
 
     /// Shown if standard error is a terminal.
-    pub(super) fn on_terminal() -> Self {
+    #[must_use]
+    pub fn on_terminal() -> Self {
         Self {
             on: std::io::stderr().is_terminal(),
             ..Self::off()

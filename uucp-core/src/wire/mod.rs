@@ -11,7 +11,6 @@ pub mod command;
 pub mod e;
 pub mod g;
 pub mod handshake;
-pub mod i;
 pub mod t;
 
 /// Bytes of a peer that have no meaning in the protocol.

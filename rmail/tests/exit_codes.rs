@@ -1,0 +1,518 @@
+//! rmail from outside: arguments, environment and input in; exit status, the line on standard error, and what the server,
+//! the command or the Maildir got out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what is not as expected fails the test"
+)]
+
+mod site;
+
+use site::{Server, Site};
+
+const MESSAGE: &str = "From bob@far.example  Fri Nov 20 10:10:47 2026\nMessage-ID: <1@far.example>\nSubject: hello\n\nbody\n.\nFrom here\n";
+
+#[test]
+fn a_message_is_handed_over_with_envelope_and_trace() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let run = site.rmail(
+        &[
+            "alice@leaf.lab",
+            "(x!y@dom)",
+            "leaf!-z@dom",
+            "u%h@dom",
+            "other!carl",
+        ],
+        MESSAGE,
+    );
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let got = server.messages().remove(0);
+    assert_eq!(got.sender, "bob@far.example");
+    assert_eq!(
+        got.recipients,
+        [
+            "alice@leaf.lab",
+            "x!y@dom",
+            "-z@dom",
+            "u%h@dom",
+            "carl@other"
+        ]
+    );
+    let (trace, rest) = got.content.split_once("Message-ID").unwrap();
+    assert!(
+        trace.starts_with(
+            "Received: from hub (authenticated neighbour hub, user uucp)\r\n\tby leaf via UUCP"
+        ),
+        "{trace}"
+    );
+    assert_eq!(
+        rest,
+        ": <1@far.example>\r\nSubject: hello\r\n\r\nbody\r\n..\r\nFrom here\r\n"
+    );
+}
+
+#[test]
+fn null_senders_stay_null_and_missing_ones_become_null() {
+    for first in [
+        "From MAILER-DAEMON  Fri Nov 20 10:10:47 2026\n",
+        "From hub!<> x\n",
+        "From <> x\n",
+        "",
+    ] {
+        let server = Server::accepting();
+        let run = Site::with_smtp(&server)
+            .rmail(&["alice@leaf.lab"], &format!("{first}Subject: x\n\nb\n"));
+        assert_eq!(run.status, 0, "{first:?}: {}", run.stderr);
+        assert_eq!(server.messages()[0].sender, "", "{first:?}");
+    }
+}
+
+#[test]
+fn words_that_look_like_options_are_recipients() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let run = site.rmail(
+        &[
+            "-D",
+            "lab",
+            "-T",
+            "-bp",
+            "--maildir=/tmp/evil",
+            "-I/tmp/evil",
+            "--",
+            "-x@dom",
+        ],
+        MESSAGE,
+    );
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let got = server.messages().remove(0);
+    let domain = |word: &str| format!("{word}@leaf.lab");
+    assert_eq!(
+        got.recipients,
+        [
+            domain("-bp"),
+            domain("--maildir=/tmp/evil"),
+            domain("-I/tmp/evil"),
+            domain("--"),
+            "-x@dom".to_owned()
+        ]
+    );
+    assert!(got.content.starts_with("Received: from hub.lab ("));
+}
+
+#[test]
+fn a_refusal_for_good_is_reported_and_done() {
+    let server = Server::start(|line| {
+        line.contains("nobody")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    for _ in 0..2 {
+        let run = site.rmail(&["alice@leaf.lab", "nobody@leaf.lab"], MESSAGE);
+        assert_eq!(run.status, 0);
+        // The second time, the job's exit status having been lost, there is nothing left to do or to tell.
+    }
+    let mut messages = server.messages();
+    assert_eq!(messages.len(), 2, "the message and one report");
+    let report = messages.pop().unwrap();
+    assert_eq!(
+        (report.sender.as_str(), &report.recipients[..]),
+        ("", &["bob@far.example".to_owned()][..])
+    );
+    for part in [
+        "Content-Type: multipart/report",
+        "Final-Recipient: rfc822; nobody@leaf.lab",
+        "Status: 5.1.1",
+        "550 5.1.1 no such user",
+        "Received-From-MTA: x-uucp; hub",
+        "Subject: hello",
+    ] {
+        assert!(
+            report.content.contains(part),
+            "no {part:?} in {}",
+            report.content
+        );
+    }
+    assert!(!report.content.contains("rfc822; alice"));
+}
+
+#[test]
+fn the_line_on_standard_error_begins_with_the_status_code() {
+    let server = Server::start(|line| {
+        line.contains("nobody")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let run = Site::with_smtp(&server).rmail(&["nobody@leaf.lab"], MESSAGE);
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr.starts_with("5.1.1 rmail: nobody@leaf.lab: "),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.stderr.lines().count(), 1);
+}
+
+#[test]
+fn nobody_reports_about_a_report() {
+    let server = Server::start(|line| {
+        line.starts_with("RCPT")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    let run = site.rmail(
+        &["nobody@leaf.lab"],
+        "From <> x\nSubject: returned\n\nbounce\n",
+    );
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.contains("set aside as"), "{}", run.stderr);
+    assert_eq!(server.recipients_asked(), ["nobody@leaf.lab"]);
+    let kept = site.files("spool/.Mail/aside/hub");
+    assert!(
+        kept[0].contains("X-Bangpath-Refused: nobody@leaf.lab 5.1.1"),
+        "{}",
+        kept[0]
+    );
+    assert!(kept[0].ends_with("Subject: returned\n\nbounce\n"));
+}
+
+#[test]
+fn those_who_have_it_are_not_offered_it_again() {
+    let server = Server::start(|line| {
+        line.contains("later")
+            .then(|| "451 4.7.1 come back".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    let run = site.rmail(
+        &["alice@leaf.lab", "later@leaf.lab", "nobody@leaf.lab"],
+        MESSAGE,
+    );
+    assert_eq!(run.status, 75);
+    assert!(
+        run.stderr.starts_with("4.3.0 rmail: ") && run.stderr.contains("come back"),
+        "{}",
+        run.stderr
+    );
+    server.answer(|_| None);
+    let run = site.rmail(
+        &["later@leaf.lab", "nobody@leaf.lab", "alice@leaf.lab"],
+        MESSAGE,
+    );
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let messages = server.messages();
+    assert_eq!(
+        messages[0].recipients,
+        ["alice@leaf.lab", "nobody@leaf.lab"]
+    );
+    assert_eq!(messages[1].recipients, ["later@leaf.lab"]);
+    assert_eq!(messages.len(), 2);
+}
+
+#[test]
+fn a_recognisable_message_comes_once_and_others_as_often_as_sent() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    for _ in 0..2 {
+        assert_eq!(site.rmail(&["alice@leaf.lab"], MESSAGE).status, 0);
+        assert_eq!(
+            site.rmail(
+                &["alice@leaf.lab"],
+                "From bob@x.y d\nSubject: nightly\n\nok\n"
+            )
+            .status,
+            0
+        );
+    }
+    assert_eq!(server.messages().len(), 3);
+}
+
+#[test]
+fn loops_end_in_a_report() {
+    let many = "Received: from a by b; d\n".repeat(101);
+    let ours = "Received: from hub by leaf via UUCP; d\n".repeat(3);
+    for header in [many, ours] {
+        let server = Server::accepting();
+        let run = Site::with_smtp(&server).rmail(
+            &["alice@leaf.lab"],
+            &format!("From bob@far.example x\n{header}\nb\n"),
+        );
+        assert_eq!(run.status, 0);
+        assert!(
+            run.stderr
+                .starts_with("5.4.6 rmail: alice@leaf.lab: mail loop"),
+            "{}",
+            run.stderr
+        );
+        let messages = server.messages();
+        assert_eq!(messages.len(), 1);
+        assert_eq!(messages[0].recipients, ["bob@far.example"]);
+        assert!(messages[0].content.contains("Status: 5.4.6"));
+    }
+}
+
+#[test]
+fn empty_input_and_jobs_without_recipients_are_refused_once() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let run = site.rmail(&["alice@leaf.lab"], "From bob@far.example x\n");
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr
+            .starts_with("5.6.0 rmail: alice@leaf.lab: the message is empty"),
+        "{}",
+        run.stderr
+    );
+    let run = site.rmail(&["alice@leaf.lab"], "");
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.contains("set aside"), "{}", run.stderr);
+    let run = site.rmail(&[], MESSAGE);
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.starts_with("5.1.3 rmail: "), "{}", run.stderr);
+    let reported: Vec<_> = server
+        .messages()
+        .into_iter()
+        .map(|m| m.recipients)
+        .collect();
+    assert_eq!(reported, [["bob@far.example"], ["bob@far.example"]]);
+}
+
+#[test]
+fn a_recipient_that_is_no_address_costs_the_others_nothing() {
+    let server = Server::accepting();
+    let run = Site::with_smtp(&server).rmail(&["alice@leaf.lab", "\"open@x", ""], MESSAGE);
+    assert_eq!(run.status, 0);
+    let messages = server.messages();
+    assert_eq!(messages[0].recipients, ["alice@leaf.lab"]);
+    assert!(messages[1].content.contains("Status: 5.1.3"));
+}
+
+#[test]
+fn over_nncp_only_one_authenticated_block_is_taken() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let small = format!("{MESSAGE}{}", "line\n".repeat(20_000));
+    let large = format!("{MESSAGE}{}", "line\n".repeat(40_000));
+    let nncp = [
+        (
+            "NNCP_SENDER",
+            "7N2UDHTCSQVQW3KXQQYBBXQ7ZGHC7LYMYHJ4VKKKQN2DLJ5ZM7PQ",
+        ),
+        ("NNCP_SELF", "X"),
+    ];
+    let run = site.rmail_as(&nncp, &["alice@leaf.lab"], small.as_bytes());
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let run = site.rmail_as(&nncp, &["alice@leaf.lab"], large.as_bytes());
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr.starts_with("5.3.4 rmail: ") && run.stderr.contains("rsmtp"),
+        "{}",
+        run.stderr
+    );
+    let messages = server.messages();
+    assert!(messages[0].content.contains("via NNCP"));
+    assert_eq!(messages[1].recipients, ["bob@far.example"]);
+}
+
+#[test]
+fn policy_binds_a_neighbour() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    site.append_mail_toml(
+        "[neighbour.hub.policy]\nsender-domains = [\"far.example\"]\nrecipient-domains = [\".lab\"]\nmessage-limit = 1000\nreports-per-hour = 1\n",
+    );
+    let run = site.rmail(&["alice@leaf.lab", "spam@victim.example"], MESSAGE);
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr.starts_with("5.7.1 rmail: spam@victim.example: "),
+        "{}",
+        run.stderr
+    );
+    let run = site.rmail(
+        &["alice@leaf.lab"],
+        "From ceo@bank.example x\nSubject: pay\n\nnow\n",
+    );
+    assert!(
+        run.stderr.starts_with("5.7.1") && run.stderr.contains("set aside"),
+        "{}",
+        run.stderr
+    );
+    let run = site.rmail(
+        &["alice@leaf.lab"],
+        &format!("{MESSAGE}{}", "x".repeat(1000)),
+    );
+    assert!(
+        run.stderr.starts_with("5.3.4") && run.stderr.contains("reports of the hour"),
+        "{}",
+        run.stderr
+    );
+    let got: Vec<_> = server
+        .messages()
+        .into_iter()
+        .map(|m| m.recipients.join(" "))
+        .collect();
+    assert_eq!(got, ["alice@leaf.lab", "bob@far.example"]);
+}
+
+#[test]
+fn a_report_that_nobody_takes_now_waits_in_the_spool() {
+    let server = Server::start(|line| {
+        if line.contains("nobody") {
+            Some("550 5.1.1 no such user".to_owned())
+        } else {
+            line.contains("bob@far.example>").then(|| {
+                if line.starts_with("RCPT") {
+                    "451 later"
+                } else {
+                    "250 ok"
+                }
+                .to_owned()
+            })
+        }
+    });
+    let site = Site::with_smtp(&server);
+    let run = site.rmail(&["nobody@leaf.lab"], MESSAGE);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    assert!(
+        run.stderr.contains("the report waits in the spool"),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(server.messages().len(), 0);
+}
+
+#[test]
+fn a_maildir_serves_where_there_is_no_mta() {
+    let site = Site::with_mail_toml("domain = \"leaf.lab\"\n[delivery]\nmethod = \"maildir\"\n");
+    let run = site.rmail(
+        &[
+            "alice@leaf.lab",
+            "bob",
+            "../../evil@leaf.lab",
+            "x@far.example",
+        ],
+        MESSAGE,
+    );
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr
+            .starts_with("5.1.3 rmail: ../../evil@leaf.lab and 1 more"),
+        "{}",
+        run.stderr
+    );
+    assert!(
+        run.stderr.contains("set aside"),
+        "no report can leave: {}",
+        run.stderr
+    );
+    for user in ["alice", "bob"] {
+        let mail = site.files(&format!("spool/.Mail/maildir/{user}/new"));
+        assert_eq!(mail.len(), 1, "{user}");
+        assert!(mail[0].starts_with("Return-Path: <bob@far.example>\nDelivered-To: "));
+        assert!(mail[0].ends_with("\n\nbody\n.\nFrom here\n"));
+    }
+}
+
+#[test]
+fn a_sendmail_command_gets_the_portable_command_line() {
+    let site = Site::with_sendmail(0, "");
+    let run = site.rmail(&["alice@leaf.lab", "-x@dom"], MESSAGE);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let calls = &site.files("calls")[0];
+    assert!(
+        calls.contains("<-i><-f><bob@far.example><--><alice@leaf.lab>\n"),
+        "{calls}"
+    );
+    assert!(
+        calls.contains("<-i><-f><bob@far.example><--><-x@dom>\n"),
+        "{calls}"
+    );
+    for (code, status) in [(75, 75), (1, 75), (127, 75), (67, 0)] {
+        let site = Site::with_sendmail(code, "says why");
+        let run = site.rmail(&["alice@leaf.lab"], "From <> x\nSubject: x\n\nb\n");
+        assert_eq!(run.status, status, "{code}: {}", run.stderr);
+        assert!(run.stderr.contains("says why"));
+    }
+}
+
+#[test]
+fn every_trouble_of_our_own_is_75_with_a_line() {
+    let server = Server::accepting();
+    for (mail_toml, said) in [
+        (
+            "[delivery]\nmethod = \"smtp\"\nsmtp = \"127.0.0.1:1\"\n",
+            "4.3.0 rmail: 127.0.0.1:1: cannot connect",
+        ),
+        ("[delivery]\nmethod = \"fax\"\n", "4.3.5 rmail: "),
+        (
+            "[delivery]\nsmtp = \"h:1\"\nsendmail = \"/s\"\n",
+            "4.3.5 rmail: more than one way to deliver is set; set method",
+        ),
+        (
+            "[delivery]\nmethod = \"sendmail\"\nsendmail = \"/nonexistent/sendmail\"\n",
+            "4.3.0 rmail: cannot run",
+        ),
+    ] {
+        let run = Site::with_mail_toml(mail_toml).rmail(&["alice@leaf.lab"], MESSAGE);
+        assert_eq!(run.status, 75, "{mail_toml}");
+        assert!(
+            run.stderr.starts_with(said) && run.stderr.lines().count() == 1,
+            "{}",
+            run.stderr
+        );
+    }
+    let site = Site::with_smtp(&server);
+    let run = site.rmail_as(
+        &[("UU_MACHINE", "../evil")],
+        &["alice@leaf.lab"],
+        MESSAGE.as_bytes(),
+    );
+    assert_eq!(run.status, 75);
+    assert!(server.messages().is_empty());
+}
+
+#[test]
+fn bytes_and_lengths_of_every_kind_arrive() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let mut message =
+        b"From \"we ird\"@far.example x\r\nSubject: \xe9\r\n\r\nbare\rcr nul\0 \xff\r\n".to_vec();
+    message.extend(std::iter::repeat_n(b'x', 300_000));
+    let run = site.rmail_as(
+        &[("UU_MACHINE", "hub")],
+        &["\u{17e}ofie@leaf.lab"],
+        &message,
+    );
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let got = server.messages().remove(0);
+    assert_eq!(got.sender, "\"we ird\"@far.example");
+    assert_eq!(got.recipients, ["\u{17e}ofie@leaf.lab"]);
+    assert!(
+        got.bytes.ends_with(
+            &[
+                b"bare cr nul\0 \xff\r\n",
+                vec![b'x'; 300_000].as_slice(),
+                b"\r\n"
+            ]
+            .concat()
+        )
+    );
+}
+
+#[test]
+fn a_person_may_name_the_way_by_option() {
+    let server = Server::accepting();
+    let site = Site::with_mail_toml("[delivery]\nmethod = \"maildir\"\n");
+    let config = site.path("config").display().to_string();
+    let target = server.address();
+    let run = site.rmail_as(
+        &[],
+        &["-I", &config, "--smtp", &target, "alice@leaf.lab"],
+        MESSAGE.as_bytes(),
+    );
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    assert_eq!(server.messages().len(), 1);
+    let run = site.rmail_as(&[], &["--help"], b"");
+    assert_eq!(run.status, 0);
+    assert!(run.stdout.contains("--maildir"));
+}

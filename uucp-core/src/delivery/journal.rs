@@ -1,0 +1,348 @@
+//! Who has a message already: one small file per message, written before the next part of its recipients is offered.
+//!
+//! ```text
+//! STATE/journal/NEIGHBOUR/HASH     one line per recipient that is done, escaped; locked while somebody works on it
+//! ```
+//! A job whose exit status was lost, or that ended with "for now" for some, comes again; then only the rest is offered.
+//! A part of a message is synced to disk at once. The record of a whole message is written but not synced: it outlives every death
+//! of a process; only when the machine dies within seconds may that message be offered again.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+
+use crate::address::{Address, ReversePath};
+use crate::name::SystemName;
+
+/// Records are kept this long: longer than a peer, uuxqt or NNCP comes back with a job.
+const KEPT: Duration = Duration::from_hours(24 * 14);
+/// Most records of one neighbour in one of the 256 folders.
+const MOST_RECORDS: usize = 4096;
+
+/// Why a message's record cannot be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum JournalError {
+    /// Another process works on the same message.
+    #[error("another process is handing over the same message")]
+    Busy,
+    /// It cannot be read or written.
+    #[error("cannot use {}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What makes two deliveries the same message.
+#[derive(Debug, Clone, Copy)]
+pub struct Identity<'a> {
+    /// The authenticated neighbour.
+    pub neighbour: Option<&'a SystemName>,
+    /// The id of the job that brought it, where that is known: the same message in another job is another message.
+    pub job: &'a [u8],
+    /// Its sender.
+    pub sender: &'a ReversePath,
+    /// The hash of its content.
+    pub digest: &'a [u8; 32],
+}
+
+impl Identity<'_> {
+    fn path(&self, state: &Path) -> PathBuf {
+        let neighbour = self.neighbour.map_or("-", SystemName::as_str);
+        let mut hash = Sha256::new();
+        for part in [self.job, self.sender.as_bytes(), self.digest] {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part);
+        }
+        let name = hash
+            .finalize()
+            .iter()
+            .take(20)
+            .fold(String::new(), |mut name, byte| {
+                let _ = write!(name, "{byte:02x}");
+                name
+            });
+        let (shard, rest) = name.split_at_checked(2).unwrap_or((&name, ""));
+        state.join("journal").join(neighbour).join(shard).join(rest)
+    }
+}
+
+/// The record of one message, locked.
+#[derive(Debug)]
+pub struct Journal {
+    file: Option<File>,
+    path: PathBuf,
+    done: HashSet<Vec<u8>>,
+}
+
+impl Journal {
+    /// Opens and locks a message's record.
+    ///
+    /// # Errors
+    /// When somebody else has it locked, or it cannot be read or written.
+    pub fn open(state: &Path, identity: &Identity<'_>) -> Result<Self, JournalError> {
+        let path = identity.path(state);
+        let failed = |source| JournalError::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut file = open_locked(&path).map_err(|error| match error {
+            Trouble::Busy => JournalError::Busy,
+            Trouble::Io(source) => failed(source),
+        })?;
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(failed)?;
+        // A line without its end was cut by a crash, before anything was concluded from it.
+        let whole = text
+            .iter()
+            .rposition(|b| *b == b'\n')
+            .map_or(0, |at| at + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(failed)?;
+        }
+        text.truncate(whole);
+        let done = text
+            .split(|b| *b == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect();
+        Ok(Self {
+            file: Some(file),
+            path,
+            done,
+        })
+    }
+
+    /// A record that remembers nothing, for where none can be kept.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            file: None,
+            path: PathBuf::new(),
+            done: HashSet::new(),
+        }
+    }
+
+    /// Whether this recipient has the message, or was reported.
+    #[must_use]
+    pub fn is_done(&self, recipient: &Address) -> bool {
+        self.done.contains(recipient.as_bytes())
+    }
+
+    /// Records that these are done; with `durable`, not before it is on disk does this return.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn record(&mut self, recipients: &[&Address], durable: bool) -> io::Result<()> {
+        let lines: Vec<u8> = recipients
+            .iter()
+            .flat_map(|r| r.as_bytes().iter().copied().chain([b'\n']))
+            .collect();
+        if let Some(file) = &mut self.file {
+            file.write_all(&lines)?;
+            if durable {
+                file.sync_all()?;
+                sync_directory(&self.path)?;
+            }
+        }
+        self.done
+            .extend(recipients.iter().map(|r| r.as_bytes().to_vec()));
+        Ok(())
+    }
+
+    /// Ends the work on this message. With `forget` its record goes: nothing was handed over, or it cannot come again.
+    pub fn close(self, forget: bool) {
+        if self.file.is_some() && (forget || self.done.is_empty()) {
+            let _ = std::fs::remove_file(&self.path);
+        } else if self.path.to_string_lossy().ends_with("00") {
+            // One message in 256 looks after the records of its folder.
+            if let Some(folder) = self.path.parent() {
+                expire(folder, SystemTime::now());
+            }
+        }
+    }
+}
+
+enum Trouble {
+    Busy,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Opens or makes the file and locks it; again where it was removed by its last holder in between.
+fn open_locked(path: &Path) -> Result<File, Trouble> {
+    loop {
+        let file = match open_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_parents(path)?;
+                open_file(path)?
+            }
+            other => other?,
+        };
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(Trouble::Busy),
+            Err(std::fs::TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let here = std::fs::metadata(path);
+        if here.is_ok_and(|meta| file.metadata().is_ok_and(|own| own.ino() == meta.ino())) {
+            return Ok(file);
+        }
+    }
+}
+
+fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .mode(0o660)
+        .open(path)
+}
+
+fn make_parents(path: &Path) -> io::Result<()> {
+    let parent = path.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o770)
+        .create(parent)
+}
+
+/// The record's folder, and the folders above it, which may be new.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    for folder in path.ancestors().skip(1).take(4) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Removes records that are old, and the oldest where there are too many.
+fn expire(folder: &Path, now: SystemTime) {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
+    let mut records: Vec<(SystemTime, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .collect();
+    records.sort();
+    let surplus = records.len().saturating_sub(MOST_RECORDS);
+    for (index, (modified, path)) in records.iter().enumerate() {
+        let age = now.duration_since(*modified).unwrap_or_default();
+        if index < surplus || age > KEPT {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: [u8; 32] = [7; 32];
+
+    fn identity(job: &'static [u8]) -> Identity<'static> {
+        Identity {
+            neighbour: None,
+            job,
+            sender: &ReversePath::Null,
+            digest: &DIGEST,
+        }
+    }
+
+    fn address(text: &str) -> Address {
+        Address::parse(text.as_bytes()).unwrap()
+    }
+
+    fn count(state: &Path) -> usize {
+        let folder = identity(b"").path(state);
+        std::fs::read_dir(folder.parent().unwrap()).map_or(0, Iterator::count)
+    }
+
+    #[test]
+    fn who_is_done_is_known_the_next_time() {
+        let state = tempfile::tempdir().unwrap();
+        let (a, b) = (address("a@x"), address("\u{17e}@x"));
+        let mut journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        assert!(!journal.is_done(&a));
+        journal.record(&[&a], true).unwrap();
+        assert!(journal.is_done(&a) && !journal.is_done(&b));
+        assert!(matches!(
+            Journal::open(state.path(), &identity(b"")),
+            Err(JournalError::Busy)
+        ));
+        journal.close(false);
+        let mut journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        assert!(journal.is_done(&a) && !journal.is_done(&b));
+        journal.record(&[&b], false).unwrap();
+        journal.close(false);
+        assert!(
+            !Journal::open(state.path(), &identity(b"other"))
+                .unwrap()
+                .is_done(&a)
+        );
+        let journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        assert!(journal.is_done(&b));
+        journal.close(true);
+        assert_eq!(count(state.path()), 0);
+    }
+
+    #[test]
+    fn nothing_done_leaves_nothing_behind() {
+        let state = tempfile::tempdir().unwrap();
+        Journal::open(state.path(), &identity(b""))
+            .unwrap()
+            .close(false);
+        assert_eq!(count(state.path()), 0);
+    }
+
+    #[test]
+    fn a_line_cut_by_a_crash_counts_for_nobody() {
+        let state = tempfile::tempdir().unwrap();
+        let path = identity(b"").path(state.path());
+        make_parents(&path).unwrap();
+        std::fs::write(&path, "a@x\nab@").unwrap();
+        let mut journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        assert!(journal.is_done(&address("a@x")) && !journal.is_done(&address("ab@")));
+        journal.record(&[&address("c@x")], false).unwrap();
+        journal.close(false);
+        assert_eq!(std::fs::read(&path).unwrap(), b"a@x\nc@x\n");
+    }
+
+    #[test]
+    fn a_state_folder_that_cannot_be_made_is_an_error() {
+        let state = tempfile::tempdir().unwrap();
+        let file = state.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        assert!(matches!(
+            Journal::open(&file, &identity(b"")),
+            Err(JournalError::Io { .. })
+        ));
+    }
+
+    #[test]
+    fn old_records_go() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("r"), "").unwrap();
+        let now = SystemTime::now();
+        expire(folder.path(), now + Duration::from_hours(24));
+        assert!(folder.path().join("r").exists());
+        expire(folder.path(), now + Duration::from_hours(24 * 15));
+        assert!(!folder.path().join("r").exists());
+    }
+}

@@ -1,0 +1,217 @@
+//! One message from a neighbour, to its end: who has it already, what policy says, the hand-over, the report about
+//! refusals. What is left is for another time.
+
+mod aside;
+mod complaint;
+
+use std::collections::BTreeSet;
+
+use jiff::Zoned;
+
+use super::journal::{Identity, Journal, JournalError};
+use super::{Handover, Message, NoWay, Outcome, Reply, Surroundings, policy};
+use crate::address::{Address, Envelope};
+use crate::config::mail::{MailConfig, Policy};
+use crate::name::SystemName;
+use crate::spool::Spool;
+
+/// What became of a message.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// How many recipients have it now, those of earlier attempts among them.
+    pub delivered: usize,
+    /// Who was refused for good, and why; the sender was told, or the message was set aside.
+    pub refused: Vec<(Address, Reply)>,
+    /// Why somebody is to be tried again; `None` when the message is done.
+    pub deferred: Option<Reply>,
+    /// What else is worth a line: where a refused message was put.
+    pub notes: Vec<String>,
+}
+
+/// Settles messages of one neighbour, or of this system itself.
+#[derive(Debug)]
+pub struct Receiver<'a> {
+    spool: Option<&'a Spool>,
+    config: &'a MailConfig,
+    around: Surroundings,
+    neighbour: Option<&'a SystemName>,
+    policy: Policy,
+    handover: Handover,
+    now: Zoned,
+}
+
+/// One message to settle.
+#[derive(Debug)]
+pub struct Consignment<'a> {
+    /// Sender and recipients.
+    pub envelope: &'a Envelope,
+    /// The message, with our trace line.
+    pub message: &'a Message,
+    /// The id of the job that brought it; empty where none is known.
+    pub job: &'a [u8],
+    /// Whether two of its kind would differ by a Message-ID or a trace line, so that an equal one is the same one.
+    pub is_recognisable: bool,
+    /// Words that stood among the recipients and are no addresses, in a form that a report can show.
+    pub unfit: &'a [Address],
+    /// Why nobody may get it, where that is known before it is offered.
+    pub verdict: Option<Reply>,
+}
+
+impl<'a> Receiver<'a> {
+    /// A receiver for one neighbour; `None` for this system's own mail.
+    ///
+    /// # Errors
+    /// When it cannot be told how mail is handed over.
+    pub fn new(
+        config: &'a MailConfig,
+        spool: Option<&'a Spool>,
+        around: Surroundings,
+        neighbour: Option<&'a SystemName>,
+        now: Zoned,
+    ) -> Result<Self, NoWay> {
+        let handover = Handover::choose(&config.delivery(neighbour), &around)?;
+        Ok(Self {
+            spool,
+            config,
+            around,
+            neighbour,
+            policy: config.policy(neighbour),
+            handover,
+            now,
+        })
+    }
+
+    /// Brings a message as far as it goes now.
+    pub fn settle(&mut self, consignment: &Consignment<'_>) -> Settled {
+        let envelope = consignment.envelope;
+        let identity = Identity {
+            neighbour: self.neighbour,
+            job: consignment.job,
+            sender: &envelope.sender,
+            digest: consignment.message.digest(),
+        };
+        let mut journal = match Journal::open(&self.around.state, &identity) {
+            Ok(journal) => journal,
+            // One recipient has it or has it not: nothing needs to be remembered between.
+            Err(JournalError::Io { .. })
+                if envelope.recipients.len() + consignment.unfit.len() == 1 =>
+            {
+                Journal::none()
+            }
+            Err(error) => return put_off(Reply::new("4.3.0", error.to_string())),
+        };
+        let settled = self.offer(consignment, &mut journal);
+        let is_done = settled.deferred.is_none();
+        journal.close(is_done && !(consignment.is_recognisable && self.neighbour.is_some()));
+        settled
+    }
+
+    fn offer(&mut self, consignment: &Consignment<'_>, journal: &mut Journal) -> Settled {
+        let envelope = consignment.envelope;
+        let (rest, done) = outstanding(&envelope.recipients, journal);
+        let mut settled = Settled {
+            delivered: done,
+            ..Settled::default()
+        };
+        let (offered, mut refused) = self.sort_by_policy(consignment, rest);
+        let (unfit, _) = outstanding(consignment.unfit, journal);
+        let refuse = |word| (word, Reply::new("5.1.3", "this is not an address"));
+        refused.extend(unfit.into_iter().map(refuse));
+        let is_divided = !refused.is_empty();
+        let part = Envelope {
+            sender: envelope.sender.clone(),
+            recipients: offered,
+        };
+        let all = part.recipients.len();
+        let mut record = |have_it: &[&Address]| {
+            let durable = is_divided || have_it.len() < all;
+            journal.record(have_it, durable)
+        };
+        let outcomes = self
+            .handover
+            .deliver(&part, consignment.message, &mut record);
+        for (recipient, outcome) in part.recipients.into_iter().zip(outcomes) {
+            match outcome {
+                Outcome::Delivered => settled.delivered += 1,
+                Outcome::Refused(reply) => refused.push((recipient, reply)),
+                Outcome::Deferred(reply) => settled.deferred = Some(reply),
+            }
+        }
+        if !refused.is_empty() {
+            self.settle_refusals(consignment, refused, journal, &mut settled);
+        }
+        settled
+    }
+
+    /// Who may be offered the message, and who is refused by our own rules.
+    fn sort_by_policy(
+        &self,
+        consignment: &Consignment<'_>,
+        rest: Vec<Address>,
+    ) -> (Vec<Address>, Vec<(Address, Reply)>) {
+        let verdict = consignment.verdict.clone().or_else(|| {
+            let permitted = policy::permits_sender(&self.policy, &consignment.envelope.sender);
+            (!permitted)
+                .then(|| Reply::new("5.7.1", "this neighbour may not send from that domain"))
+        });
+        if let Some(verdict) = verdict {
+            let refuse = |recipient| (recipient, verdict.clone());
+            return (Vec::new(), rest.into_iter().map(refuse).collect());
+        }
+        let (offered, refused): (Vec<_>, Vec<_>) = rest
+            .into_iter()
+            .partition(|recipient| policy::permits_recipient(&self.policy, recipient));
+        let text = "this neighbour may not send to that domain";
+        let refuse = |recipient| (recipient, Reply::new("5.7.1", text));
+        (offered, refused.into_iter().map(refuse).collect())
+    }
+
+    /// The sender is told, or the message is set aside; then, and not before, the refused ones are done.
+    fn settle_refusals(
+        &mut self,
+        consignment: &Consignment<'_>,
+        refused: Vec<(Address, Reply)>,
+        journal: &mut Journal,
+        settled: &mut Settled,
+    ) {
+        let told = self.complain(consignment, &refused).and_then(|note| {
+            let recipients: Vec<&Address> =
+                refused.iter().map(|(recipient, _)| recipient).collect();
+            journal
+                .record(&recipients, settled.deferred.is_some())
+                .map_err(|e| Reply::new("4.3.0", format!("cannot record who was reported: {e}")))?;
+            Ok(note)
+        });
+        match told {
+            Ok(note) => {
+                settled.notes.extend(note);
+                settled.refused = refused;
+            }
+            Err(reply) => settled.deferred = Some(reply),
+        }
+    }
+}
+
+/// Those who are not done, each once, in order; and how many are.
+fn outstanding(recipients: &[Address], journal: &Journal) -> (Vec<Address>, usize) {
+    let mut seen = BTreeSet::new();
+    let (mut rest, mut done) = (Vec::new(), 0);
+    for recipient in recipients.iter().filter(|r| seen.insert(*r)) {
+        if journal.is_done(recipient) {
+            done += 1;
+        } else {
+            rest.push(recipient.clone());
+        }
+    }
+    (rest, done)
+}
+
+fn put_off(reply: Reply) -> Settled {
+    Settled {
+        deferred: Some(reply),
+        ..Settled::default()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+//! Refusals for good: a report to the sender where there is one that may be told, else the message is set aside.
+
+use super::super::{Message, Outcome, Reply, policy};
+use super::{Consignment, Receiver, aside};
+use crate::address::{Address, Envelope, ReversePath};
+use crate::report::{FailedRecipient, RETURN_LIMIT, Report};
+use crate::spool::LocalMailDraft;
+
+impl Receiver<'_> {
+    /// Tells somebody about refused recipients, durably. Gives a note when the message was set aside.
+    pub(super) fn complain(
+        &mut self,
+        consignment: &Consignment<'_>,
+        refused: &[(Address, Reply)],
+    ) -> Result<Option<String>, Reply> {
+        let sender = &consignment.envelope.sender;
+        if sender.is_null() {
+            return self
+                .set_aside(consignment, refused, "it is itself a report")
+                .map(Some);
+        }
+        if !policy::permits_sender(&self.policy, sender) {
+            let why = "reports to its sender are not permitted";
+            return self.set_aside(consignment, refused, why).map(Some);
+        }
+        let may_report = policy::may_report(
+            &self.around.state,
+            self.neighbour,
+            self.policy.reports_per_hour,
+            self.now.timestamp().as_second(),
+        )
+        .map_err(|e| Reply::new("4.3.0", format!("cannot count reports: {e}")))?;
+        if !may_report {
+            let why = "this neighbour has had its reports of the hour";
+            return self.set_aside(consignment, refused, why).map(Some);
+        }
+        let report = self.report(consignment, refused)?;
+        self.send_report(sender, report)
+            .or_else(|why| self.set_aside(consignment, refused, &why?).map(Some))
+    }
+
+    fn report(
+        &self,
+        consignment: &Consignment<'_>,
+        refused: &[(Address, Reply)],
+    ) -> Result<Vec<u8>, Reply> {
+        let failures: Vec<FailedRecipient> = refused
+            .iter()
+            .map(|(recipient, reply)| FailedRecipient {
+                recipient: recipient.clone(),
+                status: reply.status.clone(),
+                diagnostic: reply.text.clone(),
+                remote: reply.remote.clone(),
+            })
+            .collect();
+        let trouble = |e: &dyn std::fmt::Display| Reply::new("4.3.0", e.to_string());
+        let original = consignment
+            .message
+            .head(RETURN_LIMIT + 1)
+            .map_err(|e| trouble(&e))?;
+        let sender = &consignment.envelope.sender;
+        let name = &self.around.name;
+        let mut report = Report::new(sender, name, self.now.clone(), &failures, &original)
+            .ok_or_else(|| Reply::new("4.3.0", "no report to the null sender"))?;
+        report.postmaster = self.config.postmaster();
+        report.received_from = self.neighbour.map(crate::name::SystemName::as_str);
+        report.build().map_err(|e| trouble(&e))
+    }
+
+    /// Hands a report over, or queues it in the spool. `Err(Ok(why))` where nobody will ever take it, `Err(Err(reply))` where
+    /// it can be neither handed over nor queued now.
+    fn send_report(
+        &mut self,
+        to: &ReversePath,
+        report: Vec<u8>,
+    ) -> Result<Option<String>, Result<String, Reply>> {
+        let envelope = Envelope {
+            sender: ReversePath::Null,
+            recipients: to.address().into_iter().cloned().collect(),
+        };
+        let message = Message::from_bytes(report);
+        let outcome = self
+            .handover
+            .deliver(&envelope, &message, &mut |_| Ok(()))
+            .into_iter()
+            .next();
+        match outcome {
+            Some(Outcome::Delivered) | None => Ok(None),
+            Some(Outcome::Refused(reply)) => Err(Ok(format!("the report was refused: {reply}"))),
+            Some(Outcome::Deferred(reply)) => self.queue_report(to, &message, reply).map_err(Err),
+        }
+    }
+
+    fn queue_report(
+        &self,
+        to: &ReversePath,
+        report: &Message,
+        deferred: Reply,
+    ) -> Result<Option<String>, Reply> {
+        let Some(spool) = self.spool else {
+            return Err(deferred);
+        };
+        let content = report
+            .head(usize::MAX)
+            .map_err(|e| Reply::new("4.3.0", e.to_string()))?;
+        let draft = LocalMailDraft {
+            sender: b"",
+            recipients: &[to.as_bytes().to_vec()],
+            content: &content,
+        };
+        spool
+            .enqueue_local_mail(&draft)
+            .map_err(|e| Reply::new("4.3.0", format!("cannot queue a report: {e}")))?;
+        Ok(Some("the report waits in the spool".to_owned()))
+    }
+
+    fn set_aside(
+        &self,
+        consignment: &Consignment<'_>,
+        refused: &[(Address, Reply)],
+        why: &str,
+    ) -> Result<String, Reply> {
+        let kept = aside::Kept {
+            envelope: consignment.envelope,
+            refused,
+            why,
+            message: consignment.message,
+        };
+        let neighbour = self.neighbour.map_or("-", crate::name::SystemName::as_str);
+        let folder = self.around.state.join("aside").join(neighbour);
+        let seconds = self.now.timestamp().as_second();
+        aside::keep(&folder, seconds, self.policy.kept_limit, &kept)
+            .map(|place| format!("set aside as {}: {why}", place.display()))
+            .map_err(|e| {
+                Reply::new(
+                    "4.3.0",
+                    format!("cannot set a message aside in {}: {e}", folder.display()),
+                )
+            })
+    }
+}

@@ -1,0 +1,451 @@
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+
+use super::*;
+
+/// One step of a server's script.
+#[derive(Debug, Clone)]
+enum Step {
+    /// Says this at once.
+    Say(&'static str),
+    /// Reads a line that begins so, then says this.
+    Hear(&'static str, &'static str),
+    /// Reads content to the lone dot, then says this.
+    Content(&'static str),
+    /// Closes the connection.
+    HangUp,
+    /// Reads until the client goes away.
+    Silence,
+}
+use Step::{Content, HangUp, Hear, Say, Silence};
+
+const PLAIN: [Step; 2] = [Say("220 hub ESMTP\r\n"), Hear("EHLO leaf", "250 hub\r\n")];
+const PIPELINED: [Step; 2] = [
+    Say("220 hub ESMTP\r\n"),
+    Hear(
+        "EHLO leaf",
+        "250-hub\r\n250-PIPELINING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n",
+    ),
+];
+
+/// Serves one connection per script; what was heard comes through the channel.
+fn serve(scripts: Vec<Vec<Step>>) -> (HostPort, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let (sender, heard) = channel();
+    std::thread::spawn(move || {
+        for script in scripts {
+            let (stream, _) = listener.accept().unwrap();
+            play(&stream, script, &sender);
+        }
+    });
+    let host = "127.0.0.1".to_owned();
+    (HostPort { host, port }, heard)
+}
+
+fn play(stream: &TcpStream, script: Vec<Step>, sender: &std::sync::mpsc::Sender<String>) {
+    let mut reader = BufReader::new(stream);
+    let mut writer = stream;
+    let mut line = || {
+        let mut line = Vec::new();
+        reader.read_until(b'\n', &mut line).unwrap_or(0);
+        line.escape_ascii().to_string()
+    };
+    for step in script {
+        match step {
+            Say(text) => writer.write_all(text.as_bytes()).unwrap_or(()),
+            Hear(start, answer) => {
+                let heard = line();
+                let wrong = !heard.starts_with(start);
+                let _ = sender.send(heard);
+                if wrong {
+                    return;
+                }
+                let _ = writer.write_all(answer.as_bytes());
+            }
+            Content(answer) => {
+                let mut content = String::new();
+                while !content.ends_with("\\r\\n.\\r\\n") && content != ".\\r\\n" {
+                    let next = line();
+                    if next.is_empty() {
+                        break;
+                    }
+                    content.push_str(&next);
+                }
+                let _ = sender.send(content);
+                let _ = writer.write_all(answer.as_bytes());
+            }
+            HangUp => {
+                let _ = stream.shutdown(std::net::Shutdown::Both);
+                return;
+            }
+            Silence => while !line().is_empty() {},
+        }
+    }
+}
+
+fn script(hello: &[Step], steps: &[Step]) -> Vec<Step> {
+    [hello, steps].concat()
+}
+
+fn client(target: HostPort) -> Smtp {
+    Smtp::new(target, "leaf", Duration::from_secs(20))
+}
+
+fn offer(smtp: &mut Smtp, recipients: &[&str], content: &[u8]) -> Vec<String> {
+    let recipients: Vec<Vec<u8>> = recipients.iter().map(|r| r.as_bytes().to_vec()).collect();
+    let message = Message::from_bytes(content.to_vec());
+    smtp.transact(&Transaction {
+        sender: b"bob@far.example",
+        recipients: &recipients,
+        message: &message,
+    })
+    .into_iter()
+    .map(|outcome| match outcome {
+        None => "again".to_owned(),
+        Some(Outcome::Delivered) => "delivered".to_owned(),
+        Some(Outcome::Refused(reply)) => format!("refused {} {}", reply.status, reply.text),
+        Some(Outcome::Deferred(reply)) => format!("deferred {} {}", reply.status, reply.text),
+    })
+    .collect()
+}
+
+fn one(hello: &[Step], steps: &[Step]) -> String {
+    let (target, _heard) = serve(vec![script(hello, steps)]);
+    offer(&mut client(target), &["a@x"], b"Subject: s\n\nbody\n").remove(0)
+}
+
+#[test]
+fn a_message_goes_over_dot_stuffed_with_an_outcome_for_each() {
+    for hello in [PLAIN, PIPELINED] {
+        let (target, heard) = serve(vec![script(
+            &hello,
+            &[
+                Hear("MAIL FROM:<bob@far.example>", "250 2.1.0 ok\r\n"),
+                Hear("RCPT TO:<a@x>", "250 2.1.5 ok\r\n"),
+                Hear("RCPT TO:<b@x>", "550 5.1.1 no such user\r\n"),
+                Hear("RCPT TO:<c@x>", "450 4.2.0 greylisted\r\n"),
+                Hear("RCPT TO:<\\\"d e\\\"@x>", "251 will forward\r\n"),
+                Hear("DATA", "354 go\r\n"),
+                Content("250 2.0.0 queued\r\n"),
+                Hear("QUIT", ""),
+            ],
+        )]);
+        let mut smtp = client(target);
+        let outcomes = offer(
+            &mut smtp,
+            &["a@x", "b@x", "c@x", "\"d e\"@x"],
+            b"S: x\n\n.\n\n.\r\nMAIL FROM:<e>\n",
+        );
+        drop(smtp);
+        assert_eq!(
+            outcomes,
+            [
+                "delivered",
+                "refused 5.1.1 550 5.1.1 no such user",
+                "deferred 4.2.0 450 4.2.0 greylisted",
+                "delivered"
+            ]
+        );
+        let heard: Vec<String> = heard.iter().collect();
+        assert_eq!(
+            heard[7],
+            "S: x\\r\\n\\r\\n..\\r\\n\\r\\n..\\r\\nMAIL FROM:<e>\\r\\n.\\r\\n"
+        );
+        assert_eq!(heard[8], "QUIT\\r\\n");
+    }
+}
+
+#[test]
+fn answers_to_each_command_mean_what_they_say() {
+    let mail = Hear("MAIL", "250 ok\r\n");
+    let rcpt = Hear("RCPT", "250 ok\r\n");
+    let data = Hear("DATA", "354 go\r\n");
+    for (steps, expected) in [
+        (
+            vec![Hear("MAIL", "552 5.3.4 too big\r\n")],
+            "refused 5.3.4 552 5.3.4 too big",
+        ),
+        (
+            vec![Hear("MAIL", "451 4.7.1 later\r\n")],
+            "deferred 4.7.1 451 4.7.1 later",
+        ),
+        (
+            vec![Hear("MAIL", "503 polite people say EHLO\r\n")],
+            "deferred 4.5.0 503 polite",
+        ),
+        (
+            vec![Hear("MAIL", "530 5.7.0 authenticate\r\n")],
+            "deferred 4.5.0 530",
+        ),
+        (
+            vec![mail.clone(), Hear("RCPT", "554 no\r\n")],
+            "refused 5.0.0 554 no",
+        ),
+        (
+            vec![mail.clone(), Hear("RCPT", "504 5.5.2 not qualified\r\n")],
+            "refused 5.5.2 504",
+        ),
+        (
+            vec![mail.clone(), Hear("RCPT", "452 4.5.3 too many\r\n")],
+            "deferred 4.5.3 452",
+        ),
+        (
+            vec![mail.clone(), rcpt.clone(), Hear("DATA", "554 5.7.1 no\r\n")],
+            "refused 5.7.1 554",
+        ),
+        (
+            vec![mail.clone(), rcpt.clone(), Hear("DATA", "250 what?\r\n")],
+            "deferred 4.5.0 250 what?",
+        ),
+        (
+            vec![
+                mail.clone(),
+                rcpt.clone(),
+                data.clone(),
+                Content("554 5.6.0 no\r\n"),
+            ],
+            "refused 5.6.0 554",
+        ),
+        (
+            vec![
+                mail.clone(),
+                rcpt.clone(),
+                data,
+                Content("452 4.3.1 disk\r\n"),
+            ],
+            "deferred 4.3.1 452",
+        ),
+        (
+            vec![
+                mail.clone(),
+                rcpt.clone(),
+                Hear("DATA", "421 4.3.2 bye\r\n"),
+            ],
+            "deferred 4.4.2 421 4.3.2 bye",
+        ),
+        (vec![mail, rcpt, HangUp], "deferred 4.4.2"),
+        (
+            vec![Hear("MAIL", "HTTP/1.1 400 Bad Request\r\n")],
+            "deferred 4.4.2 'HTTP/1.1",
+        ),
+    ] {
+        let outcome = one(&PLAIN, &steps);
+        assert!(outcome.starts_with(expected), "{steps:?}: {outcome}");
+    }
+}
+
+#[test]
+fn greetings_and_hellos_of_every_kind() {
+    let rest = [
+        Hear("MAIL FROM:<bob@far.example>\\r", "250 ok\r\n"),
+        Hear("RCPT", "250 ok\r\n"),
+        Hear("DATA", "354 go\r\n"),
+        Content("250 ok\r\n"),
+    ];
+    let old = [
+        Say("220-old\r\n220 server\r\n"),
+        Hear("EHLO", "500 what?\r\n"),
+        Hear("HELO leaf", "250 hi\r\n"),
+    ];
+    assert_eq!(one(&old, &rest), "delivered");
+    for (hello, expected) in [
+        (
+            vec![Say("554 5.7.1 not you\r\n")],
+            "deferred 4.4.1 the greeting is 554",
+        ),
+        (
+            vec![Say("SSH-2.0-OpenSSH_9.2\r\n")],
+            "deferred 4.4.1 'SSH-2.0",
+        ),
+        (vec![HangUp], "deferred 4.4.1"),
+        (
+            vec![
+                Say("220 x\r\n"),
+                Hear("EHLO", "500 no\r\n"),
+                Hear("HELO", "550 no\r\n"),
+            ],
+            "deferred 4.4.1 HELO",
+        ),
+        (vec![Say("421 busy\r\n")], "deferred 4.4.1 421 busy"),
+    ] {
+        let outcome = one(&hello, &[]);
+        assert!(outcome.starts_with(expected), "{hello:?}: {outcome}");
+    }
+}
+
+#[test]
+fn a_hang_up_after_the_dot_leaves_everything_in_doubt() {
+    for hello in [PLAIN, PIPELINED] {
+        let outcome = one(
+            &hello,
+            &[
+                Hear("MAIL", "250 ok\r\n"),
+                Hear("RCPT", "250 ok\r\n"),
+                Hear("DATA", "354 go\r\n"),
+                Content(""),
+                HangUp,
+            ],
+        );
+        assert!(
+            outcome.starts_with("deferred 4.4.2 after the message was sent, so nobody knows"),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn a_server_that_says_nothing_is_left_when_the_time_is_over() {
+    for steps in [vec![Silence], vec![Say("220 hub\r\n250-part"), Silence]] {
+        let (target, _heard) = serve(vec![steps]);
+        let mut smtp = Smtp::new(target, "leaf", Duration::from_millis(40));
+        let outcome = offer(&mut smtp, &["a@x"], b"x").remove(0);
+        assert!(
+            outcome.starts_with("deferred 4.4.1 the server has not answered"),
+            "{outcome}"
+        );
+    }
+}
+
+#[test]
+fn parameters_are_said_only_when_offered_and_needed() {
+    let rest = |mail| {
+        vec![
+            Hear(mail, "250 ok\r\n"),
+            Hear("RCPT", "250 ok\r\n"),
+            Hear("DATA", "354 go\r\n"),
+            Content("250 ok\r\n"),
+        ]
+    };
+    let large = vec![b'x'; 70_000];
+    for (hello, content, recipient, mail) in [
+        (
+            PIPELINED,
+            &b"x\n"[..],
+            "a@x",
+            "MAIL FROM:<bob@far.example>\\r",
+        ),
+        (
+            PIPELINED,
+            b"\xe9\n",
+            "a@x",
+            "MAIL FROM:<bob@far.example> BODY=8BITMIME\\r",
+        ),
+        (
+            PIPELINED,
+            b"x\n",
+            "\u{17e}@x",
+            "MAIL FROM:<bob@far.example> BODY=8BITMIME SMTPUTF8\\r",
+        ),
+        (
+            PIPELINED,
+            &large,
+            "a@x",
+            "MAIL FROM:<bob@far.example> SIZE=70000\\r",
+        ),
+        (
+            PLAIN,
+            b"\xe9\n",
+            "\u{17e}@x",
+            "MAIL FROM:<bob@far.example>\\r",
+        ),
+        (PLAIN, &large, "a@x", "MAIL FROM:<bob@far.example>\\r"),
+    ] {
+        let (target, _heard) = serve(vec![script(&hello, &rest(mail))]);
+        assert_eq!(
+            offer(&mut client(target), &[recipient], content),
+            ["delivered"],
+            "{mail}"
+        );
+    }
+}
+
+#[test]
+fn nobody_accepted_is_nothing_sent() {
+    // Pipelined, the server may ask for content all the same: it gets none.
+    let (target, heard) = serve(vec![script(
+        &PIPELINED,
+        &[
+            Hear("MAIL", "250 ok\r\n"),
+            Hear("RCPT", "550 no\r\n"),
+            Hear("DATA", "354 go\r\n"),
+            Content("554 no valid recipients\r\n"),
+            Hear("MAIL", "250 ok\r\n"),
+            Hear("RCPT", "250 ok\r\n"),
+            Hear("DATA", "354 go\r\n"),
+            Content("250 ok\r\n"),
+        ],
+    )]);
+    let mut smtp = client(target);
+    assert_eq!(
+        offer(&mut smtp, &["a@x"], b"secret\n"),
+        ["refused 5.0.0 550 no"]
+    );
+    assert_eq!(offer(&mut smtp, &["b@x"], b"next\n"), ["delivered"]);
+    let heard: Vec<String> = heard.iter().take(9).collect();
+    assert_eq!(heard[4], ".\\r\\n");
+    assert_eq!(heard[8], "next\\r\\n.\\r\\n");
+}
+
+#[test]
+fn too_many_recipients_are_offered_again_when_others_got_it() {
+    let (target, _heard) = serve(vec![script(
+        &PIPELINED,
+        &[
+            Hear("MAIL", "250 ok\r\n"),
+            Hear("RCPT", "250 ok\r\n"),
+            Hear("RCPT", "452 4.5.3 too many\r\n"),
+            Hear("DATA", "354 go\r\n"),
+            Content("250 ok\r\n"),
+        ],
+    )]);
+    assert_eq!(
+        offer(&mut client(target), &["a@x", "b@x"], b"x\n"),
+        ["delivered", "again"]
+    );
+}
+
+#[test]
+fn the_session_is_used_again_and_a_closed_one_replaced() {
+    let transaction = [
+        Hear("MAIL", "250 ok\r\n"),
+        Hear("RCPT", "250 ok\r\n"),
+        Hear("DATA", "354 go\r\n"),
+        Content("250 ok\r\n"),
+    ];
+    let refused = [Hear("MAIL", "550 no\r\n"), Hear("RSET", "250 ok\r\n")];
+    let (target, _heard) = serve(vec![
+        script(
+            &PLAIN,
+            &[&refused[..], &transaction, &transaction, &[HangUp]].concat(),
+        ),
+        script(&PLAIN, &transaction),
+    ]);
+    let mut smtp = client(target);
+    assert_eq!(offer(&mut smtp, &["a@x"], b"x\n"), ["refused 5.0.0 550 no"]);
+    for _ in 0..3 {
+        assert_eq!(offer(&mut smtp, &["a@x"], b"x\n"), ["delivered"]);
+    }
+}
+
+#[test]
+fn a_thousand_recipients_go_in_groups() {
+    let mut steps = vec![Hear("MAIL", "250 ok\r\n")];
+    steps.extend((0..450).map(|_| Hear("RCPT", "250 ok\r\n")));
+    steps.extend([Hear("DATA", "354 go\r\n"), Content("250 ok\r\n")]);
+    let (target, _heard) = serve(vec![script(&PIPELINED, &steps)]);
+    let outcomes = offer(&mut client(target), &["a@x"; 450], b"x\n");
+    assert_eq!(outcomes, vec!["delivered"; 450]);
+}
+
+#[test]
+fn a_port_where_nobody_listens_is_for_now() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let host = "127.0.0.1".to_owned();
+    let mut smtp = client(HostPort { host, port });
+    assert!(!smtp.connect());
+    assert!(offer(&mut smtp, &["a@x"], b"x")[0].starts_with("deferred 4.4.1 cannot connect"));
+}

@@ -16,10 +16,9 @@ use nix::fcntl::{AT_FDCWD, OFlag, openat, renameat};
 use nix::sys::stat::{Mode, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use super::SpoolError;
 use super::error::At;
 use super::fault::step;
-use super::inbox::Incoming;
+use super::{Incoming, SpoolError};
 use crate::wire::command::Refusal;
 
 /// Directories that a request has made are as open as Taylor makes them: the next file for them must find them writable.
@@ -65,7 +64,8 @@ impl Destination {
         let parent = path
             .parent()
             .ok_or_else(|| not_permitted(&path, "not a file's name"))?;
-        let (existing, missing) = split_existing(parent).map_err(|e| later(parent, &e))?;
+        let (existing, missing) =
+            split_existing(parent).map_err(|e| not_permitted(parent, &e.to_string()))?;
         let real = fs::canonicalize(&existing).map_err(|e| later(&existing, &e))?;
         check_real(&real, &existing, &missing, &name, incoming)?;
         let directory = open_without_links(&real).map_err(|e| later(&real, &e))?;

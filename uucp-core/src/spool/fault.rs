@@ -3,9 +3,6 @@
 //! Outside of tests it costs nothing. In tests a thread can have its n-th step fail (a full disk, a failing one) or "die"
 //! there: from then on no step of that thread does anything, clean-up included, as if it had been killed.
 
-use std::io;
-use std::path::Path;
-
 /// Asks whether a step may be done.
 #[cfg(not(test))]
 #[inline]
@@ -13,7 +10,7 @@ use std::path::Path;
     clippy::unnecessary_wraps,
     reason = "the signature of the variant for tests, which does fail"
 )]
-pub(crate) fn step(_what: &'static str, _path: &Path) -> io::Result<()> {
+pub(crate) fn step(_what: &'static str, _path: &std::path::Path) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -5,138 +5,27 @@
 //! before the receipt leaves a partial file; after it, the next look finishes the renames. So the file is neither lost nor
 //! taken twice, whatever the peer has seen of the confirmation.
 
-use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::commit::finish_unfinished;
 use super::destination::Destination;
 use super::error::At;
 use super::fault::step;
-use super::receipt::{Key, Move, Receipts};
+use super::receipt::{Key, Receipts};
 use super::reception::{Reception, Target, check_space};
-use super::{ExecuteFile, Spool, SpoolError, SystemLock, durable, names};
-use crate::config::PathRules;
+use super::{ExecuteFile, Incoming, Spool, SpoolError, SystemLock, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName, TempName};
-use crate::wire::command::{
-    ExecuteRequest, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
-};
+use crate::wire::command::Refusal;
 
 /// How long a partial file, and a data file that nobody names, is left alone: longer than a week, in which Taylor's senders
 /// come back to their names.
 const PARTIAL_KEPT: Duration = Duration::from_hours(8 * 24);
 /// How long Taylor's receipt markers count.
 const TAYLOR_MARKER_KEPT: Duration = Duration::from_hours(7 * 24);
-
-/// What the peer wants to send, or sends because we asked.
-#[derive(Debug, Clone)]
-pub struct Incoming<'a> {
-    /// The file's name over there: identity, and the name in a directory.
-    pub from: &'a [u8],
-    /// Where it is to go here.
-    pub to: &'a [u8],
-    /// The user who asked.
-    pub user: &'a [u8],
-    /// Option letters.
-    pub options: &'a RequestOptions,
-    /// The temporary name, if it is one that can be used.
-    pub temp: Option<TempName>,
-    /// Permission bits.
-    pub mode: u32,
-    /// Whom to notify, or the requestor's address; empty for none.
-    pub notify: &'a [u8],
-    /// The size announced, in bytes.
-    pub size: Option<u64>,
-    /// The command line of an `E`.
-    pub command: Option<&'a [u8]>,
-    /// Whether the request is our own (`R` out of our work file): then spool files may not be written, and directories of
-    /// the requesting user may.
-    pub own_request: bool,
-    /// The directories that may be written.
-    pub rules: &'a PathRules,
-    /// The public directory.
-    pub pubdir: &'a Path,
-    /// Bytes that must stay free in the file system.
-    pub free_space: u64,
-}
-
-impl<'a> Incoming<'a> {
-    /// The peer's `S` or `E`; `None` for other requests.
-    #[must_use]
-    pub fn of_peer(
-        request: &'a Request,
-        rules: &'a PathRules,
-        pubdir: &'a Path,
-        free_space: u64,
-    ) -> Option<Self> {
-        let (file, command) = match request {
-            Request::Send(file) => (file, None),
-            Request::Execute(execute) => (&execute.file, Some(&execute.command[..])),
-            _ => return None,
-        };
-        Some(Self {
-            from: &file.from,
-            to: &file.to,
-            user: &file.user,
-            options: &file.options,
-            temp: TempName::parse(&file.temp),
-            mode: file.mode,
-            notify: &file.notify,
-            size: file.size,
-            command,
-            own_request: false,
-            rules,
-            pubdir,
-            free_space,
-        })
-    }
-
-    /// The file that answers our own `R`.
-    #[must_use]
-    pub fn of_own(
-        request: &'a ReceiveRequest,
-        mode: u32,
-        size: Option<u64>,
-        rules: &'a PathRules,
-        pubdir: &'a Path,
-        free_space: u64,
-    ) -> Self {
-        Self {
-            from: &request.from,
-            to: &request.to,
-            user: &request.user,
-            options: &request.options,
-            temp: None,
-            mode,
-            notify: &[],
-            size,
-            command: None,
-            own_request: true,
-            rules,
-            pubdir,
-            free_space,
-        }
-    }
-
-    /// The request as it stands in an `E`.
-    fn execute_request(&self, command: &[u8]) -> ExecuteRequest {
-        ExecuteRequest {
-            file: SendRequest {
-                from: self.from.to_vec(),
-                to: self.to.to_vec(),
-                user: self.user.to_vec(),
-                options: self.options.clone(),
-                temp: Vec::new(),
-                mode: self.mode,
-                notify: self.notify.to_vec(),
-                size: self.size,
-            },
-            command: command.to_vec(),
-        }
-    }
-}
 
 /// The answer to an offered file.
 #[derive(Debug)]
@@ -171,7 +60,7 @@ impl Admission {
 /// The receiving side of one system, while its lock is held.
 #[derive(Debug)]
 pub struct Inbox {
-    spool: Spool,
+    pub(super) spool: Spool,
     system: SystemName,
     /// Which boot of the machine this is: what was kept of a file is trusted within one.
     boot: String,
@@ -233,7 +122,7 @@ impl Inbox {
         &self.system
     }
 
-    fn load(&mut self) -> Result<&mut Receipts, SpoolError> {
+    pub(super) fn load(&mut self) -> Result<&mut Receipts, SpoolError> {
         if self.receipts.is_none() {
             let mut receipts = Receipts::load(&self.spool, &self.system)?;
             finish_unfinished(&mut receipts)?;
@@ -476,171 +365,12 @@ impl Inbox {
         })
     }
 
-    /// Makes received files count, several in one round of syncs: data, execute files, receipts, then the names. One answer
-    /// each, in order; `CY` only after `Ok`.
-    pub fn commit(&mut self, mut receptions: Vec<Reception>) -> Vec<Result<(), SpoolError>> {
-        let mut results: Vec<Result<(), SpoolError>> =
-            receptions.iter_mut().map(sync_one).collect();
-        let mut group: Vec<(Reception, &mut Result<(), SpoolError>)> =
-            receptions.into_iter().zip(results.iter_mut()).collect();
-        group.retain(|(_, result)| result.is_ok());
-        if let Err(error) = self.commit_group(&mut group) {
-            let mut error = Some(error);
-            for (reception, result) in &mut group {
-                if result.is_ok() {
-                    **result = Err(error.take().unwrap_or_else(|| SpoolError::Io {
-                        action: "receive",
-                        path: reception.path(),
-                        source: io::Error::other("another file of the same round failed"),
-                    }));
-                }
-            }
-        }
-        drop(group);
-        results
-    }
-
-    fn commit_group(
-        &mut self,
-        group: &mut [(Reception, &mut Result<(), SpoolError>)],
-    ) -> Result<(), SpoolError> {
-        let now = self.spool.observed_now()?;
-        let receipts: Vec<(Key, Vec<Move>)> = group
-            .iter()
-            .filter_map(|(reception, _)| Some((reception.key?, reception.moves.clone())))
-            .collect();
-        // From here on what is staged must stay: the receipt may be on the disk even if we are told that it is not.
-        for (reception, _) in group.iter_mut() {
-            reception.kept = reception.key.is_some();
-        }
-        if !receipts.is_empty() {
-            self.load()?.receive(&receipts, now)?;
-        }
-        let mut folders = BTreeSet::new();
-        for execute_files in [false, true] {
-            for (reception, result) in group.iter_mut().filter(|(_, result)| result.is_ok()) {
-                **result = place(reception, execute_files, &mut folders);
-            }
-        }
-        folders
-            .iter()
-            .try_for_each(|folder| durable::sync_directory(folder))?;
-        for (reception, _) in group.iter().filter(|(_, result)| result.is_ok()) {
-            if let Target::Outside(destination) = &reception.target
-                && !folders.contains(destination.directory_path())
-            {
-                destination.sync()?;
-            }
-        }
-        self.note_results(group)
-    }
-
-    /// Notes what has its name. What could not get it is offered again: its receipt is void.
-    fn note_results(
-        &mut self,
-        group: &[(Reception, &mut Result<(), SpoolError>)],
-    ) -> Result<(), SpoolError> {
-        let keys = |ok: bool| -> Vec<Key> {
-            group
-                .iter()
-                .filter(|(_, result)| result.is_ok() == ok)
-                .filter_map(|(reception, _)| reception.key)
-                .collect()
-        };
-        let (done, failed) = (keys(true), keys(false));
-        if done.is_empty() && failed.is_empty() {
-            return Ok(());
-        }
-        let receipts = self.load()?;
-        // A lost note costs nothing: whoever looks finds nothing left to rename.
-        let _ = receipts.done(&done);
-        if !failed.is_empty() {
-            let _ = receipts.void(&failed);
-        }
-        Ok(())
-    }
-
     /// The peer has certainly seen all confirmations so far.
     pub fn acknowledged(&mut self) {
         if let Some(receipts) = &mut self.receipts {
             receipts.acknowledged();
         }
     }
-}
-
-fn sync_one(reception: &mut Reception) -> Result<(), SpoolError> {
-    if reception.moves.is_empty() {
-        return Err(SpoolError::Peer {
-            path: reception.staged_path(),
-            reason: "not complete".to_owned(),
-        });
-    }
-    let synced = reception.sync();
-    if synced.is_err() {
-        // Nobody knows what of it is on the disk: it is not to be continued.
-        reception.key = None;
-    }
-    synced
-}
-
-/// Gives one file its name, if it is of the kind whose turn it is; tells which directories must be synced.
-fn place(
-    reception: &Reception,
-    execute_files: bool,
-    folders: &mut BTreeSet<PathBuf>,
-) -> Result<(), SpoolError> {
-    if let Target::Outside(destination) = &reception.target {
-        return if execute_files {
-            Ok(())
-        } else {
-            destination.place(&reception.staged_name)
-        };
-    }
-    for each in &reception.moves {
-        let is_execute = each.to.parent().is_some_and(|p| p.ends_with("X."));
-        if is_execute == execute_files {
-            durable::rename_new_making(&each.from, &each.to)?;
-            folders.extend(each.to.parent().map(Path::to_path_buf));
-        }
-    }
-    Ok(())
-}
-
-/// Does the renames that a crash has cut; what is not there any more is in its place.
-fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolError> {
-    let mut folders = BTreeSet::new();
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
-    for (key, moves) in receipts.unfinished() {
-        match finish_moves(&moves, &mut folders) {
-            Ok(()) => done.push(key),
-            Err(error) if super::queue::is_taken(&error) => failed.push(key),
-            Err(error) => return Err(error),
-        }
-    }
-    folders
-        .iter()
-        .try_for_each(|folder| durable::sync_directory(folder))?;
-    receipts.done(&done)?;
-    if !failed.is_empty() {
-        receipts.void(&failed)?;
-    }
-    Ok(())
-}
-
-fn finish_moves(moves: &[Move], folders: &mut BTreeSet<PathBuf>) -> Result<(), SpoolError> {
-    for each in moves.iter().filter(|each| each.from.exists()) {
-        let spool_file = each
-            .to
-            .file_name()
-            .is_some_and(|name| SpoolName::parse(name.as_encoded_bytes()).is_ok());
-        if spool_file {
-            durable::rename_new_making(&each.from, &each.to)?;
-        } else {
-            durable::rename_over(&each.from, &each.to)?;
-        }
-        folders.extend(each.to.parent().map(Path::to_path_buf));
-    }
-    Ok(())
 }
 
 /// Opens a file in the making in our own folder: a fresh one, or what was kept of an earlier attempt.

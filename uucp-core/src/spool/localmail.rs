@@ -9,6 +9,7 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use super::error::At;
+use super::lock::LockedFile;
 use super::queue::NewFile;
 use super::submission::LocalMailDraft;
 use super::work::move_aside;
@@ -29,7 +30,7 @@ pub struct LocalMail {
     pub content: Vec<u8>,
     path: PathBuf,
     /// Holds the lock.
-    _file: File,
+    _file: LockedFile,
 }
 
 impl LocalMail {
@@ -145,7 +146,7 @@ impl Spool {
             recipients,
             content,
             path,
-            _file: file,
+            _file: LockedFile(file),
         }))
     }
 }

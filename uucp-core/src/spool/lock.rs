@@ -155,6 +155,20 @@ impl Drop for PidLock {
         if self.passing {
             let _ = durable::remove(&self.guard_path);
         }
+        // A child that is about to be executed shares the open file for an instant: closing alone would not free the lock.
+        if step("unlock", &self.guard_path).is_ok() {
+            let _ = self.guard.unlock();
+        }
+    }
+}
+
+/// An open file with a lock, unlocked when dropped even while a child that is about to be executed shares it.
+#[derive(Debug)]
+pub(super) struct LockedFile(pub(super) File);
+
+impl Drop for LockedFile {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
     }
 }
 

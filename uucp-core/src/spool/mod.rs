@@ -4,6 +4,7 @@
 //! Nothing here talks to a peer or knows a link protocol. States, steps and the instants that count: `INTERNALS.md`.
 
 mod age;
+mod commit;
 mod destination;
 mod durable;
 mod error;
@@ -11,6 +12,7 @@ mod executefile;
 mod execution;
 mod fault;
 mod inbox;
+mod incoming;
 mod journal;
 mod layout;
 mod localmail;
@@ -33,7 +35,8 @@ pub use age::ObservedTime;
 pub use error::SpoolError;
 pub use executefile::{ExecuteFile, RunFile};
 pub use execution::{Execution, ExecutionLock, RetryState};
-pub use inbox::{Admission, Inbox, Incoming};
+pub use inbox::{Admission, Inbox};
+pub use incoming::Incoming;
 pub use journal::{Journal, Severity, Transfer};
 pub use localmail::LocalMail;
 pub use lock::{LockError, PidLock, SystemLock};

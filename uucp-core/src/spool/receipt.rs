@@ -17,8 +17,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::At;
-use super::inbox::Incoming;
-use super::{ObservedTime, Spool, SpoolError, durable};
+use super::{Incoming, ObservedTime, Spool, SpoolError, durable};
 use crate::name::SystemName;
 
 /// What makes two offered files the same: 128 bits of a hash of temporary name, names, user, size and command.

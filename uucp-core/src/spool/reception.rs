@@ -197,6 +197,7 @@ impl Reception {
 
 impl Drop for Reception {
     fn drop(&mut self) {
+        let _ = self.file.unlock();
         // A file with a name of its own can be continued; one without can never be told from another.
         if !self.kept && self.key.is_none() {
             self.remove_staged();

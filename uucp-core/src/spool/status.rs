@@ -178,7 +178,7 @@ mod tests {
             kind: StatusKind::Talking,
             retries: 3,
             last: 1_795_175_387,
-            wait: Duration::from_secs(600),
+            wait: Duration::from_mins(10),
             text: "Talking\nto strangers".to_owned(),
         };
         test.spool.set_status(&beta, &status).unwrap();

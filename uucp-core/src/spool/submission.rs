@@ -21,6 +21,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::At;
 use super::localmail::{self, from_hexadecimal, hexadecimal};
+use super::lock::LockedFile;
 use super::queue::{NewFile, Prepared, is_taken, place_data};
 use super::{Draft, Spool, SpoolError, durable, names};
 use crate::name::{JobId, SpoolName, SystemName};
@@ -184,7 +185,7 @@ pub struct Submission {
     /// Where whole parts end.
     length: u64,
     covered: BTreeSet<Vec<u8>>,
-    _lock: File,
+    _lock: LockedFile,
 }
 
 impl Spool {
@@ -220,7 +221,7 @@ impl Spool {
             path,
             length,
             covered: parts.into_iter().flat_map(|part| part.recipients).collect(),
-            _lock: lock,
+            _lock: LockedFile(lock),
         })
     }
 

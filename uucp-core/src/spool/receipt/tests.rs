@@ -1,1 +1,124 @@
-//! .
+//! Receipts: kept over time, cut lines, growth.
+
+use super::super::tests::TestSpool;
+use super::*;
+
+fn key(number: u64) -> Key {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number.to_be_bytes());
+    Key(bytes)
+}
+
+fn load(test: &TestSpool) -> Receipts {
+    Receipts::load(&test.spool, &"beta".parse().unwrap()).unwrap()
+}
+
+fn moves(test: &TestSpool) -> Vec<Move> {
+    vec![Move {
+        from: test.spool.root().join("a b%"),
+        to: PathBuf::from("/elsewhere/\n"),
+    }]
+}
+
+#[test]
+fn receipts_are_kept_and_unfinished_ones_known() {
+    let test = TestSpool::new();
+    let now = ObservedTime(100);
+    let mut receipts = load(&test);
+    receipts
+        .receive(
+            &[
+                (key(1), moves(&test)),
+                (key(2), Vec::new()),
+                (key(3), Vec::new()),
+            ],
+            now,
+        )
+        .unwrap();
+    receipts.done(&[key(2)]).unwrap();
+    receipts.void(&[key(3)]).unwrap();
+    let receipts = load(&test);
+    assert!(receipts.contains(key(1)) && receipts.contains(key(2)) && !receipts.contains(key(3)));
+    assert_eq!(receipts.unfinished(), [(key(1), moves(&test))]);
+}
+
+#[test]
+fn a_cut_line_is_cut_off_and_the_next_one_is_whole() {
+    let test = TestSpool::new();
+    let mut receipts = load(&test);
+    receipts
+        .receive(&[(key(1), Vec::new())], ObservedTime(1))
+        .unwrap();
+    receipts
+        .receive(&[(key(2), moves(&test))], ObservedTime(1))
+        .unwrap();
+    let path = receipts.path.clone();
+    let whole = std::fs::read(&path).unwrap();
+    let first_line = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+    for length in first_line..whole.len() {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        let mut receipts = load(&test);
+        assert!(
+            receipts.contains(key(1)) && !receipts.contains(key(2)),
+            "{length}"
+        );
+        receipts
+            .receive(&[(key(3), Vec::new())], ObservedTime(1))
+            .unwrap();
+        assert!(load(&test).contains(key(3)), "{length}");
+    }
+}
+
+#[test]
+fn old_receipts_and_too_many_are_forgotten_but_never_unfinished_ones() {
+    let test = TestSpool::new();
+    let mut receipts = load(&test);
+    let seen: Vec<(Key, Vec<Move>)> = (10..30).map(|n| (key(n), Vec::new())).collect();
+    let seen_keys: Vec<Key> = seen.iter().map(|(key, _)| *key).collect();
+    receipts.receive(&seen, ObservedTime(0)).unwrap();
+    receipts.done(&seen_keys).unwrap();
+    receipts
+        .receive(&[(key(1), moves(&test))], ObservedTime(0))
+        .unwrap();
+    receipts.forget_old(ObservedTime(LIFETIME - 1));
+    assert!(receipts.contains(key(10)));
+    receipts.forget_old(ObservedTime(LIFETIME));
+    assert!(!receipts.contains(key(10)) && receipts.contains(key(1)));
+
+    let mut receipts = load(&test);
+    for entry in receipts.entries.values_mut() {
+        entry.acknowledged = true;
+    }
+    receipts
+        .receive(&[(key(2), Vec::new())], ObservedTime(9))
+        .unwrap();
+    receipts.forget_beyond(5, |entry| entry.acknowledged);
+    assert!(receipts.contains(key(1)) && receipts.contains(key(2)));
+    assert!(receipts.entries.len() <= 7);
+}
+
+#[test]
+fn a_grown_file_is_written_anew_with_the_same_meaning() {
+    let test = TestSpool::new();
+    let mut receipts = load(&test);
+    receipts
+        .receive(
+            &[(key(1), moves(&test)), (key(2), Vec::new())],
+            ObservedTime(0),
+        )
+        .unwrap();
+    receipts.done(&[key(2)]).unwrap();
+    receipts.acknowledged();
+    receipts
+        .receive(&[(key(3), Vec::new())], ObservedTime(0))
+        .unwrap();
+    receipts.done(&[key(3)]).unwrap();
+    receipts.lines += SLACK_LINES;
+    receipts.compact_if_grown(&test.spool).unwrap();
+    let again = load(&test);
+    assert_eq!(again.lines, receipts.lines);
+    assert!(again.lines < 10);
+    assert_eq!(again.unfinished(), [(key(1), moves(&test))]);
+    let acknowledged = |n| again.entries[&key(n)].acknowledged;
+    assert!(acknowledged(2) && !acknowledged(3));
+}

@@ -1,1 +1,286 @@
-//! .
+//! Submissions: repeats, regrouped repeats, death and a full disk at every step.
+
+use std::time::{Duration, Instant};
+
+use super::super::fault::{self, Trouble};
+use super::super::tests::{TestSpool, beta, mail};
+use super::*;
+use crate::name::Grade;
+use crate::wire::command::Request;
+
+const JOE: &[u8] = b"joe@x.example";
+const ANN: &[u8] = b"ann@x.example";
+
+fn key() -> SubmissionKey {
+    SubmissionKey {
+        message_id: b"4Zx7".to_vec(),
+        content_hash: [7; 32],
+        system: beta(),
+    }
+}
+
+fn begin(test: &TestSpool) -> Result<Submission, SpoolError> {
+    test.spool
+        .begin_submission(&key(), Instant::now() + Duration::from_secs(5))
+}
+
+/// A delivery as a sender makes it: one job for the recipients that are not covered, one report.
+fn deliver(test: &TestSpool, recipients: &[&[u8]]) -> Result<usize, SpoolError> {
+    let submission = begin(test)?;
+    let open: Vec<&[u8]> = recipients
+        .iter()
+        .copied()
+        .filter(|r| !submission.is_covered(r))
+        .collect();
+    if open.is_empty() {
+        return Ok(0);
+    }
+    let (mut request, staged) =
+        mail(&test.spool, Grade::DEFAULT, b"hello").map_err(|source| SpoolError::Io {
+            action: "write",
+            path: PathBuf::new(),
+            source,
+        })?;
+    if let Request::Execute(execute) = &mut request {
+        execute.command = [&b"rmail "[..], &open.join(&b' ')].concat();
+    }
+    let draft = Draft {
+        system: beta(),
+        grade: Grade::DEFAULT,
+        requests: vec![request],
+        staged: vec![staged],
+    };
+    let report = LocalMailDraft {
+        sender: b"",
+        recipients: &[b"sender@y".to_vec()],
+        content: b"no such",
+    };
+    submission
+        .commit(&open, vec![draft], &[report])
+        .map(|jobs| jobs.len())
+}
+
+/// Every recipient of every queued job, sorted; each job's data must be there.
+fn queued(test: &TestSpool) -> Vec<String> {
+    let mut found = Vec::new();
+    for work in test.spool.scan(&beta(), Grade::LAST).unwrap() {
+        let work = test.spool.read_work(&beta(), &work).unwrap();
+        for request in work.requests {
+            let Request::Execute(execute) = request else {
+                panic!("{request:?}");
+            };
+            let data = SpoolName::parse(&execute.file.temp).unwrap();
+            let content = fs::read(test.spool.data_path(&beta(), &data)).unwrap();
+            assert_eq!(content, b"hello");
+            let command = String::from_utf8(execute.command).unwrap();
+            found.extend(command.split(' ').skip(1).map(str::to_owned));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The far side took everything.
+fn send_all(test: &TestSpool) {
+    for work in test.spool.scan(&beta(), Grade::LAST).unwrap() {
+        let work = test.spool.read_work(&beta(), &work).unwrap();
+        let data: Vec<SpoolName> = work
+            .requests
+            .iter()
+            .filter_map(|request| match request {
+                Request::Execute(execute) => SpoolName::parse(&execute.file.temp).ok(),
+                _ => None,
+            })
+            .collect();
+        test.spool.finish_job(&work.job, &data).unwrap();
+    }
+}
+
+#[test]
+fn a_repeat_queues_nobody_twice_and_loses_nobody() {
+    let test = TestSpool::new();
+    assert_eq!(deliver(&test, &[JOE]).unwrap(), 1);
+    assert_eq!(deliver(&test, &[JOE]).unwrap(), 0);
+    assert_eq!(queued(&test), ["joe@x.example"]);
+    // Grouped anew, and after the job was sent.
+    send_all(&test);
+    assert_eq!(deliver(&test, &[ANN, JOE]).unwrap(), 1);
+    assert_eq!(queued(&test), ["ann@x.example"]);
+    assert_eq!(deliver(&test, &[JOE, ANN]).unwrap(), 0);
+    assert_eq!(test.spool.local_mail_names().unwrap().len(), 2);
+    // Another message is another message.
+    let other = SubmissionKey {
+        content_hash: [8; 32],
+        ..key()
+    };
+    let submission = test.spool.begin_submission(&other, Instant::now()).unwrap();
+    assert!(!submission.is_covered(JOE));
+}
+
+#[test]
+fn the_job_appears_after_its_record_and_the_record_after_its_data() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    let submission = begin(&test).unwrap();
+    let (request, staged) = mail(&test.spool, Grade::DEFAULT, b"hello").unwrap();
+    let draft = Draft {
+        system: beta(),
+        grade: Grade::DEFAULT,
+        requests: vec![request],
+        staged: vec![staged],
+    };
+    fault::record();
+    submission.commit(&[ANN], vec![draft], &[]).unwrap();
+    let steps: Vec<&str> = fault::record().into_iter().map(|(what, _)| what).collect();
+    assert_eq!(
+        steps,
+        [
+            "create",
+            "write",
+            "sync",
+            "sync", // the work file, and the data, which was written before
+            "rename",
+            "sync directory", // the data is in its place for good
+            "write",
+            "sync", // the record
+            "rename",
+            "sync directory", // the job exists for good
+        ]
+    );
+}
+
+#[test]
+fn death_between_any_two_steps_neither_loses_nor_doubles_a_recipient() {
+    let mut interrupted = 0;
+    for steps in 0.. {
+        for sent_before_repeat in [false, true] {
+            let test = TestSpool::new();
+            fault::arm(steps, Trouble::Death);
+            let told = deliver(&test, &[JOE, ANN]);
+            let died = fault::disarm();
+            assert_eq!(told.is_ok(), !died, "step {steps}");
+            let mut total = Vec::new();
+            if sent_before_repeat {
+                total.extend(queued(&test));
+                send_all(&test);
+            }
+            // The MTA comes again, one recipient at a time.
+            deliver(&test, &[ANN]).unwrap();
+            deliver(&test, &[JOE]).unwrap();
+            total.extend(queued(&test));
+            total.sort();
+            assert_eq!(total, ["ann@x.example", "joe@x.example"], "step {steps}");
+            let mails = test.spool.local_mail_names().unwrap().len();
+            assert!((1..=2).contains(&mails), "step {steps}: {mails} reports");
+            interrupted += usize::from(died);
+        }
+        if interrupted < 2 * (steps + 1) {
+            break;
+        }
+    }
+    assert!(interrupted > 20, "{interrupted}");
+}
+
+#[test]
+fn a_full_disk_at_any_step_is_told_and_the_repeat_makes_it_whole() {
+    for steps in 0.. {
+        let test = TestSpool::new();
+        fault::arm(steps, Trouble::DiskFull);
+        let told = deliver(&test, &[JOE]);
+        let met = fault::disarm();
+        assert_eq!(told.is_ok(), !met, "step {steps}");
+        deliver(&test, &[JOE]).unwrap();
+        assert_eq!(queued(&test), ["joe@x.example"], "step {steps}");
+        if !met {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_taken_work_file_name_is_recorded_anew() {
+    let test = TestSpool::new();
+    let mut submission = begin(&test).unwrap();
+    let (request, staged) = mail(&test.spool, Grade::DEFAULT, b"hello").unwrap();
+    let draft = Draft {
+        system: beta(),
+        grade: Grade::DEFAULT,
+        requests: vec![request],
+        staged: vec![staged],
+    };
+    let mut jobs = test.spool.prepare(vec![draft]).unwrap();
+    let taken = test.spool.data_path(&beta(), &jobs[0].id.work);
+    durable::make_directory(taken.parent().unwrap()).unwrap();
+    fs::write(&taken, "").unwrap();
+    place_data(&mut jobs).unwrap();
+    let part = Part {
+        recipients: vec![JOE.to_vec()],
+        jobs: vec![RecordedJob::of(&jobs[0])],
+        mails: Vec::new(),
+    };
+    submission.record_or_withdraw(&part, &mut jobs).unwrap();
+    submission.appear(&mut jobs).unwrap();
+    drop((submission, jobs));
+    fs::remove_file(&taken).unwrap();
+    // The record's first name is free again: nobody may take that for a job that was cut.
+    assert!(begin(&test).unwrap().is_covered(JOE));
+    assert_eq!(queued(&test).len(), 1);
+}
+
+#[test]
+fn deliveries_of_one_message_side_by_side_wait_for_each_other() {
+    let test = TestSpool::new();
+    let first = begin(&test).unwrap();
+    let error = test
+        .spool
+        .begin_submission(&key(), Instant::now())
+        .unwrap_err();
+    assert!(error.is_temporary());
+    drop(first);
+    let queued_jobs: usize = std::thread::scope(|scope| {
+        let deliveries: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| deliver(&test, &[JOE, ANN]).unwrap()))
+            .collect();
+        deliveries.into_iter().map(|d| d.join().unwrap()).sum()
+    });
+    assert_eq!(queued_jobs, 1);
+}
+
+#[test]
+fn records_expire_by_observed_time_and_broken_ones_are_read_as_far_as_they_are_whole() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    test.spool.expire_submissions(Duration::ZERO).unwrap();
+    assert!(begin(&test).unwrap().is_covered(JOE));
+    let path = begin(&test).unwrap().path;
+    deliver(&test, &[ANN]).unwrap();
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 5]).unwrap();
+    let submission = begin(&test).unwrap();
+    assert!(submission.is_covered(JOE) && !submission.is_covered(ANN));
+    drop(submission);
+    // Two weeks go by.
+    let clock = test.spool.own_folder("clock");
+    fs::write(&clock, format!("{} 0 0 another-boot\n", 3 * WEEK)).unwrap();
+    test.spool
+        .expire_submissions(Duration::from_secs(WEEK))
+        .unwrap();
+    assert!(!begin(&test).unwrap().is_covered(JOE));
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_a_record_or_not_but_never_a_panic(content: Vec<u8>) {
+        let (_, length) = parse_parts(&content);
+        proptest::prop_assert!(length <= content.len() as u64);
+    }
+
+    #[test]
+    fn parts_come_back(recipients in proptest::collection::vec(proptest::collection::vec(0..=255u8, 0..9), 0..4)) {
+        let part = Part { recipients, jobs: Vec::new(), mails: vec!["M".to_owned()] };
+        let content = [part.emit(), part.emit()].concat();
+        let (parts, length) = parse_parts(&content);
+        proptest::prop_assert_eq!(parts, [part.clone(), part]);
+        proptest::prop_assert_eq!(length, content.len() as u64);
+    }
+}

@@ -1,0 +1,171 @@
+//! Committing received files: the steps from "it has arrived" to "it may be confirmed", and the recovery that finishes them.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::receipt::{Key, Move, Receipts};
+use super::reception::{Reception, Target};
+use super::{Inbox, SpoolError, durable};
+use crate::name::SpoolName;
+
+impl Inbox {
+    /// Makes received files count, several in one round of syncs: data, execute files, receipts, then the names. One answer
+    /// each, in order; `CY` only after `Ok`.
+    pub fn commit(&mut self, mut receptions: Vec<Reception>) -> Vec<Result<(), SpoolError>> {
+        let mut results: Vec<Result<(), SpoolError>> =
+            receptions.iter_mut().map(sync_one).collect();
+        let mut group: Vec<(Reception, &mut Result<(), SpoolError>)> =
+            receptions.into_iter().zip(results.iter_mut()).collect();
+        group.retain(|(_, result)| result.is_ok());
+        if let Err(error) = self.commit_group(&mut group) {
+            let mut error = Some(error);
+            for (reception, result) in &mut group {
+                if result.is_ok() {
+                    **result = Err(error.take().unwrap_or_else(|| SpoolError::Io {
+                        action: "receive",
+                        path: reception.path(),
+                        source: io::Error::other("another file of the same round failed"),
+                    }));
+                }
+            }
+        }
+        drop(group);
+        results
+    }
+
+    fn commit_group(
+        &mut self,
+        group: &mut [(Reception, &mut Result<(), SpoolError>)],
+    ) -> Result<(), SpoolError> {
+        let now = self.spool.observed_now()?;
+        let receipts: Vec<(Key, Vec<Move>)> = group
+            .iter()
+            .filter_map(|(reception, _)| Some((reception.key?, reception.moves.clone())))
+            .collect();
+        // From here on what is staged must stay: the receipt may be on the disk even if we are told that it is not.
+        for (reception, _) in group.iter_mut() {
+            reception.kept = reception.key.is_some();
+        }
+        if !receipts.is_empty() {
+            self.load()?.receive(&receipts, now)?;
+        }
+        let mut folders = BTreeSet::new();
+        for execute_files in [false, true] {
+            for (reception, result) in group.iter_mut().filter(|(_, result)| result.is_ok()) {
+                **result = place(reception, execute_files, &mut folders);
+            }
+        }
+        folders
+            .iter()
+            .try_for_each(|folder| durable::sync_directory(folder))?;
+        for (reception, _) in group.iter().filter(|(_, result)| result.is_ok()) {
+            if let Target::Outside(destination) = &reception.target
+                && !folders.contains(destination.directory_path())
+            {
+                destination.sync()?;
+            }
+        }
+        self.note_results(group)
+    }
+
+    /// Notes what has its name. What could not get it is offered again: its receipt is void.
+    fn note_results(
+        &mut self,
+        group: &[(Reception, &mut Result<(), SpoolError>)],
+    ) -> Result<(), SpoolError> {
+        let keys = |ok: bool| -> Vec<Key> {
+            group
+                .iter()
+                .filter(|(_, result)| result.is_ok() == ok)
+                .filter_map(|(reception, _)| reception.key)
+                .collect()
+        };
+        let (done, failed) = (keys(true), keys(false));
+        if done.is_empty() && failed.is_empty() {
+            return Ok(());
+        }
+        let receipts = self.load()?;
+        // A lost note costs nothing: whoever looks finds nothing left to rename.
+        let _ = receipts.done(&done);
+        if !failed.is_empty() {
+            let _ = receipts.void(&failed);
+        }
+        Ok(())
+    }
+}
+
+fn sync_one(reception: &mut Reception) -> Result<(), SpoolError> {
+    if reception.moves.is_empty() {
+        return Err(SpoolError::Peer {
+            path: reception.staged_path(),
+            reason: "not complete".to_owned(),
+        });
+    }
+    let synced = reception.sync();
+    if synced.is_err() {
+        // Nobody knows what of it is on the disk: it is not to be continued.
+        reception.key = None;
+    }
+    synced
+}
+
+/// Gives one file its name, if it is of the kind whose turn it is; tells which directories must be synced.
+fn place(
+    reception: &Reception,
+    execute_files: bool,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Result<(), SpoolError> {
+    if let Target::Outside(destination) = &reception.target {
+        return if execute_files {
+            Ok(())
+        } else {
+            destination.place(&reception.staged_name)
+        };
+    }
+    for each in &reception.moves {
+        let is_execute = each.to.parent().is_some_and(|p| p.ends_with("X."));
+        if is_execute == execute_files {
+            durable::rename_new_making(&each.from, &each.to)?;
+            folders.extend(each.to.parent().map(Path::to_path_buf));
+        }
+    }
+    Ok(())
+}
+
+/// Does the renames that a crash has cut; what is not there any more is in its place.
+pub(super) fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolError> {
+    let mut folders = BTreeSet::new();
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for (key, moves) in receipts.unfinished() {
+        match finish_moves(&moves, &mut folders) {
+            Ok(()) => done.push(key),
+            Err(error) if super::queue::is_taken(&error) => failed.push(key),
+            Err(error) => return Err(error),
+        }
+    }
+    folders
+        .iter()
+        .try_for_each(|folder| durable::sync_directory(folder))?;
+    receipts.done(&done)?;
+    if !failed.is_empty() {
+        receipts.void(&failed)?;
+    }
+    Ok(())
+}
+
+fn finish_moves(moves: &[Move], folders: &mut BTreeSet<PathBuf>) -> Result<(), SpoolError> {
+    for each in moves.iter().filter(|each| each.from.exists()) {
+        let spool_file = each
+            .to
+            .file_name()
+            .is_some_and(|name| SpoolName::parse(name.as_encoded_bytes()).is_ok());
+        if spool_file {
+            durable::rename_new_making(&each.from, &each.to)?;
+        } else {
+            durable::rename_over(&each.from, &each.to)?;
+        }
+        folders.extend(each.to.parent().map(Path::to_path_buf));
+    }
+    Ok(())
+}

@@ -3,6 +3,7 @@
 mod cli;
 mod content;
 mod deadline;
+mod link;
 mod recipients;
 mod send;
 

@@ -3,6 +3,13 @@
 //! The expected files were written by `uux` of Debian's uucp 1.07-27 for the same command lines. Only the unique parts of
 //! names differ (ours are longer), so both sides are compared with these parts numbered in the order of their appearance.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;

@@ -39,7 +39,7 @@ impl Job {
     }
 
     /// The `From ` line.
-    pub(crate) fn from_line(&self) -> String {
+    pub(crate) fn first_line(&self) -> String {
         let line = self.data.split(|b| *b == b'\n').next().unwrap_or_default();
         String::from_utf8_lossy(line).into_owned()
     }

@@ -169,6 +169,12 @@ impl Sections {
         all.try_fold(None, |_, command| command.one_boolean().map(Some))
     }
 
+    /// Whether a section has a command about calling.
+    fn says_how_to_call(&self, index: usize) -> bool {
+        let section = self.list.get(index);
+        section.is_some_and(|section| self.commands_of(section).any(is_about_calling))
+    }
+
     fn aliases(&self) -> impl Iterator<Item = Command<'_>> {
         self.commands().filter(|command| command.key() == "alias")
     }
@@ -204,51 +210,30 @@ pub(super) fn resolve(
     own: &Sections,
     timetables: &Timetables,
 ) -> Result<System, ConfigError> {
-    let inherits = match own.default_alternates()? {
-        Some(inherits) => inherits,
-        None => defaults.default_alternates()?.unwrap_or(true),
-    };
-    let count = if inherits {
-        own.list.len().max(defaults.list.len())
-    } else {
-        own.list.len()
-    };
     let mut timetables = timetables.clone();
-    let alternates = (0..count)
-        .map(|index| {
-            let mut settings = base.clone();
-            let mut apply = |sections: &Sections, section: Option<&Section>| {
-                apply_section(
-                    &mut settings,
-                    sections,
-                    section,
-                    &mut timetables,
-                    name.as_str(),
-                )
-            };
-            let last = index.min(defaults.list.len() - 1);
-            apply(defaults, defaults.list.first())?;
-            apply(defaults, defaults.list.get(last).filter(|_| last > 0))?;
-            apply(own, own.list.first())?;
-            apply(own, own.list.get(index).filter(|_| index > 0))?;
-            let sections = [
-                (own, own.list.get(index)),
-                (defaults, defaults.list.get(index)),
-            ];
-            settings.alternate = sections
-                .iter()
-                .find_map(|(_, section)| section.and_then(|section| section.alternate.clone()));
-            settings.calls = index == 0
-                || sections.iter().any(|(sections, section)| {
-                    section.is_some_and(|s| sections.commands_of(s).any(is_about_calling))
-                });
-            Ok(settings)
-        })
-        .collect::<Result<_, ConfigError>>()?;
-    let mut aliases = own
+    let alternates = (0..count_alternates(defaults, own)?).map(|index| {
+        let mut settings = base.clone();
+        let mut apply = |sections: &Sections, section: Option<&Section>| {
+            let system = name.as_str();
+            apply_section(&mut settings, sections, section, &mut timetables, system)
+        };
+        let last = index.min(defaults.list.len().saturating_sub(1));
+        apply(defaults, defaults.list.first())?;
+        apply(defaults, defaults.list.get(last).filter(|_| last > 0))?;
+        apply(own, own.list.first())?;
+        apply(own, own.list.get(index).filter(|_| index > 0))?;
+        settings.alternate = [own, defaults]
+            .iter()
+            .find_map(|sections| sections.list.get(index)?.alternate.clone());
+        settings.calls =
+            index == 0 || own.says_how_to_call(index) || defaults.says_how_to_call(index);
+        Ok(settings)
+    });
+    let alternates = alternates.collect::<Result<_, ConfigError>>()?;
+    let mut aliases: Vec<_> = own
         .aliases()
         .map(Command::one_system)
-        .collect::<Result<Vec<_>, _>>()?;
+        .collect::<Result<_, _>>()?;
     if aliases.is_empty() {
         aliases = defaults
             .aliases()
@@ -260,6 +245,16 @@ pub(super) fn resolve(
         aliases,
         alternates,
     })
+}
+
+/// How many alternates a system has: its own, and the rest of the defaults' unless `default-alternates` is false.
+fn count_alternates(defaults: &Sections, own: &Sections) -> Result<usize, ConfigError> {
+    let inherits = match own.default_alternates()? {
+        Some(inherits) => inherits,
+        None => defaults.default_alternates()?.unwrap_or(true),
+    };
+    let inherited = if inherits { defaults.list.len() } else { 1 };
+    Ok(own.list.len().max(inherited))
 }
 
 fn apply_section(

@@ -89,17 +89,45 @@ pub struct Finished {
     pub stderr: Vec<u8>,
 }
 
-impl Launch<'_> {
-    /// Starts the child and waits for its end.
+/// A child that was started.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    stderr: PipeReader,
+    time_limit: Duration,
+}
+
+impl Running {
+    /// Its process number.
+    #[must_use]
+    pub fn pid(&self) -> Pid {
+        // Numbers of processes are positive and fit.
+        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or_default())
+    }
+
+    /// Waits for its end.
     ///
     /// # Errors
-    /// When it could not be started, or could not be watched.
-    pub fn run(self) -> io::Result<Finished> {
+    /// When it cannot be watched.
+    pub fn wait(self) -> io::Result<Finished> {
+        watch(self)
+    }
+}
+
+impl Launch<'_> {
+    /// Starts the child.
+    ///
+    /// # Errors
+    /// When it could not be started.
+    pub fn start(self) -> io::Result<Running> {
         let (reader, writer) = io::pipe()?;
         set_nonblocking(&reader)?;
         let time_limit = self.time_limit;
-        let child = self.spawn(writer)?;
-        watch(child, reader, time_limit)
+        Ok(Running {
+            child: self.spawn(writer)?,
+            stderr: reader,
+            time_limit,
+        })
     }
 
     fn spawn(self, stderr: io::PipeWriter) -> io::Result<Child> {
@@ -145,9 +173,14 @@ fn set_nonblocking(descriptor: impl AsFd) -> io::Result<()> {
 ///
 /// A thread waits for the process and closes a pipe when it has ended; so one poll(2) sees the end, the output and the
 /// clock. The process is left to be reaped here: until then its number cannot be another's, and killing it is safe.
-fn watch(mut child: Child, mut stderr: PipeReader, limit: Duration) -> io::Result<Finished> {
+fn watch(running: Running) -> io::Result<Finished> {
+    let pid = running.pid();
+    let Running {
+        mut child,
+        mut stderr,
+        time_limit,
+    } = running;
     let (ended, running) = io::pipe()?;
-    let pid = Pid::from_raw(i32::try_from(child.id()).map_err(io::Error::other)?);
     let waiter = std::thread::Builder::new().spawn(move || {
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
         while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
@@ -159,7 +192,7 @@ fn watch(mut child: Child, mut stderr: PipeReader, limit: Duration) -> io::Resul
         return reap(&mut child, &mut stderr, Vec::new(), false);
     }
     let mut kept = Vec::new();
-    let in_time = wait_until_ended(&ended, &mut stderr, &mut kept, limit)?;
+    let in_time = wait_until_ended(&ended, &mut stderr, &mut kept, time_limit)?;
     if !in_time {
         let _ = killpg(pid, Signal::SIGTERM);
         if !wait_until_ended(&ended, &mut stderr, &mut kept, GRACE)? {
@@ -278,19 +311,27 @@ mod tests {
 
     #[test]
     fn status_signal_and_words_are_seen() {
-        let finished = shell("echo why >&2; exit 67").run().unwrap();
+        let finished = shell("echo why >&2; exit 67")
+            .start()
+            .unwrap()
+            .wait()
+            .unwrap();
         assert_eq!(finished.end.code(), Some(67));
         assert_eq!(finished.end.describe(), "Exit status 67");
         assert_eq!(finished.stderr, b"why\n");
 
-        let finished = shell("kill -9 $$").run().unwrap();
+        let finished = shell("kill -9 $$").start().unwrap().wait().unwrap();
         assert_eq!(finished.end.code(), None);
         assert_eq!(finished.end.describe(), "Got signal 9");
     }
 
     #[test]
     fn a_flood_on_standard_error_is_bounded() {
-        let finished = shell("head -c 3000000 /dev/zero >&2").run().unwrap();
+        let finished = shell("head -c 3000000 /dev/zero >&2")
+            .start()
+            .unwrap()
+            .wait()
+            .unwrap();
         assert_eq!(finished.end.code(), Some(0));
         assert_eq!(finished.stderr.len(), STDERR_KEPT);
     }
@@ -303,7 +344,7 @@ mod tests {
         launch.stdin = Some(File::from(std::os::fd::OwnedFd::from(never)));
         launch.stdout = Some(output.try_clone().unwrap());
         launch.time_limit = Duration::from_millis(200);
-        let finished = launch.run().unwrap();
+        let finished = launch.start().unwrap().wait().unwrap();
         assert!(matches!(finished.end, End::OutOfTime));
         let mut text = String::new();
         output.rewind().unwrap();
@@ -330,7 +371,7 @@ mod tests {
         let (never, open) = io::pipe().unwrap();
         let mut launch = shell("cat <&0 >&2 & exit 0");
         launch.stdin = Some(File::from(std::os::fd::OwnedFd::from(never)));
-        let finished = launch.run().unwrap();
+        let finished = launch.start().unwrap().wait().unwrap();
         assert_eq!(finished.end.code(), Some(0));
         drop(open);
     }
@@ -342,7 +383,7 @@ mod tests {
         launch.program = "/usr/bin/env".into();
         launch.arguments.clear();
         launch.stdout = Some(output.try_clone().unwrap());
-        launch.run().unwrap();
+        launch.start().unwrap().wait().unwrap();
         let mut text = String::new();
         output.rewind().unwrap();
         output.read_to_string(&mut text).unwrap();
@@ -359,10 +400,14 @@ mod tests {
         };
         let mut launch = shell("ls -l /proc/$$/fd >&2");
         launch.lock = Some(file.as_file().as_fd());
-        let with = launch.run().unwrap();
+        let with = launch.start().unwrap().wait().unwrap();
         let name = file.path().to_str().unwrap();
         assert!(String::from_utf8_lossy(&with.stderr).contains(name));
-        let without = shell("ls -l /proc/$$/fd >&2").run().unwrap();
+        let without = shell("ls -l /proc/$$/fd >&2")
+            .start()
+            .unwrap()
+            .wait()
+            .unwrap();
         assert!(!String::from_utf8_lossy(&without.stderr).contains(name));
         assert!(held());
     }
@@ -371,6 +416,6 @@ mod tests {
     fn a_program_that_is_not_there_is_an_error() {
         let mut launch = shell("");
         launch.program = "/nonexistent/rmail".into();
-        assert_eq!(launch.run().unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(launch.start().unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

@@ -1,11 +1,8 @@
-//! One job from its execute file to its end.
-//!
-//! The instants that count: the execute file goes only after the command has succeeded, or has failed for good and the
-//! report about it is queued durably. Whatever else happens, it stays, with its files, for another time.
+//! One job: whether it can be run now, and its run. What its end means: `finish.rs`.
 
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Seek, Write};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -14,20 +11,15 @@ use super::arguments;
 use super::child::{Finished, Launch};
 use super::environment::environment;
 use super::files::{Output, RunDirectory, Trouble, open_stdin, shown};
+use super::finish;
 use super::permission::{self, Resolved};
-use super::report::{self, Story, command_line};
-use super::retry;
+use super::report::command_line;
 use crate::config::mail::MailConfig;
 use crate::config::{Config, Settings, System};
 use crate::name::SystemName;
 use crate::spool::{
-    ExecuteFile, Execution, ExecutionLock, Journal, ObservedTime, RetryState, Severity, Spool,
-    SpoolError, StageKind,
+    ExecuteFile, Execution, ExecutionLock, Journal, RetryState, Severity, Spool, SpoolError,
 };
-use crate::wire::command::{Request, RequestOptions, SendRequest};
-
-/// How much of a job's input goes back with a report where the job asks for that, in bytes.
-const INPUT_RETURNED: u64 = 64 * 1024;
 
 /// What became of a job in this run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,20 +49,26 @@ pub struct Wishes {
 /// Runs jobs, one after the other.
 #[derive(Debug)]
 pub struct Runner<'a> {
-    config: &'a Config,
-    mail: &'a MailConfig,
-    spool: &'a Spool,
-    journal: Journal,
+    pub(super) config: &'a Config,
+    pub(super) mail: &'a MailConfig,
+    pub(super) spool: &'a Spool,
+    pub(super) journal: Journal,
     wishes: Wishes,
     systems: HashMap<SystemName, Option<Rc<System>>>,
 }
 
 /// A job that is being run.
-struct Job<'j> {
-    execution: &'j Execution,
-    file: &'j ExecuteFile,
-    lock: ExecutionLock,
-    may_tell: bool,
+pub(super) struct Job<'j> {
+    pub(super) execution: &'j Execution,
+    pub(super) file: &'j ExecuteFile,
+    pub(super) lock: ExecutionLock,
+    pub(super) may_tell: bool,
+}
+
+/// A command that ran, and its output.
+pub(super) struct Ended {
+    pub(super) finished: Finished,
+    pub(super) output: Output,
 }
 
 impl<'a> Runner<'a> {
@@ -123,7 +121,7 @@ impl<'a> Runner<'a> {
             }
             Err(error) => return Err(error),
         };
-        let job = Job {
+        let mut job = Job {
             execution,
             file: &file,
             lock,
@@ -136,7 +134,7 @@ impl<'a> Runner<'a> {
         if !self.spool.has_files(execution, &file)? {
             return self.wait_for_files(job, state);
         }
-        match self.run(&job) {
+        match self.run(&mut job) {
             Ok(end) => self.finish(job, state, end),
             Err(Trouble::Later(reason)) => {
                 self.log(&job, Severity::Error, &reason);
@@ -182,7 +180,8 @@ impl<'a> Runner<'a> {
         let now = self.spool.observed_now()?;
         let Some(state) = state else {
             tracing::debug!(target: "uucp::execute", "{} waits for a file", job.execution.name);
-            self.spool.set_retry_state(job.execution, &fresh(now))?;
+            self.spool
+                .set_retry_state(job.execution, &finish::fresh(now))?;
             return Ok(Outcome::NotNow);
         };
         let limit = self.mail.execution(Some(&job.execution.system)).age_limit;
@@ -195,10 +194,8 @@ impl<'a> Runner<'a> {
     }
 
     /// Runs the command, if it may be run.
-    fn run(&mut self, job: &Job<'_>) -> Result<Ended, Trouble> {
-        let Job {
-            execution, file, ..
-        } = *job;
+    fn run(&mut self, job: &mut Job<'_>) -> Result<Ended, Trouble> {
+        let (execution, file) = (job.execution, job.file);
         let system = self.system(&execution.system)?;
         let settings = settings_of(&system)?;
         let public = settings.pubdir.clone();
@@ -228,7 +225,14 @@ impl<'a> Runner<'a> {
             lock: Some(job.lock.descriptor()),
             time_limit: self.mail.execution(Some(&execution.system)).time_limit,
         };
-        let finished = launch.run().map_err(|error| cannot_start(&error))?;
+        let running = launch.start().map_err(|error| cannot_start(&error))?;
+        // For the peer's uuxqt, which knows a lock by its process only.
+        if let Err(error) = job.lock.set_owner(running.pid().as_raw()) {
+            tracing::warn!(target: "uucp::execute", "{}: {error}", execution.name);
+        }
+        let finished = running
+            .wait()
+            .map_err(|error| Trouble::Later(format!("Execution: {error}")))?;
         Ok(Ended { finished, output })
     }
 
@@ -256,212 +260,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// The command has come to its end.
-    fn finish(
-        &mut self,
-        job: Job<'_>,
-        state: Option<RetryState>,
-        ended: Ended,
-    ) -> Result<Outcome, SpoolError> {
-        let Ended { finished, output } = ended;
-        if finished.end.code() == Some(0) {
-            return self.succeed(job, state, output);
-        }
-        let reason = format!("Execution: {}", finished.end.describe());
-        self.log(&job, Severity::Error, &reason);
-        match finished.end.code() {
-            // A signal and a time that is over say nothing about the job.
-            Some(75) | None => self.keep(job, state, &reason, &finished.stderr),
-            Some(_) => {
-                let text = format!("Execution failed ({})", job.execution.name);
-                self.log(&job, Severity::Info, &text);
-                self.fail(job, &reason, &finished.stderr)
-            }
-        }
-    }
-
-    /// Its output first, then the execute file goes, then its data files: a crash in between leaves a job that is run
-    /// again with all its files, or files that nobody asks for, never a job without its files.
-    fn succeed(
-        &mut self,
-        job: Job<'_>,
-        state: Option<RetryState>,
-        output: Output,
-    ) -> Result<Outcome, SpoolError> {
-        if let Err(reason) = self.put_output(job.execution, job.file, output) {
-            self.log(&job, Severity::Error, &reason);
-            return self.keep(job, state, &reason, b"");
-        }
-        let Job {
-            execution,
-            file,
-            lock,
-            may_tell,
-        } = job;
-        self.spool.remove_execution(lock, execution, file)?;
-        if file.success_mail && may_tell {
-            let story = Story {
-                execution,
-                file,
-                reason: None,
-                stderr: b"",
-                input: b"",
-            };
-            // The command ran: whatever this note meets, it must not run again.
-            if let Err(error) = report::tell_requestor(self.spool, self.mail, &story) {
-                let text = format!("Cannot tell of {}: {error}", execution.name);
-                self.journal
-                    .log(Some(&execution.system), None, Severity::Error, &text);
-            }
-        }
-        Ok(Outcome::Done)
-    }
-
-    fn put_output(
-        &self,
-        execution: &Execution,
-        file: &ExecuteFile,
-        output: Output,
-    ) -> Result<(), String> {
-        match output {
-            Output::Discarded => Ok(()),
-            Output::Local { made, target } => made
-                .as_file()
-                .sync_all()
-                .map_err(|error| error.to_string())
-                .and_then(|()| made.persist(&target).map_err(|error| error.to_string()))
-                .map(drop)
-                .map_err(|error| format!("cannot write {}: {error}", target.display())),
-            Output::Remote { made, system, name } => self
-                .queue_output(execution, file, made, &system, &name)
-                .map_err(|error| format!("cannot queue the output for {system}: {error}")),
-        }
-    }
-
-    fn queue_output(
-        &self,
-        execution: &Execution,
-        file: &ExecuteFile,
-        mut made: std::fs::File,
-        system: &SystemName,
-        name: &[u8],
-    ) -> io::Result<()> {
-        let mut staged = self
-            .spool
-            .stage(system, StageKind::Data)
-            .map_err(io::Error::other)?;
-        made.rewind()?;
-        io::copy(&mut made, &mut staged)?;
-        staged.flush()?;
-        let spool_name = staged.name().as_bytes().to_vec();
-        let request = Request::Send(SendRequest {
-            from: spool_name.clone(),
-            to: name.to_vec(),
-            user: user_for_command(file).to_vec(),
-            options: RequestOptions::new(b"C"),
-            temp: spool_name,
-            mode: 0o666,
-            notify: Vec::new(),
-            size: None,
-        });
-        self.spool
-            .queue(system, execution.grade, &[request], vec![staged])
-            .map(drop)
-            .map_err(io::Error::other)
-    }
-
-    /// A failure that may pass: the job stays, rests longer each time, and is given up when it is too old.
-    fn keep(
-        &mut self,
-        job: Job<'_>,
-        state: Option<RetryState>,
-        reason: &str,
-        stderr: &[u8],
-    ) -> Result<Outcome, SpoolError> {
-        let now = self.spool.observed_now()?;
-        let mut state = state.unwrap_or_else(|| fresh(now));
-        state.attempts = state.attempts.saturating_add(1);
-        state.next = now.after(retry::wait_after(state.attempts));
-        let limit = self.mail.execution(Some(&job.execution.system)).age_limit;
-        if state.age(now) >= limit {
-            let reason = format!("{reason} (tried {} times)", state.attempts);
-            let text = format!("Execution failed ({})", job.execution.name);
-            self.log(&job, Severity::Info, &text);
-            return self.fail(job, &reason, stderr);
-        }
-        let text = format!("Will retry later ({})", job.execution.name);
-        self.log(&job, Severity::Info, &text);
-        self.spool.set_retry_state(job.execution, &state)?;
-        Ok(Outcome::Later)
-    }
-
-    /// A failure for good: notes are queued, then the files move to `.Failed`. Where the notes cannot be queued the job
-    /// stays as it is.
-    fn fail(&mut self, job: Job<'_>, reason: &str, stderr: &[u8]) -> Result<Outcome, SpoolError> {
-        let input = self.input_to_return(&job);
-        let story = Story {
-            execution: job.execution,
-            file: job.file,
-            reason: Some(reason),
-            stderr,
-            input: &input,
-        };
-        if job.may_tell {
-            if !job.file.no_failure_mail {
-                report::tell_requestor(self.spool, self.mail, &story)?;
-            }
-            report::tell_postmaster(self.spool, self.mail, &story)?;
-        }
-        self.spool
-            .fail_execution(job.lock, job.execution, job.file)?;
-        Ok(Outcome::Failed { told: job.may_tell })
-    }
-
-    fn input_to_return(&self, job: &Job<'_>) -> Vec<u8> {
-        let mut input = Vec::new();
-        if !job.file.return_input {
-            return input;
-        }
-        let first = job.file.files.iter().find(|wanted| {
-            let stdin = job.file.stdin.as_deref();
-            stdin == Some(wanted.name.as_bytes())
-        });
-        if let Some(data) = first {
-            let path = self.spool.data_path(&job.execution.system, &data.name);
-            // A file that cannot be read is not worth holding the report for.
-            let _ = std::fs::File::open(path)
-                .and_then(|file| file.take(INPUT_RETURNED).read_to_end(&mut input));
-        }
-        input
-    }
-
-    /// An execute file that says nothing that can be understood. Its data stays where it is: nobody knows its names.
-    fn set_aside(
-        &mut self,
-        execution: &Execution,
-        lock: ExecutionLock,
-        reason: &str,
-        may_tell: bool,
-    ) -> Result<Outcome, SpoolError> {
-        let system = &execution.system;
-        let text = format!("{}: {reason}", execution.name);
-        self.journal.log(Some(system), None, Severity::Error, &text);
-        if may_tell {
-            let note = format!(
-                "The execute file {} of system {system} cannot be understood:\n{reason}\n\n\
-                 It is kept in {}/.Corrupt/; data that came with it is kept in {}/{system}/D./.\n",
-                execution.name,
-                self.spool.root().display(),
-                self.spool.root().display(),
-            );
-            let subject = "UUCP execution file that cannot be understood";
-            report::send_to_postmaster(self.spool, self.mail, subject, &note)?;
-        }
-        self.spool.set_aside_execution(lock, execution)?;
-        Ok(Outcome::Failed { told: may_tell })
-    }
-
-    fn log(&mut self, job: &Job<'_>, severity: Severity, text: &str) {
+    pub(super) fn log(&mut self, job: &Job<'_>, severity: Severity, text: &str) {
         let user = job.file.user.as_ref().map(|(user, _)| user.as_slice());
         self.journal.log(
             Some(&job.execution.system),
@@ -470,12 +269,6 @@ impl<'a> Runner<'a> {
             text,
         );
     }
-}
-
-/// A command that ran, and its output.
-struct Ended {
-    finished: Finished,
-    output: Output,
 }
 
 /// Permissions stand in the first description of a system.
@@ -501,16 +294,8 @@ fn permitted_program(settings: &Settings, file: &ExecuteFile) -> Result<PathBuf,
     }
 }
 
-fn fresh(now: ObservedTime) -> RetryState {
-    RetryState {
-        attempts: 0,
-        first_seen: now,
-        next: now,
-    }
-}
-
 /// `UU_USER`, and the user of what is queued for the job: as with the peer, `uucp` where the job names none.
-fn user_for_command(file: &ExecuteFile) -> &[u8] {
+pub(super) fn user_for_command(file: &ExecuteFile) -> &[u8] {
     file.user.as_ref().map_or(b"uucp", |(user, _)| user)
 }
 

@@ -7,6 +7,7 @@ pub mod arguments;
 pub mod child;
 pub mod environment;
 mod files;
+mod finish;
 pub mod job;
 pub mod permission;
 pub mod queue;

@@ -185,13 +185,14 @@ impl Pool<'_> {
     fn hand_out(&mut self, execution: &Execution) -> Result<(), QueueError> {
         let system = execution.system.clone();
         loop {
+            let index = self.free_slot()?;
+            // Looked up now: the answer that freed the worker may have used up the last note.
             let told = self.told.get(&system).copied().unwrap_or(0);
             let line = Order {
                 execution: execution.clone(),
                 may_tell: told < (self.limits.notes)(&system),
             }
             .to_line();
-            let index = self.free_slot()?;
             let Some(slot) = self.slots.get_mut(index) else {
                 continue;
             };

@@ -1,0 +1,14 @@
+//! `uuxqt` as a program: what it runs, how, how often, and what it leaves behind.
+
+#[cfg(test)]
+mod fates;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod node;
+#[cfg(test)]
+mod safety;
+#[cfg(test)]
+mod side_by_side;
+#[cfg(test)]
+mod told;

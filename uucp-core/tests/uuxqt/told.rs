@@ -1,0 +1,65 @@
+//! Who is told what.
+
+use super::node::Node;
+
+fn told_after(lines: &str, body: &str) -> Vec<String> {
+    let node = Node::new();
+    node.script("tool", body);
+    node.job("N0001", "tool x", lines);
+    node.run(&[]);
+    node.told()
+}
+
+#[test]
+fn the_address_of_the_job_decides() {
+    let fails = "exit 1";
+    for (lines, expected) in [
+        ("", &["alpha!joe", "postmaster"][..]),
+        ("Z\n", &["alpha!joe", "postmaster"]),
+        ("N\n", &["postmaster"]),
+        ("R ann@x.example\n", &["ann@x.example", "postmaster"]),
+        ("R ann\n", &["alpha!ann", "postmaster"]),
+        ("R MAILER-DAEMON\n", &["postmaster"]),
+        ("R <>\n", &["postmaster"]),
+    ] {
+        assert_eq!(told_after(lines, fails), expected, "{lines}");
+    }
+}
+
+#[test]
+fn success_is_told_to_those_who_ask() {
+    assert_eq!(told_after("n\n", "exit 0"), ["alpha!joe"]);
+    assert_eq!(told_after("", "exit 0"), [""; 0]);
+}
+
+#[test]
+fn the_input_goes_back_where_the_job_asks_for_it() {
+    for (lines, goes_back) in [("B\n", true), ("", false)] {
+        let node = Node::new();
+        node.script("tool", "exit 1");
+        node.job("N0001", "tool x", lines);
+        node.run(&[]);
+        let mails = node.mails();
+        assert_eq!(mails[0].text.contains("\tthe input\n"), goes_back);
+    }
+}
+
+#[test]
+fn a_flood_of_failures_is_told_in_one_note() {
+    let node = Node::with("", "[policy]\nreports-per-hour = 3");
+    node.script("tool", "exit 1");
+    for number in 0..10 {
+        node.job(&format!("N{number:04}"), "tool x", "");
+    }
+    node.run(&["--jobs", "1"]);
+    assert_eq!(node.files(".Failed/alpha").len(), 20);
+    let mails = node.mails();
+    let requestor = mails.iter().filter(|m| m.recipient == "alpha!joe").count();
+    assert_eq!(requestor, 3);
+    let summary: Vec<_> = mails
+        .iter()
+        .filter(|m| m.text.contains("7 more jobs of system alpha failed"))
+        .collect();
+    assert_eq!(summary.len(), 1);
+    assert_eq!(mails.len(), 7);
+}

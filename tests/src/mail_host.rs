@@ -28,6 +28,9 @@ mount --bind "$folder/mail" "$root/var/mail"
 mount --bind "$folder/log" "$root/var/log"
 for path; do mkdir -p "$root$path"; mount --bind "$path" "$root$path"; done
 chroot "$root" /usr/sbin/postfix set-permissions >/dev/null 2>&1 || true
+# It stops at the first manual page that is missing, before these.
+chroot "$root" /bin/chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue
+chmod 2755 "$root/usr/sbin/postdrop" "$root/usr/sbin/postqueue"
 exec chroot "$root" /usr/sbin/postfix start-fg
 "#;
 

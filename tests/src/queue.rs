@@ -23,7 +23,7 @@ impl<'a> HandQueue<'a> {
             peer,
             next: 1,
         };
-        for part in ["", "C.", "D."] {
+        for part in ["", "C.", "D.", "X."] {
             let path = queue.node.spool().join(peer).join(part);
             fs::create_dir_all(&path).expect("a folder of the spool");
             node.owner().give(&path);
@@ -55,6 +55,16 @@ impl<'a> HandQueue<'a> {
     pub fn fetch(&mut self, grade: char, from: &str, to: &Path) {
         self.next += 1;
         self.work(grade, &format!("R {from} {} uucp -d\n", to.display()));
+    }
+
+    /// What a call from `peer` leaves at this node when `command` is to be executed with `data` on its standard input.
+    pub fn received(&mut self, peer: &str, command: &str, data: &[u8]) {
+        let number = base36(self.next);
+        self.next += 1;
+        let unique = format!("{}N{number}", short(peer));
+        let text = format!("U uucp {peer}\nF D.{unique}\nI D.{unique}\nC {command}\n");
+        self.put("D.", &format!("D.{unique}"), data);
+        self.put("X.", &format!("X.{unique}"), text.as_bytes());
     }
 
     fn data(&mut self, data: &[u8]) -> (String, String) {

@@ -286,3 +286,15 @@ fn the_options_of_ssh_are_options() {
         assert!(text.contains(wanted), "no {wanted} in:\n{text}");
     }
 }
+
+#[test]
+fn the_readme_names_files_that_exist() {
+    let root = programs::workspace();
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let links = readme
+        .split("](")
+        .skip(1)
+        .filter_map(|rest| rest.split(')').next());
+    let missing: Vec<&str> = links.filter(|link| !root.join(link).exists()).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

@@ -284,7 +284,7 @@ impl<'a> Layer<'a> {
             "local-receive" => settings.local_receive = directories(command)?,
             "remote-receive" => settings.remote_receive = directories(command)?,
             "free-space" => settings.free_space = command.one_number()?,
-            "pubdir" => settings.pubdir = Some(command.one_path()?),
+            "pubdir" => settings.pubdir = command.optional_path()?,
             _ => return Ok(false),
         }
         Ok(true)

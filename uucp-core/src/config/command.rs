@@ -146,6 +146,12 @@ impl<'a> Command<'a> {
         Ok(path(self.bytes(1)))
     }
 
+    /// The only argument as a path; nothing, as in Taylor, unsets it.
+    pub(super) fn optional_path(self) -> Result<Option<PathBuf>, ConfigError> {
+        self.expect_arguments(0, 1)?;
+        Ok(Some(path(self.bytes(1))).filter(|path| !path.as_os_str().is_empty()))
+    }
+
     /// The only argument as a system's name.
     pub(super) fn one_system(self) -> Result<SystemName, ConfigError> {
         self.expect_arguments(1, 1)?;

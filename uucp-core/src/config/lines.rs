@@ -2,6 +2,7 @@
 //!
 //! Taylor UUCP manual, *Configuration File Format*. One line is held at a time, however long the file is.
 
+use std::fmt;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -34,7 +35,7 @@ pub(super) enum Style {
 }
 
 /// One line, with its continuations: at least one word.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Line {
     path: Arc<Path>,
     pieces: Vec<Piece>,
@@ -43,7 +44,7 @@ pub(super) struct Line {
 }
 
 /// One line of the file.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Piece {
     number: usize,
     /// Where it begins in the joined line.
@@ -52,7 +53,7 @@ struct Piece {
 }
 
 /// A word and where it begins in the joined line.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Word {
     pub(super) bytes: Vec<u8>,
     start: usize,
@@ -157,6 +158,14 @@ impl Lines {
             mend: Some("use several lines, or check that this is a configuration file".to_owned()),
         })
         .into()
+    }
+}
+
+/// Only where it stands: its words may be a password.
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = self.pieces.first().map_or(0, |piece| piece.number);
+        write!(f, "{}:{number}", self.path.display())
     }
 }
 

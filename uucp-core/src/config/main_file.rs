@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::apply::{debug, times};
-use super::command::{Command, path};
+use super::command::{Command, closest, path};
 use super::debug::DebugSet;
 use super::error::ConfigError;
 use super::lines::{Line, Lines, Style};
@@ -16,6 +16,36 @@ use crate::name::SystemName;
 
 /// Where the configuration is unless `-I` says otherwise.
 const DIRECTORY: &str = "/etc/uucp";
+
+/// The commands of a config file, for suggestions.
+pub(super) const KEYWORDS: [&str; 26] = [
+    "nodename",
+    "hostname",
+    "uuname",
+    "spool",
+    "pubdir",
+    "lockdir",
+    "logfile",
+    "statfile",
+    "debugfile",
+    "debug",
+    "strip-login",
+    "strip-proto",
+    "max-uuxqts",
+    "run-uuxqt",
+    "sysfile",
+    "portfile",
+    "dialfile",
+    "dialcodefile",
+    "callfile",
+    "passwdfile",
+    "unknown",
+    "timetable",
+    "hdb-files",
+    "bnu-files",
+    "v2-files",
+    "uucp",
+];
 
 /// Reads the config file.
 pub(super) fn load(explicit: Option<&Path>) -> Result<Config, ConfigError> {
@@ -159,8 +189,7 @@ impl Reading {
                 let set = times(&config.timetables, command, 2)?;
                 config.timetables.define(&command.text(1)?, set);
             }
-            // It may be meant for another program: Taylor ignores it as well.
-            other => tracing::debug!(target: "uucp::config", "command '{other}' ignored"),
+            other => ignore(other),
         }
         Ok(())
     }
@@ -198,6 +227,15 @@ impl Reading {
         let words = command.arguments().iter();
         list.extend(words.map(|word| self.config.directory.join(path(&word.bytes))));
         true
+    }
+}
+
+/// An unknown command may be meant for another program: Taylor ignores it as well.
+fn ignore(key: &str) {
+    if let Some(known) = closest(key, &KEYWORDS) {
+        tracing::warn!(target: "uucp::config", "config command '{key}' ignored; did you mean '{known}'?");
+    } else {
+        tracing::debug!(target: "uucp::config", "config command '{key}' ignored");
     }
 }
 

@@ -127,7 +127,8 @@ impl Sections {
     pub(super) fn push(&mut self, line: Line) -> Result<(), ConfigError> {
         let command = self.command(&line);
         if command.key() == "alternate" {
-            let name = command.optional_text()?;
+            // Taylor takes one word and overlooks the rest.
+            let name = command.text(1)?;
             self.list.push(Section {
                 alternate: Some(name).filter(|name| !name.is_empty()),
                 lines: Vec::new(),

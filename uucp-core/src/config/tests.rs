@@ -295,6 +295,22 @@ fn unknown_systems_are_described_by_the_config_file() {
 }
 
 #[test]
+fn no_password_is_printed_with_the_configuration() {
+    let site = Site::new(&[(
+        "config",
+        "nodename me\nunknown call-password xyzzy\nunknown time any\n",
+    )]);
+    let config = site.load();
+    let unknown = config.unknown_system(&name("x")).unwrap();
+    for printed in [format!("{config:?}"), format!("{unknown:?}")] {
+        assert!(
+            !printed.contains("xyzzy") && !printed.contains("120, 121, 122"),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
 fn this_system_may_do_everything_to_itself() {
     let site = Site::new(&[("config", "nodename me\n"), ("sys", "system other\n")]);
     let local = site.load().local_system().unwrap();
@@ -493,8 +509,13 @@ proptest! {
 #[test]
 fn the_man_page_names_every_command() {
     let page = include_str!("../../man/bangpath-config.5.md");
-    let keywords = [&apply::KEYWORDS[..], &port::KEYWORDS, &dial::KEYWORDS].concat();
-    for keyword in keywords {
+    let files = [
+        &main_file::KEYWORDS[..],
+        &apply::KEYWORDS,
+        &port::KEYWORDS,
+        &dial::KEYWORDS,
+    ];
+    for keyword in files.concat() {
         // A page that names `chat...` with a prefix means its five commands.
         let stem = keyword
             .find("chat-")

@@ -75,11 +75,11 @@ impl Desk<'_> {
     }
 
     /// Who calls, and whether it may.
-    pub(super) fn identify(&mut self, introduction: Introduction) -> Verdict {
+    pub(super) fn identify(&mut self, introduction: &Introduction) -> Verdict {
         if introduction.login.is_some() {
             self.login.clone_from(&introduction.login);
         }
-        match self.admit(&introduction) {
+        match self.admit(introduction) {
             Ok(admitted) => Verdict::Admit(Box::new(admitted)),
             Err((reply, reason)) => Verdict::Refuse(reply, reason),
         }

@@ -383,7 +383,7 @@ impl Caller<'_> {
         let local = settings
             .myname
             .clone()
-            .unwrap_or(self.config.nodename.clone());
+            .unwrap_or_else(|| self.config.nodename.clone());
         Ok(Ok(CallProfile {
             local,
             system: self.system.name.clone(),

@@ -48,11 +48,10 @@ struct Flow {
 }
 
 /// The one who knows spool and configuration while a call runs.
-pub struct Desk<'a> {
+pub(super) struct Desk<'a> {
     pub(super) config: &'a Config,
     pub(super) spool: Spool,
     pub(super) journal: Journal,
-    pub(super) role: CallRole,
     pub(super) line: LineInfo,
     /// The login name that the operating system or an option has given.
     pub(super) login: Option<Vec<u8>>,
@@ -78,8 +77,7 @@ pub struct Desk<'a> {
 
 impl<'a> Desk<'a> {
     /// A desk for one call.
-    #[must_use]
-    pub fn new(
+    pub(super) fn new(
         config: &'a Config,
         spool: Spool,
         journal: Journal,
@@ -90,7 +88,6 @@ impl<'a> Desk<'a> {
             config,
             spool,
             journal,
-            role,
             line,
             login: None,
             neighbour: None,
@@ -169,7 +166,7 @@ impl<'a> Desk<'a> {
                 conversation.answer_login(Instant::now(), good);
             }
             Event::Identify(introduction) => {
-                let verdict = self.identify(introduction);
+                let verdict = self.identify(&introduction);
                 conversation.answer_identity(Instant::now(), verdict);
             }
             Event::Talking {
@@ -183,7 +180,7 @@ impl<'a> Desk<'a> {
                 conversation.answer_work(Instant::now(), work);
             }
             Event::Receive(arrival) => {
-                let admission = self.receive(*arrival);
+                let admission = self.receive(&arrival);
                 conversation.answer_receive(Instant::now(), admission);
             }
             Event::Data {
@@ -421,6 +418,21 @@ pub(super) fn described(request: &Request, size: Option<u64>, position: u64) -> 
         Request::Receive(receive) => shown(&receive.from),
         Request::Expand(expand) => shown(&expand.pattern),
     };
+    counted(what, size, position)
+}
+
+/// A request of the peer in the words of the log: `rmail joe@x (6 bytes)`.
+pub(super) fn announced(request: &Request, size: Option<u64>, position: u64) -> String {
+    let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let what = match request {
+        Request::Execute(execute) => shown(&execute.command),
+        Request::Send(send) => shown(&send.to),
+        other => described(other, None, 0),
+    };
+    counted(what, size, position)
+}
+
+fn counted(what: String, size: Option<u64>, position: u64) -> String {
     match (size, position) {
         (None, _) => what,
         (Some(size), 0) => format!("{what} ({size} bytes)"),

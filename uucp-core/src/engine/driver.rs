@@ -23,7 +23,7 @@ const STUCK: Duration = Duration::from_mins(2);
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// One call while it runs.
-pub struct Driver<'a> {
+pub(super) struct Driver<'a> {
     port: &'a mut dyn Port,
     conversation: Conversation,
     signals: Option<&'a Signals>,
@@ -76,7 +76,7 @@ impl Buffer {
 
 impl<'a> Driver<'a> {
     /// A call over this line.
-    pub fn new(
+    pub(super) fn new(
         port: &'a mut dyn Port,
         conversation: Conversation,
         signals: Option<&'a Signals>,
@@ -97,7 +97,7 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// Why the call failed.
-    pub fn run(mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
+    pub(super) fn run(mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
         let mut buffer = vec![0; INPUT];
         loop {
             self.settle(desk);

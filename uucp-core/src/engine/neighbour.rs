@@ -57,7 +57,10 @@ impl Neighbour {
             ),
         };
         let (local_size, remote_size) = (size_limit(local, now), size_limit(remote, now));
-        let pubdir = settings.pubdir.clone().unwrap_or(config.pubdir.clone());
+        let pubdir = settings
+            .pubdir
+            .clone()
+            .unwrap_or_else(|| config.pubdir.clone());
         let limits = Limits {
             grade,
             size: local_size,

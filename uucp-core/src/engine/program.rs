@@ -10,6 +10,7 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use super::desk::Desk;
 use crate::config::chat::{ProgramItem, ProgramWord};
+use crate::name::SystemName;
 use crate::port::{Port, spawn};
 use crate::spool::Severity;
 
@@ -73,7 +74,7 @@ fn expand(word: &ProgramWord, desk: &Desk<'_>) -> Vec<u8> {
             ProgramItem::System => {
                 let name = desk.neighbour.as_ref().map(|one| &one.system.name);
                 let name = name.or(desk.system.as_ref());
-                out.extend_from_slice(name.map(|name| name.as_bytes()).unwrap_or_default());
+                out.extend_from_slice(name.map(SystemName::as_bytes).unwrap_or_default());
             }
             ProgramItem::Speed => out.extend_from_slice(b"0"),
         }

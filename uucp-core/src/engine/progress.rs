@@ -8,7 +8,7 @@ const PERIOD: Duration = Duration::from_millis(250);
 
 /// The line; off when nobody watches.
 #[derive(Debug)]
-pub struct Progress {
+pub(super) struct Progress {
     shown: Option<Instant>,
     on: bool,
     drawn: bool,
@@ -19,8 +19,7 @@ pub struct Progress {
 
 impl Progress {
     /// Nothing is shown.
-    #[must_use]
-    pub fn off() -> Self {
+    pub(super) fn off() -> Self {
         Self {
             shown: None,
             on: false,
@@ -32,8 +31,7 @@ impl Progress {
     }
 
     /// Shown if standard error is a terminal.
-    #[must_use]
-    pub fn on_terminal() -> Self {
+    pub(super) fn on_terminal() -> Self {
         Self {
             on: std::io::stderr().is_terminal(),
             ..Self::off()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::desk::{Desk, described, is_execution};
+use super::desk::{Desk, announced, is_execution};
 use crate::conversation::{Admission, Arrival, Placed, TransferKey};
 use crate::spool::{self, Incoming, Reception, SpoolError};
 use crate::wire::command::{Refusal, Request};
@@ -21,7 +21,6 @@ struct OpenReception {
     since: Instant,
     from: u64,
     execution: bool,
-    ours: bool,
 }
 
 impl Receptions {
@@ -44,7 +43,7 @@ impl Receptions {
 
 impl Desk<'_> {
     /// Decides about a file that the peer wants to send, or sends because we asked.
-    pub(super) fn receive(&mut self, arrival: Arrival) -> Admission {
+    pub(super) fn receive(&mut self, arrival: &Arrival) -> Admission {
         let Some(neighbour) = &mut self.neighbour else {
             return Admission::Refuse(Refusal::NotPermitted);
         };
@@ -68,7 +67,7 @@ impl Desk<'_> {
             None
         };
         if let Some((refusal, reason)) = refused {
-            return self.refuse(&arrival, refusal, &reason);
+            return self.refuse(arrival, refusal, &reason);
         }
         let pubdir = neighbour.pubdir.clone();
         let settings = &neighbour.settings;
@@ -105,7 +104,7 @@ impl Desk<'_> {
             }) => {
                 let text = format!(
                     "Receiving {}",
-                    described(&arrival.request, Some(arrival.size.unwrap_or(0)), from)
+                    announced(&arrival.request, arrival.size, from)
                 );
                 self.log(Some(&user), spool::Severity::Info, &text);
                 let one = OpenReception {
@@ -114,26 +113,25 @@ impl Desk<'_> {
                     since: Instant::now(),
                     from,
                     execution: is_execution(&arrival.request),
-                    ours: arrival.ours,
                 };
                 self.receptions.open.insert(arrival.key, one);
                 Admission::Begin(from)
             }
             Ok(spool::Admission::AlreadyReceived) => {
-                let text = format!("{}: received before", described(&arrival.request, None, 0));
+                let text = format!("{}: received before", announced(&arrival.request, None, 0));
                 self.log(Some(&user), spool::Severity::Info, &text);
                 Admission::Refuse(Refusal::AlreadyReceived)
             }
             Ok(spool::Admission::Refuse { refusal, reason }) => {
-                self.refuse(&arrival, refusal, &reason)
+                self.refuse(arrival, refusal, &reason)
             }
-            Err(error) => self.refuse(&arrival, Refusal::CannotCreate, &error.to_string()),
+            Err(error) => self.refuse(arrival, Refusal::CannotCreate, &error.to_string()),
         }
     }
 
     fn refuse(&mut self, arrival: &Arrival, refusal: Refusal, reason: &str) -> Admission {
         let user = arrival.request.user().to_vec();
-        let what = described(&arrival.request, None, 0);
+        let what = announced(&arrival.request, None, 0);
         self.log(
             Some(&user),
             spool::Severity::Error,
@@ -154,15 +152,7 @@ impl Desk<'_> {
             match one.reception.finish() {
                 Ok(()) => {
                     let bytes = one.reception.size().saturating_sub(one.from);
-                    accounts.push((
-                        at,
-                        *key,
-                        one.user,
-                        one.since,
-                        bytes,
-                        one.execution,
-                        one.ours,
-                    ));
+                    accounts.push((at, one.user, one.since, bytes, one.execution));
                     complete.push(one.reception);
                 }
                 Err(error) => set(&mut placed, at, outcome(Err(error))),
@@ -173,7 +163,7 @@ impl Desk<'_> {
         };
         let results = neighbour.inbox.commit(complete);
         for (account, result) in accounts.into_iter().zip(results) {
-            let (at, key, user, since, bytes, execution, ours) = account;
+            let (at, user, since, bytes, execution) = account;
             if let Err(error) = &result {
                 let text = error.to_string();
                 self.log(Some(&user), spool::Severity::Error, &text);
@@ -182,17 +172,11 @@ impl Desk<'_> {
                 self.progress.received(bytes);
                 self.executions += u64::from(execution);
                 self.stats(&user, false, false, bytes, since);
-                if ours {
-                    self.requested(key);
-                }
             }
             set(&mut placed, at, outcome(result));
         }
         placed
     }
-
-    /// A file that we had asked for is here.
-    fn requested(&mut self, _key: TransferKey) {}
 }
 
 fn set(placed: &mut [Placed], at: usize, value: Placed) {

@@ -207,7 +207,8 @@ fn readable(path: &Path, neighbour: &Neighbour) -> Option<PathBuf> {
         return None;
     }
     let real = std::fs::canonicalize(path).ok()?;
-    let pubdir = std::fs::canonicalize(&neighbour.pubdir).unwrap_or(neighbour.pubdir.clone());
+    let pubdir =
+        std::fs::canonicalize(&neighbour.pubdir).unwrap_or_else(|_| neighbour.pubdir.clone());
     (real == path || rules.permits(&real, &pubdir)).then_some(real)
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::paths;
@@ -51,8 +51,6 @@ pub(super) struct Outgoing {
     job: JobId,
     /// The spool file that goes when the request is done.
     data: Option<SpoolName>,
-    /// When the spool file was made, in seconds since 1970.
-    pub(super) queued: i64,
 }
 
 /// What is known of a job that is under way.
@@ -127,7 +125,7 @@ impl WorkQueue {
                 continue;
             }
             if let Some(name) = self.names.pop_front() {
-                self.open_job(name)?;
+                self.open_job(&name)?;
                 continue;
             }
             if scanned {
@@ -143,13 +141,13 @@ impl WorkQueue {
         }
     }
 
-    fn open_job(&mut self, name: SpoolName) -> Result<(), SpoolError> {
+    fn open_job(&mut self, name: &SpoolName) -> Result<(), SpoolError> {
         self.seen.insert(name.clone());
-        let work = match self.spool.read_work(&self.system, &name) {
+        let work = match self.spool.read_work(&self.system, name) {
             Ok(work) => work,
             Err(error) if error.is_not_found() => return Ok(()),
             Err(error @ SpoolError::Corrupt { .. }) => {
-                let kept = self.spool.set_aside_work(&self.system, &name)?;
+                let kept = self.spool.set_aside_work(&self.system, name)?;
                 self.complaints
                     .push(format!("{error}; kept as {}", kept.display()));
                 return Ok(());
@@ -183,7 +181,7 @@ impl WorkQueue {
     fn suited(&self, request: Request) -> Vec<Request> {
         match request {
             Request::Execute(execute) if !self.limits.features.contains(Features::EXECUTE) => {
-                match self.execute_file_request(&execute) {
+                match Self::execute_file_request(&execute) {
                     Some(second) => vec![
                         Request::Send(execute.data_request()),
                         Request::Execute(second),
@@ -196,7 +194,7 @@ impl WorkQueue {
     }
 
     /// The second half of a broken `E`, still as an `E`, under the names of the execute file.
-    fn execute_file_request(&self, execute: &ExecuteRequest) -> Option<ExecuteRequest> {
+    fn execute_file_request(execute: &ExecuteRequest) -> Option<ExecuteRequest> {
         let data = SpoolName::parse(&execute.file.to).ok()?;
         let temp = SpoolName::parse(&execute.file.temp).ok()?;
         let suffix = |name: &SpoolName| name.as_str().get(2..).map(str::to_owned);
@@ -252,7 +250,6 @@ impl WorkQueue {
             source: opened.source,
             job,
             data: opened.data,
-            queued: opened.queued,
         };
         self.under_way.insert(key, outgoing);
         Ok(Some(work))
@@ -275,7 +272,6 @@ impl WorkQueue {
             source: Source::Bytes(content),
             job,
             data: None,
-            queued: 0,
         };
         self.under_way.insert(key, outgoing);
         Ok(Some(Work { request, size }))
@@ -315,7 +311,6 @@ impl WorkQueue {
             source: Source::File(file),
             size: metadata.len(),
             data: spooled,
-            queued: metadata.mtime(),
         })
     }
 
@@ -412,7 +407,6 @@ struct Opened {
     source: Source,
     size: u64,
     data: Option<SpoolName>,
-    queued: i64,
 }
 
 impl Default for Opened {
@@ -421,7 +415,6 @@ impl Default for Opened {
             source: Source::None,
             size: 0,
             data: None,
-            queued: 0,
         }
     }
 }

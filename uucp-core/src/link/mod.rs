@@ -5,6 +5,7 @@
 
 mod e;
 mod g;
+mod i;
 mod parameters;
 mod reception;
 mod stream;
@@ -122,11 +123,11 @@ pub fn make(
     parameters: &[(&str, &str)],
 ) -> Option<Box<dyn Link>> {
     let parameters = Parameters(parameters);
-    let _ = features;
     match letter {
         b't' => Some(Box::new(t::new(parameters))),
         b'e' => Some(Box::new(e::new(parameters))),
         b'g' => Some(Box::new(g::new(role, parameters))),
+        b'i' => Some(Box::new(i::new(role, features, parameters))),
         _ => None,
     }
 }

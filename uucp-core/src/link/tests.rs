@@ -29,7 +29,7 @@ fn pair(
 
 #[test]
 fn every_link_carries_files_both_ways_and_closes() {
-    for known in KNOWN.iter().filter(|known| b"teg".contains(&known.letter)) {
+    for known in KNOWN {
         for piece in [0, 1, 7, 511] {
             let mut pair = pair(
                 known.letter,
@@ -49,7 +49,10 @@ fn every_link_carries_files_both_ways_and_closes() {
             );
             pair.check(true);
             assert_eq!(pair.close(), Stopped::Done, "closing {letter}");
-            assert!(pair.sides.iter().all(|side| side.acknowledged > 0));
+            // With something under way in both directions all the time, there is no such moment.
+            if !known.traits.streams_ahead {
+                assert!(pair.sides.iter().all(|side| side.acknowledged > 0));
+            }
             assert!(
                 pair.elapsed().as_secs() < 10,
                 "{letter} took {:?}",
@@ -61,7 +64,7 @@ fn every_link_carries_files_both_ways_and_closes() {
 
 #[test]
 fn the_table_agrees_with_the_links() {
-    for known in KNOWN.iter().filter(|known| b"teg".contains(&known.letter)) {
+    for known in KNOWN {
         let link = link(known.letter, CallRole::Caller, &[]);
         assert_eq!(link.letter(), known.letter);
         assert_eq!(link.traits(), known.traits);
@@ -78,7 +81,7 @@ proptest! {
         file in any::<bool>(),
     ) {
         let mut random = Random(seed);
-        for known in KNOWN.iter().filter(|known| b"teg".contains(&known.letter)) {
+        for known in KNOWN {
             for role in [CallRole::Caller, CallRole::Called] {
                 let mut link = link(known.letter, role, &[]);
                 let now = Instant::now();
@@ -140,4 +143,11 @@ fn g_over_a_line_that_damages_one_packet_in_a_hundred_in_each_way() {
         },
     );
     assert_eq!(tally.failed, 0);
+}
+
+#[test]
+fn i_over_a_line_that_damages_one_byte_in_a_thousand_in_each_way() {
+    let small = [("packet-size", "100")];
+    let tally = bad_calls(b'i', &small, &[0, 90, 1500], Faults::each(1000));
+    assert!(tally.failed < 5, "{tally:?}");
 }

@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::linux::net::TcpStreamExt;
 use std::time::{Duration, Instant};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -10,11 +12,16 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::{PortRead, Ready};
 
+/// A read of fewer bytes than this may be all that the peer has sent, or waits to be told of before it sends the rest.
+const SMALL: usize = 32 * 1024;
+
 /// A pair of descriptors; for a socket both are the same one, duplicated.
 #[derive(Debug)]
 pub(super) struct Line {
     input: File,
     output: Option<File>,
+    /// The same socket once more, where acknowledgements are to go out at once.
+    quick: Option<TcpStream>,
     /// Flags to put back, where the descriptors are shared with somebody else.
     restore: Option<(OFlag, OFlag)>,
 }
@@ -23,6 +30,7 @@ impl Line {
     pub(super) fn new(input: OwnedFd, output: OwnedFd, shared: bool) -> io::Result<Self> {
         let before = (set_nonblocking(&input)?, set_nonblocking(&output)?);
         Ok(Self {
+            quick: None,
             input: input.into(),
             output: Some(output.into()),
             restore: shared.then_some(before),
@@ -32,7 +40,10 @@ impl Line {
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<PortRead> {
         match self.input.read(buffer) {
             Ok(0) => Ok(PortRead::HangUp),
-            Ok(count) => Ok(PortRead::Bytes(count)),
+            Ok(count) => {
+                self.acknowledge(count);
+                Ok(PortRead::Bytes(count))
+            }
             Err(error) => match error.kind() {
                 io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(PortRead::Nothing),
                 // A terminal whose other end is gone gives EIO.
@@ -41,6 +52,22 @@ impl Line {
                 _ => Err(error),
             },
         }
+    }
+
+    /// A peer that leaves Nagle's algorithm on holds its next small write back until this one is acknowledged; the system
+    /// forgets that we do not want to delay that.
+    fn acknowledge(&self, count: usize) {
+        if let (Some(stream), ..SMALL) = (&self.quick, count) {
+            let _ = stream.set_quickack(true);
+        }
+    }
+
+    /// Lets acknowledgements go out at once.
+    pub(super) fn acknowledge_at_once(&mut self) -> io::Result<()> {
+        let stream = TcpStream::from(OwnedFd::from(self.input.try_clone()?));
+        stream.set_quickack(true)?;
+        self.quick = Some(stream);
+        Ok(())
     }
 
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -1,14 +1,20 @@
 //! Standard input and output as the line: inetd, ssh with a forced command, a login shell, another uucico's pipe.
 
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use nix::sys::socket::{SockaddrStorage, getsockname};
 use nix::sys::stat::fstat;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsendbreak, tcsetattr};
+use nix::unistd::{dup2_stdin, dup2_stdout};
 
 use super::line::Line;
 use super::{LineTraits, Port, PortError, PortRead, tcp};
+
+/// How long the other side may take to close after us.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The line that this process was started on.
 #[derive(Debug)]
@@ -32,6 +38,10 @@ impl StdioPort {
     fn take() -> io::Result<Self> {
         let input = io::stdin().as_fd().try_clone_to_owned()?;
         let output = io::stdout().as_fd().try_clone_to_owned()?;
+        // The line ends with this port, whatever the process does after it; and nothing can be printed on it by mistake.
+        let null = File::options().read(true).write(true).open("/dev/null")?;
+        dup2_stdin(&null)?;
+        dup2_stdout(&null)?;
         let socket = is_socket(&input);
         if socket {
             tcp::prepare(&input);
@@ -42,8 +52,13 @@ impl StdioPort {
         } else {
             LineTraits::PIPE
         };
+        let mut line = Line::new(input, output, true)?;
+        if socket {
+            // A socket that is not TCP has no acknowledgements.
+            let _ = line.acknowledge_at_once();
+        }
         Ok(Self {
-            line: Line::new(input, output, true)?,
+            line,
             traits,
             socket,
             terminal,
@@ -107,6 +122,10 @@ impl Port for StdioPort {
     fn hang_up(&mut self) {
         if self.socket {
             tcp::close(&mut self.line);
+        } else if self.terminal.is_none() {
+            // A pipe closed before the other side's last words would be a signal to it, and an error in its log.
+            self.line.close_output();
+            self.line.drain(CLOSE_LIMIT);
         }
     }
 }

@@ -120,9 +120,9 @@ impl TcpPort {
         prepare(&stream);
         let input = OwnedFd::from(stream);
         let output = input.try_clone()?;
-        Ok(Self {
-            line: Line::new(input, output, false)?,
-        })
+        let mut line = Line::new(input, output, false)?;
+        line.acknowledge_at_once()?;
+        Ok(Self { line })
     }
 }
 

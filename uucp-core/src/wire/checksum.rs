@@ -75,6 +75,6 @@ mod tests {
             }
         }
         // The sum of `g` has 16 bits and mixes them in its own way: it is not sure to see even a single flipped bit.
-        assert!(missed <= 1, "{missed} of 2048");
+        assert!(missed < 8, "{missed} of 2048");
     }
 }

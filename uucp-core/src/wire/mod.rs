@@ -11,6 +11,7 @@ pub mod command;
 pub mod e;
 pub mod g;
 pub mod handshake;
+pub mod i;
 pub mod t;
 
 /// Bytes of a peer that have no meaning in the protocol.

@@ -292,24 +292,24 @@ pub(in crate::config) fn speed(command: Command<'_>) -> Result<Option<u32>, Conf
 
 /// The steps of a `dialer-sequence`.
 fn dialer_sequence(command: Command<'_>) -> Result<Option<DialerChoice>, ConfigError> {
-    command.expect_arguments(1, usize::MAX)?;
     let words = command.texts()?;
     let steps = words.chunks(2).map(|pair| DialerStep {
         dialer: pair.first().cloned().unwrap_or_default(),
         token: pair.get(1).cloned(),
     });
-    Ok(Some(DialerChoice::Sequence(steps.collect())))
+    let steps: Vec<_> = steps.collect();
+    Ok((!steps.is_empty()).then_some(DialerChoice::Sequence(steps)))
 }
 
 impl ModemPort {
     fn apply(&mut self, key: &str, command: Command<'_>) -> Result<bool, ConfigError> {
         match key {
-            "device" => self.device = Some(command.one_path()?),
+            "device" => self.device = command.optional_path()?,
             "speed" | "baud" => self.speed = speed(command)?,
             "speed-range" | "baud-range" => self.speed_range = speed_range(command)?,
             "carrier" => self.carrier = command.one_boolean()?,
             "hardflow" => self.hardflow = command.one_boolean()?,
-            "dial-device" => self.dial_device = Some(command.one_path()?),
+            "dial-device" => self.dial_device = command.optional_path()?,
             "dialer-sequence" => self.dialer = dialer_sequence(command)?,
             _ => return Ok(false),
         }
@@ -320,7 +320,7 @@ impl ModemPort {
 impl DirectPort {
     fn apply(&mut self, key: &str, command: Command<'_>) -> Result<bool, ConfigError> {
         match key {
-            "device" => self.device = Some(command.one_path()?),
+            "device" => self.device = command.optional_path()?,
             "speed" | "baud" => self.speed = speed(command)?,
             "carrier" => self.carrier = command.one_boolean()?,
             "hardflow" => self.hardflow = command.one_boolean()?,
@@ -333,7 +333,14 @@ impl DirectPort {
 impl TcpPort {
     fn apply(&mut self, key: &str, command: Command<'_>) -> Result<bool, ConfigError> {
         match key {
-            "service" => self.service = command.one_text()?,
+            "service" => {
+                let service = command.optional_text()?;
+                self.service = if service.is_empty() {
+                    "uucp".to_owned()
+                } else {
+                    service
+                };
+            }
             "version" => {
                 command.expect_arguments(1, 1)?;
                 self.version = match command.bytes(1) {
@@ -357,13 +364,14 @@ impl TcpPort {
 impl TliPort {
     fn apply(&mut self, key: &str, command: Command<'_>) -> Result<bool, ConfigError> {
         match key {
-            "device" => self.device = Some(command.one_path()?),
+            "device" => self.device = command.optional_path()?,
             "stream" => self.stream = command.one_boolean()?,
             "push" => self.push = command.texts()?,
             "dialer-sequence" => self.dialer = dialer_sequence(command)?,
             "server-address" => {
-                command.expect_arguments(1, 1)?;
-                self.server_address = Some(unescape(command.bytes(1)));
+                command.expect_arguments(0, 1)?;
+                let address = Some(unescape(command.bytes(1)));
+                self.server_address = address.filter(|address| !address.is_empty());
             }
             _ => return Ok(false),
         }

@@ -139,6 +139,14 @@ fn defaults_are_for_ports_of_their_type() {
 }
 
 #[test]
+fn a_command_without_its_word_unsets_what_the_defaults_say() {
+    let modem = "device /x\ndial-device /y\ndialer-sequence a\nport p\ndevice\ndial-device\ndialer-sequence\n";
+    assert_eq!(only(modem).kind, only("port p\n").kind);
+    let tcp = "type tcp\nservice 1\nport p\nservice\n";
+    assert_eq!(only(tcp).kind, only("port p\ntype tcp\n").kind);
+}
+
+#[test]
 fn a_dialer_may_be_described_with_the_port() {
     let port = only("port p\ndialer chat \"\" ATZ\ndialer chat-fail BUSY\n");
     let PortKind::Modem(ModemPort {

@@ -133,6 +133,16 @@ fn every_permission_has_its_value() {
 }
 
 #[test]
+fn a_command_without_its_word_unsets_what_the_defaults_say() {
+    let s = only(
+        "phone 1\npubdir /p\nprotocol g\ncall-login x\ncommands ALL\nsystem a\nphone\npubdir\nprotocol\ncall-login\ncommands\n",
+    );
+    assert_eq!((&s.phone, &s.pubdir, &s.protocols), (&None, &None, &None));
+    assert_eq!(s.call_login, None);
+    assert!(!s.commands.permits(b"rmail"));
+}
+
+#[test]
 fn times_say_when_to_call_and_for_what() {
     let s = own(
         "TIME WkSa2300-0700,Su;5 20\ntimegrade C Evening 3\ncall-timegrade Z Mo\ncalled-timegrade A Any\n\

@@ -1,0 +1,213 @@
+//! What a call costs: empty, with many small jobs, with one large file; and what it takes in memory.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::time::Instant;
+
+use suite_tests::Site;
+use suite_tests::node::{Listener, Node, Reach};
+use suite_tests::payload::Random;
+use suite_tests::process;
+use suite_tests::programs::Side;
+use suite_tests::queue::HandQueue;
+
+use crate::table::{Better, Table};
+
+const MEGABYTE: f64 = 1e6;
+
+/// Two nodes and a listener, ready for one call from leaf to hub.
+struct Pair {
+    _folder: Site,
+    leaf: Node,
+    hub: Node,
+    _listener: Listener,
+}
+
+fn pair(caller: Side, answerer: Side, protocol: &str) -> Pair {
+    let folder = Site::new("bench");
+    let (leaf, hub) = (
+        Node::new(&folder, "leaf", caller),
+        Node::new(&folder, "hub", answerer),
+    );
+    let listener = hub.listen();
+    leaf.add_neighbour("hub", protocol, &Reach::Tcp(listener.port()), "");
+    hub.add_neighbour("leaf", protocol, &Reach::Never, "");
+    Pair {
+        _folder: folder,
+        leaf,
+        hub,
+        _listener: listener,
+    }
+}
+
+/// Seconds that the call takes.
+fn call(pair: &Pair) -> f64 {
+    let start = Instant::now();
+    pair.leaf.call("hub").expect_success("the call");
+    start.elapsed().as_secs_f64()
+}
+
+pub(crate) fn empty(table: &mut Table) {
+    for protocol in ["t", "e", "g", "i"] {
+        let measure = |side| move || 1e3 * call(&pair(side, side, protocol));
+        let name = format!("empty call, {protocol}");
+        table.compare(
+            &name,
+            "ms",
+            Better::Less,
+            measure(Side::Ours),
+            measure(Side::Taylor),
+        );
+    }
+}
+
+pub(crate) fn jobs(table: &mut Table, count: usize) {
+    let rate = |caller, answerer, protocol: &'static str, count: usize| {
+        move || {
+            let pair = pair(caller, answerer, protocol);
+            let mut queue = HandQueue::new(&pair.leaf, "hub");
+            let mail = Random::new(3).bytes(4096);
+            for number in 0..count {
+                queue.execution('N', &format!("rmail user{number}@hub.example"), &mail);
+            }
+            let seconds = call(&pair);
+            assert_eq!(pair.hub.count("leaf/X."), count, "not all jobs arrived");
+            per_second(count, seconds)
+        }
+    };
+    // The other side's rate does not depend on how many there are; at 6 a second a tenth is enough.
+    let few = (count / 5).max(1);
+    for protocol in ["t", "e", "g", "i"] {
+        let taylor = rate(Side::Taylor, Side::Taylor, protocol, few);
+        if !table.wants("mails of 4 KB") {
+            return;
+        }
+        let other = table.median(taylor);
+        for (name, caller, answerer) in [
+            ("ours both ends", Side::Ours, Side::Ours),
+            ("ours calls Taylor's", Side::Ours, Side::Taylor),
+            ("Taylor's calls ours", Side::Taylor, Side::Ours),
+        ] {
+            let count = if caller == answerer { count } else { few };
+            let ours = table.median(rate(caller, answerer, protocol, count));
+            let name = format!("mails of 4 KB, {protocol}, {name}");
+            table.row(&name, "/s", Better::More, ours, Some(other));
+        }
+    }
+}
+
+pub(crate) fn files(table: &mut Table, size: usize) {
+    let rate = |side, protocol: &'static str, size: usize| {
+        move || {
+            let pair = pair(side, side, protocol);
+            let data = Random::new(5).bytes(size);
+            HandQueue::new(&pair.leaf, "hub").file('N', "/large", "~/large", &data);
+            let seconds = call(&pair);
+            let arrived = std::fs::read(pair.hub.public().join("large")).expect("the file");
+            assert!(arrived == data, "the file arrived damaged");
+            megabytes(size) / seconds
+        }
+    };
+    for (protocol, ours, taylors) in [
+        ("t", size, size),
+        ("e", size, size),
+        ("g", size / 4, size / 16),
+        ("i", size / 4, size / 16),
+    ] {
+        let name = format!("one file of {:.0} MB, {protocol}", megabytes(ours));
+        table.compare(
+            &name,
+            "MB/s",
+            Better::More,
+            rate(Side::Ours, protocol, ours),
+            rate(Side::Taylor, protocol, taylors),
+        );
+    }
+    let name = "the same over a plain socket into a synced file";
+    if table.wants(name) {
+        let plain = table.median(|| megabytes(size) / plain_copy(size));
+        table.row(name, "MB/s", Better::More, plain, None);
+    }
+}
+
+/// Seconds for `size` bytes from a file through a loopback socket into a synced file: what the machine can do.
+fn plain_copy(size: usize) -> f64 {
+    let folder = Site::new("bench");
+    let from = folder.path().join("from");
+    std::fs::write(&from, Random::new(5).bytes(size)).expect("the file");
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    let address = listener.local_addr().expect("its number");
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = std::fs::File::open(&from).expect("the file");
+            let mut socket = TcpStream::connect(address).expect("a connection");
+            copy(&mut file, &mut socket);
+        });
+        let (mut socket, _) = listener.accept().expect("a connection");
+        let mut file = std::fs::File::create(folder.path().join("to")).expect("a file");
+        copy(&mut socket, &mut file);
+        file.sync_all().expect("sync");
+    });
+    start.elapsed().as_secs_f64()
+}
+
+/// With a buffer of our own: what the kernel could do by itself is not what is asked here.
+fn copy(from: &mut impl Read, to: &mut impl Write) {
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        match from.read(&mut buffer).expect("read") {
+            0 => return,
+            length => to.write_all(&buffer[..length]).expect("write"),
+        }
+    }
+}
+
+/// Resident memory of the calling uucico with many jobs queued, at its highest.
+pub(crate) fn memory(table: &mut Table, count: usize) {
+    let name = format!("resident memory of the caller, {count} jobs queued");
+    if !table.wants(&name) {
+        return;
+    }
+    let peak = |side| {
+        let pair = pair(side, side, "t");
+        let mut queue = HandQueue::new(&pair.leaf, "hub");
+        for number in 0..count {
+            queue.execution('N', &format!("rmail user{number}@hub.example"), b"x");
+        }
+        let mut running = pair.leaf.start("uucico", &["-S", "hub"]);
+        let status = format!("/proc/{}/status", running.pid());
+        let (start, mut highest) = (Instant::now(), 0.0);
+        // Long enough to have read the queue; the other side's whole call would take minutes.
+        while !running.has_ended() && start.elapsed().as_secs() < 5 {
+            let kilobytes = peak_kilobytes(&process::lossy(std::path::Path::new(&status)));
+            highest = f64::max(highest, kilobytes / 1024.0);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        highest
+    };
+    let (ours, other) = (peak(Side::Ours), peak(Side::Taylor));
+    table.row(&name, "MiB", Better::Less, ours, Some(other));
+}
+
+fn peak_kilobytes(status: &str) -> f64 {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+        .unwrap_or(0.0)
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "counts of a benchmark are far below 2^52"
+)]
+pub(crate) fn per_second(count: usize, seconds: f64) -> f64 {
+    count as f64 / seconds
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "sizes of a benchmark are far below 2^52"
+)]
+fn megabytes(size: usize) -> f64 {
+    size as f64 / MEGABYTE
+}

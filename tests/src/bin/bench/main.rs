@@ -1,0 +1,61 @@
+//! The same work by our programs and by Debian's uucp, side by side in one run; prints a Markdown table.
+//!
+//! Ours sync every file and directory before they answer, Debian's sync nothing. Run it in release, as root on Debian.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "it speaks to a person, and what it expects of its own folders it may insist on"
+)]
+
+mod calls;
+mod mail;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use suite_tests::peers;
+
+use table::Table;
+
+/// Measures our programs against Debian's uucp and prints a Markdown table.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+struct Arguments {
+    /// Only rows whose name contains this.
+    #[arg(long, default_value = "")]
+    only: String,
+    /// How often each is measured; the median counts.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    /// A tenth of the work, for a first look.
+    #[arg(long)]
+    quick: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    if cfg!(debug_assertions) {
+        println!("This is a debug build: the numbers mean little. Use cargo run --release.\n");
+    }
+    let peers = match peers::peers() {
+        Ok(peers) => peers,
+        Err(why) => {
+            println!("Nothing to compare with: {why}.");
+            return ExitCode::FAILURE;
+        }
+    };
+    let scale = if arguments.quick { 10 } else { 1 };
+    let mut table = Table::new(&arguments.only, arguments.runs.max(1));
+    calls::empty(&mut table);
+    calls::jobs(&mut table, 1000 / scale);
+    calls::files(&mut table, 256_000_000 / scale);
+    calls::memory(&mut table, 10_000 / scale);
+    mail::queueing_alone(&mut table, 1000 / scale);
+    mail::queueing_under_postfix(&mut table, peers, 1000 / scale);
+    mail::execution(&mut table, peers, 1000 / scale);
+    table.print();
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,89 @@
+//! Rows of the table, as they are measured.
+
+/// Whether more is better, or less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Better {
+    More,
+    Less,
+}
+
+/// The rows measured so far.
+#[derive(Debug)]
+pub(crate) struct Table {
+    only: String,
+    runs: usize,
+    lines: Vec<String>,
+}
+
+impl Table {
+    pub(crate) fn new(only: &str, runs: usize) -> Self {
+        Self {
+            only: only.to_owned(),
+            runs,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Whether a row of this name was asked for.
+    pub(crate) fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
+
+    /// The median of several measurements.
+    pub(crate) fn median(&self, mut measure: impl FnMut() -> f64) -> f64 {
+        let mut values: Vec<f64> = (0..self.runs).map(|_| measure()).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    }
+
+    /// Measures ours and the other and adds a row.
+    pub(crate) fn compare(
+        &mut self,
+        name: &str,
+        unit: &str,
+        better: Better,
+        ours: impl FnMut() -> f64,
+        other: impl FnMut() -> f64,
+    ) {
+        if self.wants(name) {
+            let (ours, other) = (self.median(ours), self.median(other));
+            self.row(name, unit, better, ours, Some(other));
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(
+        &mut self,
+        name: &str,
+        unit: &str,
+        better: Better,
+        ours: f64,
+        other: Option<f64>,
+    ) {
+        let ratio = match (better, other) {
+            (_, None) => String::new(),
+            (Better::More, Some(other)) => format!("{:.1}x", ours / other),
+            (Better::Less, Some(other)) => format!("{:.1}x", other / ours),
+        };
+        let other = other.map_or_else(String::new, |other| format!("{} {unit}", short(other)));
+        let line = format!("| {name} | {} {unit} | {other} | {ratio} |", short(ours));
+        println!("{line}");
+        self.lines.push(line);
+    }
+
+    /// Prints the whole table.
+    pub(crate) fn print(&self) {
+        println!("\n| What | Ours | Debian's uucp | Ratio |\n| --- | ---: | ---: | ---: |");
+        for line in &self.lines {
+            println!("{line}");
+        }
+    }
+}
+
+fn short(value: f64) -> String {
+    if value >= 100.0 {
+        format!("{value:.0}")
+    } else {
+        format!("{value:.1}")
+    }
+}

@@ -1,0 +1,264 @@
+//! The sending half of `i`: commands and file data of all channels in one row of packets, the window, the position, and
+//! what is sent again.
+
+use std::collections::VecDeque;
+
+use crate::wire::i::{CRC, Header, Kind, Sequence, crc};
+
+/// A packet that is ready but for its acknowledgement.
+#[derive(Debug)]
+struct Packet {
+    kind: Kind,
+    local: u8,
+    remote: u8,
+    /// The data and their CRC.
+    data: Vec<u8>,
+    due: bool,
+    sent: bool,
+}
+
+impl Packet {
+    fn new(kind: Kind, (local, remote): (u8, u8), data: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(data.len() + CRC);
+        if !data.is_empty() {
+            bytes.extend_from_slice(data);
+            bytes.extend_from_slice(&crc(data));
+        }
+        Self {
+            kind,
+            local,
+            remote,
+            data: bytes,
+            due: true,
+            sent: false,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Sender {
+    caller: bool,
+    complement: bool,
+    size: usize,
+    window: usize,
+    /// Packets in the window: sent and not acknowledged, or about to be sent. The first has number `first`.
+    packets: VecDeque<Packet>,
+    first: Sequence,
+    /// Packets for which there is no room in the window yet.
+    waiting: VecDeque<Packet>,
+    /// How far the receiver counts: every byte of data, of commands too, or as SPOS told it.
+    position: u64,
+    /// Where the file on each channel stands: those of our requests, then those of the peer's.
+    offsets: [[u64; 8]; 2],
+    packets_sent: u64,
+    packets_resent: u64,
+}
+
+impl Sender {
+    pub(super) fn new(caller: bool, complement: bool) -> Self {
+        Self {
+            caller,
+            complement,
+            size: 1024,
+            window: 16,
+            packets: VecDeque::new(),
+            first: Sequence::new(1),
+            waiting: VecDeque::new(),
+            position: 0,
+            offsets: [[0; 8]; 2],
+            packets_sent: 0,
+            packets_resent: 0,
+        }
+    }
+
+    pub(super) fn set_limits(&mut self, size: usize, window: u8) {
+        self.size = size;
+        self.window = window.into();
+    }
+
+    /// Sent and resent packets.
+    pub(super) fn counts(&self) -> (u64, u64) {
+        (self.packets_sent, self.packets_resent)
+    }
+
+    /// Whether all that was sent is acknowledged.
+    pub(super) fn is_idle(&self) -> bool {
+        self.packets.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Local and remote channel of an exchange.
+    fn route(channel: u8, from_peer: bool) -> (u8, u8) {
+        if from_peer {
+            (0, channel)
+        } else {
+            (channel, 0)
+        }
+    }
+
+    fn offset(&mut self, channel: u8, from_peer: bool) -> Option<&mut u64> {
+        self.offsets
+            .get_mut(usize::from(from_peer))?
+            .get_mut(usize::from(channel))
+    }
+
+    fn push(&mut self, packet: Packet) {
+        self.waiting.push_back(packet);
+        self.fill();
+    }
+
+    fn fill(&mut self) {
+        while self.packets.len() < self.window {
+            let Some(packet) = self.waiting.pop_front() else {
+                break;
+            };
+            self.packets.push_back(packet);
+        }
+    }
+
+    /// Appends packets for a command.
+    pub(super) fn command(&mut self, channel: u8, from_peer: bool, text: &[u8]) {
+        let route = Self::route(channel, from_peer);
+        let bytes = [text, &[0]].concat();
+        for piece in bytes.chunks(self.size) {
+            self.push(Packet::new(Kind::Data, route, piece));
+        }
+        self.position += bytes.len() as u64;
+    }
+
+    /// The next data on the channel belong there in the file.
+    pub(super) fn seek(&mut self, channel: u8, from_peer: bool, offset: u64) {
+        if let Some(place) = self.offset(channel, from_peer) {
+            *place = offset;
+        }
+    }
+
+    /// Tells the receiver where the next data belong, unless it knows.
+    fn tell_position(&mut self, route: (u8, u8), offset: u64) -> Result<(), &'static str> {
+        if offset != self.position {
+            let position = u32::try_from(offset)
+                .map_err(|_| "a position beyond 4 GB in a file cannot be told")?;
+            self.push(Packet::new(Kind::Spos, route, &position.to_be_bytes()));
+            self.position = offset;
+        }
+        Ok(())
+    }
+
+    /// Takes file data as far as the window allows; gives back how much.
+    pub(super) fn data(
+        &mut self,
+        channel: u8,
+        from_peer: bool,
+        data: &[u8],
+    ) -> Result<usize, &'static str> {
+        let route = Self::route(channel, from_peer);
+        let taken = data.get(..self.room()).unwrap_or(data);
+        if taken.is_empty() {
+            return Ok(0);
+        }
+        let offset = self.offset(channel, from_peer).map_or(0, |offset| *offset);
+        self.tell_position(route, offset)?;
+        for piece in taken.chunks(self.size) {
+            self.push(Packet::new(Kind::Data, route, piece));
+        }
+        self.position += taken.len() as u64;
+        self.seek(channel, from_peer, self.position);
+        Ok(taken.len())
+    }
+
+    /// How much file data would be taken now.
+    pub(super) fn room(&self) -> usize {
+        let free = self
+            .window
+            .saturating_sub(self.packets.len() + self.waiting.len());
+        free * self.size
+    }
+
+    /// Ends the file on a channel.
+    pub(super) fn end_file(&mut self, channel: u8, from_peer: bool) -> Result<(), &'static str> {
+        let route = Self::route(channel, from_peer);
+        let offset = self.offset(channel, from_peer).map_or(0, |offset| *offset);
+        // As before any other packet of a file; where it cannot be told, an end needs no position either.
+        if u32::try_from(offset).is_ok() {
+            self.tell_position(route, offset)?;
+        }
+        self.push(Packet::new(Kind::Data, route, &[]));
+        Ok(())
+    }
+
+    /// Appends CLOSE behind everything else, whatever the window says: nothing will be acknowledged after it.
+    pub(super) fn close(&mut self) {
+        self.packets.append(&mut self.waiting);
+        self.packets
+            .push_back(Packet::new(Kind::Close, (0, 0), &[]));
+    }
+
+    /// The peer has everything up to `number`; whether that is news. `None` where it cannot be: nothing with that number
+    /// has been sent lately.
+    pub(super) fn acknowledge(&mut self, number: Sequence) -> Option<bool> {
+        let count = number.next().since(self.first);
+        let sent = self.packets.iter().take_while(|packet| packet.sent).count();
+        if count == 0 || count > 16 {
+            // Nothing, or what was known before: packets that are sent again may be older than what followed them.
+            return Some(false);
+        }
+        if count > sent {
+            return None;
+        }
+        self.packets.drain(..count);
+        self.first = number.next();
+        self.fill();
+        Some(true)
+    }
+
+    /// The peer wants one packet again; whether there is such a packet.
+    pub(super) fn resend(&mut self, number: Sequence) -> bool {
+        match self.packets.get_mut(number.since(self.first)) {
+            Some(packet) if packet.sent => {
+                packet.due = true;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Nothing was heard of the peer for long.
+    pub(super) fn resend_oldest(&mut self) {
+        self.resend(self.first);
+    }
+
+    /// The peer has none of them.
+    pub(super) fn resend_all(&mut self) {
+        for packet in &mut self.packets {
+            packet.due = true;
+        }
+    }
+
+    /// Appends the packets that are due; whether there were any.
+    pub(super) fn emit(&mut self, acknowledged: Sequence, out: &mut Vec<u8>) -> bool {
+        let before = out.len();
+        for (steps, packet) in self.packets.iter_mut().enumerate() {
+            if !packet.due {
+                continue;
+            }
+            let header = Header {
+                kind: packet.kind,
+                sequence: self.first.after(steps),
+                acknowledged,
+                local: packet.local,
+                remote: packet.remote,
+                caller: self.caller,
+                length: packet.data.len().saturating_sub(CRC),
+            };
+            header.emit(self.complement, out);
+            out.extend_from_slice(&packet.data);
+            if packet.sent {
+                self.packets_resent += 1;
+            } else {
+                self.packets_sent += 1;
+            }
+            packet.due = false;
+            packet.sent = true;
+        }
+        out.len() > before
+    }
+}

@@ -1,0 +1,363 @@
+//! The packets of `i`: a header of six bytes, and if there are data, their CRC behind them (Taylor UUCP manual, *i
+//! Protocol*).
+//!
+//! ```text
+//! 0x07  seq<<3|local  ack<<3|remote  type<<5|caller<<4|length>>8  length&255  check
+//! ```
+
+use super::checksum;
+
+/// Begins every packet.
+pub const INTRODUCTION: u8 = 0x07;
+/// Bytes of a header.
+pub const HEADER: usize = 6;
+/// Bytes of the CRC behind data.
+pub const CRC: usize = 4;
+/// The most data a packet can carry.
+pub const LARGEST: usize = 4095;
+/// The largest window that the numbers allow.
+pub const WINDOW: u8 = 16;
+
+/// A number of a packet, modulo 32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sequence(u8);
+
+impl Sequence {
+    /// The number's low five bits.
+    #[must_use]
+    pub fn new(number: u8) -> Self {
+        Self(number & 31)
+    }
+
+    /// The number that follows.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self::new(self.0 + 1)
+    }
+
+    /// How many steps forward it is from `other` to this, 0 to 31.
+    #[must_use]
+    pub fn since(self, other: Self) -> usize {
+        usize::from(self.0.wrapping_sub(other.0) & 31)
+    }
+
+    /// The number so many steps forward.
+    #[must_use]
+    pub fn after(self, steps: usize) -> Self {
+        let [low, ..] = steps.to_le_bytes();
+        Self::new(self.0.wrapping_add(low))
+    }
+}
+
+/// What a packet is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// 0: a piece of a command or file; with no data, the end of a file.
+    Data,
+    /// 1: what the sender wants to receive.
+    Sync,
+    /// 2: nothing but the acknowledgement.
+    Ack,
+    /// 3: the packet whose number stands here is wanted again.
+    Nak,
+    /// 4: the position of the data that follow.
+    Spos,
+    /// 5: the end of the protocol.
+    Close,
+}
+
+impl Kind {
+    fn parse(number: u8) -> Option<Self> {
+        Some(match number {
+            0 => Self::Data,
+            1 => Self::Sync,
+            2 => Self::Ack,
+            3 => Self::Nak,
+            4 => Self::Spos,
+            5 => Self::Close,
+            _ => return None,
+        })
+    }
+
+    fn number(self) -> u8 {
+        match self {
+            Self::Data => 0,
+            Self::Sync => 1,
+            Self::Ack => 2,
+            Self::Nak => 3,
+            Self::Spos => 4,
+            Self::Close => 5,
+        }
+    }
+
+    /// Whether so much data makes sense in such a packet.
+    fn allows(self, length: usize) -> bool {
+        match self {
+            Self::Data => true,
+            Self::Sync => length == 3 || length == 4,
+            Self::Spos => length == 4,
+            Self::Ack | Self::Nak | Self::Close => length == 0,
+        }
+    }
+}
+
+/// A header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// What the packet is for.
+    pub kind: Kind,
+    /// The packet's number; of a [`Kind::Nak`], the one that is wanted.
+    pub sequence: Sequence,
+    /// All up to this number have arrived at the sender.
+    pub acknowledged: Sequence,
+    /// The channel, as the sender counts them.
+    pub local: u8,
+    /// The channel, as the receiver counts them.
+    pub remote: u8,
+    /// Whether the sender is the one who called.
+    pub caller: bool,
+    /// How much data follow.
+    pub length: usize,
+}
+
+impl Header {
+    /// Parses the six bytes; `None` where they are no header, or a damaged one. `complement`: the check byte is
+    /// complemented (feature bit 0100).
+    #[must_use]
+    pub fn parse(bytes: [u8; HEADER], complement: bool) -> Option<Self> {
+        let [introduction, a, b, c, d, check] = bytes;
+        if introduction != INTRODUCTION || check != check_byte([a, b, c, d], complement) {
+            return None;
+        }
+        let kind = Kind::parse(c >> 5)?;
+        let length = usize::from(c & 15) << 8 | usize::from(d);
+        kind.allows(length).then_some(Self {
+            kind,
+            sequence: Sequence(a >> 3),
+            acknowledged: Sequence(b >> 3),
+            local: a & 7,
+            remote: b & 7,
+            caller: c & 0x10 != 0,
+            length,
+        })
+    }
+
+    /// Appends the header.
+    pub fn emit(self, complement: bool, out: &mut Vec<u8>) {
+        let [low, high, ..] = self.length.to_le_bytes();
+        let fields = [
+            self.sequence.0 << 3 | (self.local & 7),
+            self.acknowledged.0 << 3 | (self.remote & 7),
+            self.kind.number() << 5 | u8::from(self.caller) << 4 | (high & 15),
+            low,
+        ];
+        out.push(INTRODUCTION);
+        out.extend_from_slice(&fields);
+        out.push(check_byte(fields, complement));
+    }
+}
+
+fn check_byte(fields: [u8; 4], complement: bool) -> u8 {
+    let start = if complement { 0xff } else { 0 };
+    fields.iter().fold(start, |check, byte| check ^ byte)
+}
+
+/// The CRC of data, as it stands behind them.
+#[must_use]
+pub fn crc(data: &[u8]) -> [u8; CRC] {
+    checksum::i(data).to_be_bytes()
+}
+
+/// What a SYNC says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sync {
+    /// The most data in a packet that the sender wants to receive.
+    pub packet_size: u16,
+    /// How many packets it takes without an acknowledgement.
+    pub window: u8,
+    /// How many channels it can have open; an old SYNC does not tell.
+    pub channels: Option<u8>,
+}
+
+impl Sync {
+    /// Parses the data of the packet.
+    #[must_use]
+    pub fn parse(data: &[u8]) -> Option<Self> {
+        match data {
+            [high, low, window] => Some(Self {
+                packet_size: u16::from_be_bytes([*high, *low]),
+                window: *window,
+                channels: None,
+            }),
+            [high, low, window, channels] => Some(Self {
+                packet_size: u16::from_be_bytes([*high, *low]),
+                window: *window,
+                channels: Some(*channels),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The data of the packet.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        let [high, low] = self.packet_size.to_be_bytes();
+        let mut bytes = vec![high, low, self.window];
+        bytes.extend(self.channels);
+        bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn emitted(header: Header, complement: bool, data: &[u8]) -> Vec<u8> {
+        let mut out = vec![0xa5];
+        header.emit(complement, &mut out);
+        if !data.is_empty() {
+            out.extend_from_slice(data);
+            out.extend_from_slice(&crc(data));
+        }
+        out.split_off(1)
+    }
+
+    fn header(kind: Kind, sequence: u8, acknowledged: u8, length: usize) -> Header {
+        Header {
+            kind,
+            sequence: Sequence(sequence),
+            acknowledged: Sequence(acknowledged),
+            local: 0,
+            remote: 0,
+            caller: false,
+            length,
+        }
+    }
+
+    #[test]
+    fn packets_of_the_wire() {
+        let sync = Sync {
+            packet_size: 1024,
+            window: 16,
+            channels: Some(7),
+        };
+        let caller = |header: Header| Header {
+            caller: true,
+            ..header
+        };
+        let on = |local, remote, header: Header| Header {
+            local,
+            remote,
+            ..header
+        };
+        let cases: [(&[u8], Header, &[u8]); 9] = [
+            (
+                b"\x07\x00\x00 \x04$\x04\x00\x10\x07\x85\x7f0F",
+                header(Kind::Sync, 0, 0, 4),
+                &sync.to_bytes(),
+            ),
+            (
+                b"\x07\x00\x000\x044\x04\x00\x10\x07\x85\x7f0F",
+                caller(header(Kind::Sync, 0, 0, 4)),
+                &sync.to_bytes(),
+            ),
+            (
+                b"\x07\x10\x00\x80\x04\x94\0\0\0\0\xde\xbb \xe3",
+                header(Kind::Spos, 2, 0, 4),
+                &[0; 4],
+            ),
+            (
+                b"\x07\x19\x00\x00\x05\x1cback\nu\xf8\x92\xa2",
+                on(1, 0, header(Kind::Data, 3, 0, 5)),
+                b"back\n",
+            ),
+            (
+                b"\x07!\x00\x00\x00!",
+                on(1, 0, header(Kind::Data, 4, 0, 0)),
+                b"",
+            ),
+            (
+                b"\x07H\x09\x10\x03REY\x00\x1d\x96\x8f\xdb",
+                caller(on(0, 1, header(Kind::Data, 9, 1, 3))),
+                b"EY\0",
+            ),
+            (b"\x07\x00@@\x00\x00", header(Kind::Ack, 0, 8, 0), b""),
+            (b"\x07XX\xa0\x00\xa0", header(Kind::Close, 11, 11, 0), b""),
+            (
+                b"\x07hH\xb0\x00\x90",
+                caller(header(Kind::Close, 13, 9, 0)),
+                b"",
+            ),
+        ];
+        for (bytes, header, data) in cases {
+            assert_eq!(
+                Header::parse(*bytes.first_chunk().unwrap(), false),
+                Some(header)
+            );
+            let emitted = emitted(header, false, data);
+            assert_eq!(
+                emitted.escape_ascii().to_string(),
+                bytes.escape_ascii().to_string()
+            );
+        }
+    }
+
+    #[test]
+    fn sync_with_and_without_channels() {
+        let sync = Sync {
+            packet_size: 4095,
+            window: 8,
+            channels: None,
+        };
+        assert_eq!(sync.to_bytes(), [0x0f, 0xff, 8]);
+        assert_eq!(Sync::parse(&[0x0f, 0xff, 8]), Some(sync));
+        assert_eq!(Sync::parse(&[4, 0, 16, 7]).unwrap().channels, Some(7));
+        assert_eq!(Sync::parse(&[4, 0]), None);
+    }
+
+    #[test]
+    fn the_complemented_check_byte_is_another_protocol() {
+        let close = header(Kind::Close, 1, 2, 0);
+        let bytes = emitted(close, true, b"");
+        assert_eq!(
+            Header::parse(*bytes.first_chunk().unwrap(), true),
+            Some(close)
+        );
+        assert_eq!(Header::parse(*bytes.first_chunk().unwrap(), false), None);
+        // A line that makes everything NUL does not make headers of it.
+        assert_eq!(Header::parse([INTRODUCTION, 0, 0, 0, 0, 0], true), None);
+    }
+
+    #[test]
+    fn damage_is_seen() {
+        let good = emitted(header(Kind::Data, 1, 2, 3), false, b"abc");
+        for at in 0..HEADER {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                assert_eq!(Header::parse(*bad.first_chunk().unwrap(), false), None);
+            }
+        }
+        // Kinds that do not exist, and lengths that their kind does not have.
+        for (c, d) in [
+            (0xc0, 0),
+            (0xe0, 0),
+            (0x20, 5),
+            (0x20, 0),
+            (0x40, 1),
+            (0x80, 0),
+            (0xa0, 1),
+        ] {
+            let bytes = [INTRODUCTION, 0, 0, c, d, c ^ d];
+            assert_eq!(Header::parse(bytes, false), None, "{c:x} {d:x}");
+        }
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        assert_eq!(Sequence(31).next(), Sequence(0));
+        assert_eq!(Sequence(1).since(Sequence(30)), 3);
+        assert_eq!(Sequence(30).after(5), Sequence(3));
+        assert_eq!(Sequence(5).after(256), Sequence(5));
+    }
+}

@@ -21,7 +21,8 @@ use self::sender::{Acknowledgement, Sender};
 use self::start::{Start, Step};
 use super::parameters::Parameters;
 use super::{CallRole, Channel, Link, LinkError, LinkEvent, LinkTraits};
-use crate::wire::g::{Control, DataHeader, HEADER};
+use crate::wire::command::Features;
+use crate::wire::g::{Control, DataHeader, HEADER, Sequence};
 
 /// Bytes under way must stay below this: the ring in which Taylor receives.
 const RING: usize = 16_384;
@@ -84,12 +85,18 @@ fn safe_window(window: u8, size: usize) -> u8 {
 }
 
 /// A `g` link.
-pub(super) fn new(role: CallRole, parameters: Parameters<'_>) -> impl Link + use<> {
+pub(super) fn new(
+    role: CallRole,
+    features: Features,
+    parameters: Parameters<'_>,
+) -> impl Link + use<> {
     let settings = Settings::new(b'g', parameters);
+    let sealed = features.contains(Features::SEALED);
     G {
         settings,
+        sealed,
         state: State::New,
-        start: Start::new(role, &settings),
+        start: Start::new(role, sealed, &settings),
         sender: Sender::default(),
         receiver: Receiver::default(),
         control: Vec::new(),
@@ -124,6 +131,8 @@ enum State {
 
 struct G {
     settings: Settings,
+    /// Every packet ends in a CRC.
+    sealed: bool,
     state: State,
     start: Start,
     sender: Sender,
@@ -229,7 +238,7 @@ impl G {
         }
     }
 
-    fn acknowledge(&mut self, now: Instant, number: crate::wire::g::Sequence) -> Acknowledgement {
+    fn acknowledge(&mut self, now: Instant, number: Sequence) -> Acknowledgement {
         let result = self.sender.acknowledge(number);
         if result == Acknowledgement::New {
             self.progress(now);
@@ -242,13 +251,12 @@ impl G {
         &mut self,
         now: Instant,
         header: DataHeader,
-        data: &[u8],
+        data: Option<&[u8]>,
     ) -> Result<(), LinkError> {
         if !self.is_moving() {
             return Ok(());
         }
-        let intact = header.is_intact(data);
-        let used = header.used(data).filter(|_| intact);
+        let used = data.and_then(|data| header.used(data));
         match self.receiver.handle(header, used) {
             Verdict::Good => {
                 self.good_packets += 1;
@@ -267,7 +275,7 @@ impl G {
             }
             Verdict::Ignored => {}
         }
-        if intact {
+        if data.is_some() {
             self.acknowledge(now, header.acknowledged);
             return Ok(());
         }
@@ -284,7 +292,7 @@ impl G {
 
     fn send_reject(&mut self) {
         self.rejects_sent += 1;
-        Control::Rj(self.receiver.last()).emit(&mut self.control);
+        Control::Rj(self.receiver.last()).emit(self.sealed, &mut self.control);
         self.receiver.told();
     }
 
@@ -296,7 +304,7 @@ impl G {
             State::ClosedByPeer | State::Ending | State::Closed
         ) {
             let closing = matches!(self.state, State::Closing { .. });
-            let (used, found) = receiver::scan(rest, closing);
+            let (used, found) = receiver::scan(rest, closing, self.sealed);
             rest = rest.get(used..).unwrap_or_default();
             match found {
                 Input::Incomplete => {
@@ -377,8 +385,8 @@ impl Link for G {
         self.state = match self.state {
             State::ClosedByPeer => {
                 // It wants to hear the same of us before it goes on.
-                Control::Close.emit(&mut self.control);
-                Control::Close.emit(&mut self.control);
+                Control::Close.emit(self.sealed, &mut self.control);
+                Control::Close.emit(self.sealed, &mut self.control);
                 State::Ending
             }
             State::New | State::Ending | State::Closed => State::Ending,
@@ -464,18 +472,18 @@ impl Link for G {
         let before = out.len();
         out.append(&mut self.control);
         if self.is_moving() || self.state == State::ClosedByPeer {
-            if self.sender.emit(self.receiver.last(), out) {
+            if self.sender.emit(self.receiver.last(), self.sealed, out) {
                 self.receiver.told();
             }
             if self.receiver.owes_acknowledgement() {
-                Control::Rr(self.receiver.last()).emit(out);
+                Control::Rr(self.receiver.last()).emit(self.sealed, out);
                 self.receiver.told();
                 self.receiver.told_at(now);
             }
         }
         if self.state == (State::Closing { close_sent: false }) && self.sender.all_sent() {
-            Control::Close.emit(out);
-            Control::Close.emit(out);
+            Control::Close.emit(self.sealed, out);
+            Control::Close.emit(self.sealed, out);
             self.state = State::Closing { close_sent: true };
         }
         out.len() > before

@@ -18,7 +18,7 @@ use self::sender::Sender;
 use super::parameters::Parameters;
 use super::{CallRole, Channel, Link, LinkError, LinkEvent, LinkTraits};
 use crate::wire::command::Features;
-use crate::wire::i::{Header, Kind, LARGEST, Sequence, Sync, WINDOW, crc};
+use crate::wire::i::{Form, Header, Kind, LARGEST, Sequence, Sync, WINDOW};
 
 /// Packets do not become smaller than this, however bad the line.
 const SMALLEST_SIZE: u16 = 400;
@@ -83,17 +83,20 @@ pub(super) fn new(
 ) -> impl Link + use<> {
     let settings = Settings::new(role, parameters);
     let caller = role == CallRole::Caller;
-    let complement = features.contains(Features::COMPLEMENT);
+    let form = Form {
+        complement: features.contains(Features::COMPLEMENT),
+        sealed: features.contains(Features::SEALED),
+    };
     I {
         settings,
         caller,
-        complement,
+        form,
         state: State::New,
         size: settings.packet_size,
         remote: None,
         synced_at: None,
         heard: false,
-        sender: Sender::new(caller, complement),
+        sender: Sender::new(caller, form),
         receiver: Receiver::new(settings.window),
         control: Vec::new(),
         deadline: None,
@@ -123,7 +126,7 @@ enum State {
 struct I {
     settings: Settings,
     caller: bool,
-    complement: bool,
+    form: Form,
     state: State,
     /// What we want to receive; becomes smaller on a bad line.
     size: u16,
@@ -171,11 +174,7 @@ impl I {
             caller: self.caller,
             length: data.len(),
         };
-        header.emit(self.complement, &mut self.control);
-        if !data.is_empty() {
-            self.control.extend_from_slice(data);
-            self.control.extend_from_slice(&crc(data));
-        }
+        self.form.emit(header, data, &mut self.control);
     }
 
     fn send_sync(&mut self, now: Instant) {
@@ -322,16 +321,12 @@ impl I {
     /// Parses what is in the buffer until more is needed or the protocol has ended.
     fn parse(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError> {
         let mut rest = input;
-        let (caller, complement) = (self.caller, self.complement);
         while !matches!(
             self.state,
             State::ClosedByPeer | State::Ending | State::Closed
         ) {
             let closing = self.state == State::Closing;
-            // Our own packets, come back as an echo, are no packets.
-            let wanted =
-                |bytes| Header::parse(bytes, complement).filter(|header| header.caller != caller);
-            let (used, garbage, found) = receiver::scan(rest, closing, wanted);
+            let (used, garbage, found) = receiver::scan(rest, self.form, !self.caller, closing);
             rest = rest.get(used..).unwrap_or_default();
             if garbage > 0 && !closing {
                 self.count_error(now)?;

@@ -126,7 +126,7 @@ pub fn make(
     match letter {
         b't' => Some(Box::new(t::new(parameters))),
         b'e' => Some(Box::new(e::new(parameters))),
-        b'g' => Some(Box::new(g::new(role, parameters))),
+        b'g' => Some(Box::new(g::new(role, features, parameters))),
         b'i' => Some(Box::new(i::new(role, features, parameters))),
         _ => None,
     }

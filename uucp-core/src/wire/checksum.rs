@@ -39,6 +39,15 @@ pub fn i(data: &[u8]) -> u32 {
     !crc32fast::hash(data)
 }
 
+/// The CRC behind a sealed packet of `g` or `i`: over its header but for the first byte, and its data.
+#[must_use]
+pub fn seal(header: &[u8], data: &[u8]) -> [u8; 4] {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(header.get(1..).unwrap_or_default());
+    hasher.update(data);
+    hasher.finalize().to_be_bytes()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,6 +13,8 @@ pub const DLE: u8 = 0x10;
 pub const HEADER: usize = 6;
 /// The `k` of a packet without data.
 const CONTROL_SIZE: u8 = 9;
+/// Bytes of the CRC that ends a packet where both sides have agreed on it.
+pub const SEAL: usize = 4;
 /// The smallest packet.
 pub const SMALLEST: usize = 32;
 /// The largest packet.
@@ -97,9 +99,10 @@ impl Control {
     }
 
     /// Appends the packet.
-    pub fn emit(self, out: &mut Vec<u8>) {
+    pub fn emit(self, sealed: bool, out: &mut Vec<u8>) {
         let byte = self.byte();
-        emit_header(CONTROL_SIZE, MAGIC.wrapping_sub(byte.into()), byte, out);
+        let header = header(CONTROL_SIZE, MAGIC.wrapping_sub(byte.into()), byte);
+        emit_packet(header, &[], sealed, out);
     }
 }
 
@@ -181,9 +184,17 @@ impl DataHeader {
     }
 }
 
-fn emit_header(k: u8, checksum: u16, byte: u8, out: &mut Vec<u8>) {
+fn header(k: u8, checksum: u16, byte: u8) -> [u8; HEADER] {
     let [low, high] = checksum.to_le_bytes();
-    out.extend_from_slice(&[DLE, k, low, high, byte, k ^ low ^ high ^ byte]);
+    [DLE, k, low, high, byte, k ^ low ^ high ^ byte]
+}
+
+fn emit_packet(header: [u8; HEADER], data: &[u8], sealed: bool, out: &mut Vec<u8>) {
+    out.extend_from_slice(&header);
+    out.extend_from_slice(data);
+    if sealed {
+        out.extend_from_slice(&checksum::seal(&header, data));
+    }
 }
 
 /// The packet size that INITB's number stands for.
@@ -246,12 +257,17 @@ impl Body {
     }
 
     /// Appends the packet.
-    pub fn emit(&self, sequence: Sequence, acknowledged: Sequence, out: &mut Vec<u8>) {
+    pub fn emit(
+        &self,
+        sequence: Sequence,
+        acknowledged: Sequence,
+        sealed: bool,
+        out: &mut Vec<u8>,
+    ) {
         let kind = if self.short { 3 } else { 2 };
         let byte = kind << 6 | sequence.0 << 3 | acknowledged.0;
         let checksum = MAGIC.wrapping_sub(self.sum ^ u16::from(byte));
-        emit_header(self.k, checksum, byte, out);
-        out.extend_from_slice(&self.data);
+        emit_packet(header(self.k, checksum, byte), &self.data, sealed, out);
     }
 }
 
@@ -261,12 +277,12 @@ mod tests {
 
     use super::*;
 
-    fn header(bytes: &[u8]) -> Option<Header> {
+    fn parse(bytes: &[u8]) -> Option<Header> {
         Header::parse(*bytes.first_chunk().unwrap())
     }
 
     fn data_header(bytes: &[u8]) -> DataHeader {
-        match header(bytes) {
+        match parse(bytes) {
             Some(Header::Data(header)) => header,
             other => panic!("{other:?}"),
         }
@@ -274,7 +290,7 @@ mod tests {
 
     fn emitted(body: &Body, sequence: u8, acknowledged: u8) -> Vec<u8> {
         let mut out = vec![0xa5];
-        body.emit(Sequence(sequence), Sequence(acknowledged), &mut out);
+        body.emit(Sequence(sequence), Sequence(acknowledged), false, &mut out);
         out.split_off(1)
     }
 
@@ -289,7 +305,7 @@ mod tests {
         ] {
             assert_eq!(Header::parse(bytes), Some(Header::Control(control)));
             let mut out = vec![0xa5; 2];
-            control.emit(&mut out);
+            control.emit(false, &mut out);
             assert_eq!(out, [&[0xa5, 0xa5], &bytes[..]].concat());
         }
         for control in [
@@ -298,8 +314,8 @@ mod tests {
             Control::Srj(Sequence(7)),
         ] {
             let mut out = Vec::new();
-            control.emit(&mut out);
-            assert_eq!(header(&out), Some(Header::Control(control)));
+            control.emit(false, &mut out);
+            assert_eq!(parse(&out), Some(Header::Control(control)));
         }
     }
 
@@ -373,7 +389,7 @@ mod tests {
             for bit in 0..8 {
                 let mut bad = good.clone();
                 bad[at] ^= 1 << bit;
-                if let Some(Header::Data(header)) = header(&bad) {
+                if let Some(Header::Data(header)) = parse(&bad) {
                     assert!(at >= HEADER && !header.is_intact(&bad[6..]), "byte {at}");
                 }
             }
@@ -388,8 +404,8 @@ mod tests {
             (9, 0xc0),
         ] {
             let mut out = Vec::new();
-            emit_header(k, MAGIC.wrapping_sub(byte.into()), byte, &mut out);
-            assert_eq!(header(&out), None);
+            out.extend_from_slice(&header(k, MAGIC.wrapping_sub(byte.into()), byte));
+            assert_eq!(parse(&out), None);
         }
         // A count of unused bytes beyond the packet.
         let mut out = Vec::new();
@@ -399,11 +415,19 @@ mod tests {
             sum: 0,
             data: Vec::new(),
         }
-        .emit(Sequence(1), Sequence(0), &mut out);
+        .emit(Sequence(1), Sequence(0), false, &mut out);
         let header = data_header(&out);
         for bad in [[33; 32], [0xff; 32], [0; 32]] {
             assert_eq!(header.used(&bad), None);
         }
+    }
+
+    #[test]
+    fn a_sealed_packet_ends_in_a_crc() {
+        let mut out = vec![0xa5];
+        Control::Rr(Sequence(1)).emit(true, &mut out);
+        let crc = crc32fast::hash(&hex!("09 89 aa 21 0b")).to_be_bytes();
+        assert_eq!(out[1..], [&hex!("10 09 89 aa 21 0b")[..], &crc].concat());
     }
 
     #[test]

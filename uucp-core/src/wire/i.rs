@@ -120,18 +120,64 @@ pub struct Header {
     pub length: usize,
 }
 
-impl Header {
-    /// Parses the six bytes; `None` where they are no header, or a damaged one. `complement`: the check byte is
-    /// complemented (feature bit 0100).
+/// What the two sides have agreed on about the form of packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Form {
+    /// The check byte is complemented (feature bit 0100).
+    pub complement: bool,
+    /// Every packet ends in a CRC, which covers the header too.
+    pub sealed: bool,
+}
+
+impl Form {
+    /// How many bytes of CRC stand behind so much data.
     #[must_use]
-    pub fn parse(bytes: [u8; HEADER], complement: bool) -> Option<Self> {
+    pub fn tail(self, length: usize) -> usize {
+        if self.sealed || length > 0 { CRC } else { 0 }
+    }
+
+    /// Whether the bytes behind the data are what they must be.
+    #[must_use]
+    pub fn is_intact(self, header: &[u8; HEADER], data: &[u8], tail: &[u8]) -> bool {
+        if self.sealed {
+            tail == checksum::seal(header, data)
+        } else {
+            tail.is_empty() || tail == checksum::i(data).to_be_bytes()
+        }
+    }
+
+    fn check_byte(self, fields: [u8; 4]) -> u8 {
+        let start = if self.complement { 0xff } else { 0 };
+        fields.iter().fold(start, |check, byte| check ^ byte)
+    }
+
+    /// Appends a packet; the header's length is that of the data.
+    pub fn emit(self, header: Header, data: &[u8], out: &mut Vec<u8>) {
+        let [low, high, ..] = data.len().to_le_bytes();
+        let a = header.sequence.0 << 3 | (header.local & 7);
+        let b = header.acknowledged.0 << 3 | (header.remote & 7);
+        let c = header.kind.number() << 5 | u8::from(header.caller) << 4 | (high & 15);
+        let check = self.check_byte([a, b, c, low]);
+        let bytes = [INTRODUCTION, a, b, c, low, check];
+        out.extend_from_slice(&bytes);
+        out.extend_from_slice(data);
+        if self.sealed {
+            out.extend_from_slice(&checksum::seal(&bytes, data));
+        } else if !data.is_empty() {
+            out.extend_from_slice(&checksum::i(data).to_be_bytes());
+        }
+    }
+
+    /// Parses the six bytes of a header; `None` where they are none, or a damaged one.
+    #[must_use]
+    pub fn parse(self, bytes: [u8; HEADER]) -> Option<Header> {
         let [introduction, a, b, c, d, check] = bytes;
-        if introduction != INTRODUCTION || check != check_byte([a, b, c, d], complement) {
+        if introduction != INTRODUCTION || check != self.check_byte([a, b, c, d]) {
             return None;
         }
         let kind = Kind::parse(c >> 5)?;
         let length = usize::from(c & 15) << 8 | usize::from(d);
-        kind.allows(length).then_some(Self {
+        kind.allows(length).then_some(Header {
             kind,
             sequence: Sequence(a >> 3),
             acknowledged: Sequence(b >> 3),
@@ -141,31 +187,6 @@ impl Header {
             length,
         })
     }
-
-    /// Appends the header.
-    pub fn emit(self, complement: bool, out: &mut Vec<u8>) {
-        let [low, high, ..] = self.length.to_le_bytes();
-        let fields = [
-            self.sequence.0 << 3 | (self.local & 7),
-            self.acknowledged.0 << 3 | (self.remote & 7),
-            self.kind.number() << 5 | u8::from(self.caller) << 4 | (high & 15),
-            low,
-        ];
-        out.push(INTRODUCTION);
-        out.extend_from_slice(&fields);
-        out.push(check_byte(fields, complement));
-    }
-}
-
-fn check_byte(fields: [u8; 4], complement: bool) -> u8 {
-    let start = if complement { 0xff } else { 0 };
-    fields.iter().fold(start, |check, byte| check ^ byte)
-}
-
-/// The CRC of data, as it stands behind them.
-#[must_use]
-pub fn crc(data: &[u8]) -> [u8; CRC] {
-    checksum::i(data).to_be_bytes()
 }
 
 /// What a SYNC says.
@@ -212,13 +233,18 @@ impl Sync {
 mod tests {
     use super::*;
 
-    fn emitted(header: Header, complement: bool, data: &[u8]) -> Vec<u8> {
+    const PLAIN: Form = Form {
+        complement: false,
+        sealed: false,
+    };
+    const COMPLEMENT: Form = Form {
+        complement: true,
+        sealed: false,
+    };
+
+    fn emitted(form: Form, header: Header, data: &[u8]) -> Vec<u8> {
         let mut out = vec![0xa5];
-        header.emit(complement, &mut out);
-        if !data.is_empty() {
-            out.extend_from_slice(data);
-            out.extend_from_slice(&crc(data));
-        }
+        form.emit(header, data, &mut out);
         out.split_off(1)
     }
 
@@ -290,11 +316,8 @@ mod tests {
             ),
         ];
         for (bytes, header, data) in cases {
-            assert_eq!(
-                Header::parse(*bytes.first_chunk().unwrap(), false),
-                Some(header)
-            );
-            let emitted = emitted(header, false, data);
+            assert_eq!(PLAIN.parse(*bytes.first_chunk().unwrap()), Some(header));
+            let emitted = emitted(PLAIN, header, data);
             assert_eq!(
                 emitted.escape_ascii().to_string(),
                 bytes.escape_ascii().to_string()
@@ -318,24 +341,21 @@ mod tests {
     #[test]
     fn the_complemented_check_byte_is_another_protocol() {
         let close = header(Kind::Close, 1, 2, 0);
-        let bytes = emitted(close, true, b"");
-        assert_eq!(
-            Header::parse(*bytes.first_chunk().unwrap(), true),
-            Some(close)
-        );
-        assert_eq!(Header::parse(*bytes.first_chunk().unwrap(), false), None);
+        let bytes = emitted(COMPLEMENT, close, b"");
+        assert_eq!(COMPLEMENT.parse(*bytes.first_chunk().unwrap()), Some(close));
+        assert_eq!(PLAIN.parse(*bytes.first_chunk().unwrap()), None);
         // A line that makes everything NUL does not make headers of it.
-        assert_eq!(Header::parse([INTRODUCTION, 0, 0, 0, 0, 0], true), None);
+        assert_eq!(COMPLEMENT.parse([INTRODUCTION, 0, 0, 0, 0, 0]), None);
     }
 
     #[test]
     fn damage_is_seen() {
-        let good = emitted(header(Kind::Data, 1, 2, 3), false, b"abc");
+        let good = emitted(PLAIN, header(Kind::Data, 1, 2, 3), b"abc");
         for at in 0..HEADER {
             for bit in 0..8 {
                 let mut bad = good.clone();
                 bad[at] ^= 1 << bit;
-                assert_eq!(Header::parse(*bad.first_chunk().unwrap(), false), None);
+                assert_eq!(PLAIN.parse(*bad.first_chunk().unwrap()), None);
             }
         }
         // Kinds that do not exist, and lengths that their kind does not have.
@@ -349,7 +369,27 @@ mod tests {
             (0xa0, 1),
         ] {
             let bytes = [INTRODUCTION, 0, 0, c, d, c ^ d];
-            assert_eq!(Header::parse(bytes, false), None, "{c:x} {d:x}");
+            assert_eq!(PLAIN.parse(bytes), None, "{c:x} {d:x}");
+        }
+    }
+
+    #[test]
+    fn a_sealed_packet_ends_in_a_crc_over_all_of_it() {
+        let form = Form {
+            complement: false,
+            sealed: true,
+        };
+        for data in [&b""[..], b"abc"] {
+            let bytes = emitted(form, header(Kind::Data, 1, 2, data.len()), data);
+            let (packet, crc) = bytes.split_last_chunk::<CRC>().unwrap();
+            assert_eq!(*crc, crc32fast::hash(&packet[1..]).to_be_bytes());
+            assert_eq!(form.tail(data.len()), CRC);
+            let (head, _) = packet.split_first_chunk().unwrap();
+            assert!(form.is_intact(head, data, crc));
+            let mut bad = *head;
+            bad[1] ^= 8;
+            bad[2] ^= 8;
+            assert!(form.parse(bad).is_some() && !form.is_intact(&bad, data, crc));
         }
     }
 

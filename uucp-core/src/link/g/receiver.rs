@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use crate::link::reception::Reception;
 use crate::link::{Channel, LinkEvent};
-use crate::wire::Malformed;
 use crate::wire::command::COMMAND_LIMIT;
-use crate::wire::g::{Control, DLE, DataHeader, HEADER, Header, Sequence};
+use crate::wire::g::{Control, DLE, DataHeader, HEADER, Header, SEAL, Sequence};
+use crate::wire::{Malformed, checksum};
 
 /// Room for input that is not parsed yet: a packet of the largest size, and what comes with it in one read.
 const INPUT_LIMIT: usize = 64 * 1024;
@@ -19,14 +19,15 @@ pub(super) enum Input<'a> {
     Incomplete,
     /// A packet without data.
     Control(Control),
-    /// A packet with data; their sum is not checked yet.
-    Data(DataHeader, &'a [u8]),
+    /// A packet with data, none where they are damaged.
+    Data(DataHeader, Option<&'a [u8]>),
     /// The strings that follow the protocol; only looked for while it is being closed.
     Over,
 }
 
 /// Finds the next packet; gives back how many bytes it used, the packet included, or the garbage before an incomplete one.
-pub(super) fn scan(input: &[u8], closing: bool) -> (usize, Input<'_>) {
+pub(super) fn scan(input: &[u8], closing: bool, sealed: bool) -> (usize, Input<'_>) {
+    let seal = if sealed { SEAL } else { 0 };
     let mut at = 0;
     loop {
         let rest = input.get(at..).unwrap_or_default();
@@ -38,22 +39,36 @@ pub(super) fn scan(input: &[u8], closing: bool) -> (usize, Input<'_>) {
         if closing && rest.get(1) == Some(&b'O') {
             return (at, Input::Over);
         }
-        let Some((header, body)) = rest.split_first_chunk::<HEADER>() else {
+        let Some((bytes, body)) = rest.split_first_chunk::<HEADER>() else {
             return (at, Input::Incomplete);
         };
-        match Header::parse(*header) {
-            Some(Header::Control(control)) => return (at + HEADER, Input::Control(control)),
-            Some(Header::Data(header)) => {
-                let Some((data, after)) = body.split_at_checked(header.size) else {
-                    return (at, Input::Incomplete);
-                };
-                // Where the sum is wrong, bytes may have been lost, and the next packet begins inside this one. But if a
-                // packet seems to begin behind it, it is only damaged, and what looks like packets inside is a file's data.
-                let whole = after.first().is_none_or(|b| *b == DLE) || header.is_intact(data);
-                let used = if whole { HEADER + header.size } else { 1 };
-                return (at + used, Input::Data(header, data));
+        let Some(header) = Header::parse(*bytes) else {
+            at += 1;
+            continue;
+        };
+        let size = match header {
+            Header::Control(_) => 0,
+            Header::Data(header) => header.size,
+        };
+        let Some((packet, after)) = body.split_at_checked(size + seal) else {
+            return (at, Input::Incomplete);
+        };
+        let (data, crc) = packet.split_at_checked(size).unwrap_or_default();
+        let is_sealed = crc.is_empty() || crc == checksum::seal(bytes, data);
+        let whole = at + HEADER + size + seal;
+        match header {
+            Header::Control(control) if is_sealed => return (whole, Input::Control(control)),
+            Header::Control(_) => at += 1,
+            Header::Data(header) if is_sealed && header.is_intact(data) => {
+                return (whole, Input::Data(header, Some(data)));
             }
-            None => at += 1,
+            // Where bytes were lost, the next packet begins inside this one. But if a packet seems to begin behind it, this
+            // one is only damaged, and what looks like packets inside is a file's data.
+            Header::Data(header) => {
+                let only_damaged = after.first().is_none_or(|b| *b == DLE);
+                let used = if only_damaged { whole } else { at + 1 };
+                return (used, Input::Data(header, None));
+            }
         }
     }
 }

@@ -226,7 +226,7 @@ impl Sender {
     }
 
     /// Appends the packets that are due; whether there were any.
-    pub(super) fn emit(&mut self, acknowledged: Sequence, out: &mut Vec<u8>) -> bool {
+    pub(super) fn emit(&mut self, acknowledged: Sequence, sealed: bool, out: &mut Vec<u8>) -> bool {
         let before = out.len();
         let mut sequence = self.first;
         for slot in &mut self.slots {
@@ -238,7 +238,7 @@ impl Sender {
                 self.packets_resent += 1;
             }
             if slot.due {
-                slot.body.emit(sequence, acknowledged, out);
+                slot.body.emit(sequence, acknowledged, sealed, out);
                 self.packets_sent += u64::from(!slot.sent);
                 slot.due = false;
                 slot.sent = true;

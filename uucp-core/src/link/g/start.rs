@@ -17,6 +17,7 @@ pub(super) enum Step {
 #[derive(Debug)]
 pub(super) struct Start {
     role: CallRole,
+    sealed: bool,
     step: Step,
     /// How often the awaited packet was asked for, and how often all three.
     tries: u32,
@@ -34,7 +35,7 @@ pub(super) struct Start {
 }
 
 impl Start {
-    pub(super) fn new(role: CallRole, settings: &Settings) -> Self {
+    pub(super) fn new(role: CallRole, sealed: bool, settings: &Settings) -> Self {
         let size = size_of_code(code_of_size(settings.packet_size));
         let forced_size = match settings.remote_packet_size {
             0 => 0,
@@ -42,6 +43,7 @@ impl Start {
         };
         Self {
             role,
+            sealed,
             step: Step::A,
             tries: 0,
             rounds: 0,
@@ -95,9 +97,9 @@ impl Start {
 
     fn emit(&self, step: Step, out: &mut Vec<u8>) {
         match step {
-            Step::A => Control::InitA(self.window).emit(out),
-            Step::B => Control::InitB(code_of_size(self.size)).emit(out),
-            Step::C => Control::InitC(self.window).emit(out),
+            Step::A => Control::InitA(self.window).emit(self.sealed, out),
+            Step::B => Control::InitB(code_of_size(self.size)).emit(self.sealed, out),
+            Step::C => Control::InitC(self.window).emit(self.sealed, out),
             Step::Done => {}
         }
     }

@@ -8,7 +8,7 @@ use crate::link::reception::EVENT_LIMIT;
 use crate::link::{Channel, LinkEvent};
 use crate::wire::Malformed;
 use crate::wire::command::COMMAND_LIMIT;
-use crate::wire::i::{CRC, HEADER, Header, INTRODUCTION, Kind, Sequence, crc};
+use crate::wire::i::{Form, HEADER, Header, INTRODUCTION, Kind, Sequence};
 
 /// Room for input that is not parsed yet.
 const INPUT_LIMIT: usize = 128 * 1024;
@@ -24,12 +24,13 @@ pub(super) enum Input<'a> {
     Over,
 }
 
-/// Finds the next packet that `wanted` takes; gives back how many bytes it used, the packet included, or the garbage before
-/// an incomplete one, and how much of that was garbage.
+/// Finds the next packet of the peer, who is the caller or not; gives back how many bytes it used, the packet included, or
+/// the garbage before an incomplete one, and how much of that was garbage.
 pub(super) fn scan(
     input: &[u8],
+    form: Form,
+    from_caller: bool,
     closing: bool,
-    wanted: impl Fn([u8; HEADER]) -> Option<Header>,
 ) -> (usize, usize, Input<'_>) {
     let mut at = 0;
     loop {
@@ -41,24 +42,22 @@ pub(super) fn scan(
             at += 1;
             continue;
         }
-        let Some((header, body)) = rest.split_first_chunk::<HEADER>() else {
+        let Some((bytes, body)) = rest.split_first_chunk::<HEADER>() else {
             return (at, at, Input::Incomplete);
         };
-        let Some(header) = wanted(*header) else {
+        // Our own packets, come back as an echo, are no packets.
+        let header = form.parse(*bytes).filter(|h| h.caller == from_caller);
+        let Some(header) = header else {
             at += 1;
             continue;
         };
-        if header.length == 0 {
-            return (at + HEADER, at, Input::Packet(header, Some(&[])));
-        }
-        let Some((data, tail)) = body.split_at_checked(header.length) else {
+        let tail = form.tail(header.length);
+        let Some((packet, after)) = body.split_at_checked(header.length + tail) else {
             return (at, at, Input::Incomplete);
         };
-        let Some((sum, after)) = tail.split_first_chunk::<CRC>() else {
-            return (at, at, Input::Incomplete);
-        };
-        let whole = at + HEADER + header.length + CRC;
-        if *sum == crc(data) {
+        let (data, crc) = packet.split_at_checked(header.length).unwrap_or_default();
+        let whole = at + HEADER + header.length + tail;
+        if form.is_intact(bytes, data, crc) {
             return (whole, at, Input::Packet(header, Some(data)));
         }
         // Where bytes were lost, the next packet begins inside this one. But if a packet seems to begin behind it, this one

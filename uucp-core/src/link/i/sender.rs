@@ -3,15 +3,14 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::i::{CRC, Header, Kind, Sequence, crc};
+use crate::wire::i::{Form, Header, Kind, Sequence};
 
-/// A packet that is ready but for its acknowledgement.
+/// A packet that is ready but for its numbers.
 #[derive(Debug)]
 struct Packet {
     kind: Kind,
     local: u8,
     remote: u8,
-    /// The data and their CRC.
     data: Vec<u8>,
     due: bool,
     sent: bool,
@@ -19,16 +18,11 @@ struct Packet {
 
 impl Packet {
     fn new(kind: Kind, (local, remote): (u8, u8), data: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(data.len() + CRC);
-        if !data.is_empty() {
-            bytes.extend_from_slice(data);
-            bytes.extend_from_slice(&crc(data));
-        }
         Self {
             kind,
             local,
             remote,
-            data: bytes,
+            data: data.to_vec(),
             due: true,
             sent: false,
         }
@@ -38,7 +32,7 @@ impl Packet {
 #[derive(Debug)]
 pub(super) struct Sender {
     caller: bool,
-    complement: bool,
+    form: Form,
     size: usize,
     window: usize,
     /// Packets in the window: sent and not acknowledged, or about to be sent. The first has number `first`.
@@ -55,10 +49,10 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    pub(super) fn new(caller: bool, complement: bool) -> Self {
+    pub(super) fn new(caller: bool, form: Form) -> Self {
         Self {
             caller,
-            complement,
+            form,
             size: 1024,
             window: 16,
             packets: VecDeque::new(),
@@ -247,10 +241,9 @@ impl Sender {
                 local: packet.local,
                 remote: packet.remote,
                 caller: self.caller,
-                length: packet.data.len().saturating_sub(CRC),
+                length: packet.data.len(),
             };
-            header.emit(self.complement, out);
-            out.extend_from_slice(&packet.data);
+            self.form.emit(header, &packet.data, out);
             if packet.sent {
                 self.packets_resent += 1;
             } else {

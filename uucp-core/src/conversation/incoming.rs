@@ -152,7 +152,9 @@ impl Session {
             }
             Admission::Refuse(refusal) => {
                 if ahead {
+                    // What has overtaken the refusal is not to be taken for commands.
                     one.progress = Progress::Discarding;
+                    self.link.expect_file(channel, true, 0);
                 } else {
                     self.theirs.remove(&channel);
                 }

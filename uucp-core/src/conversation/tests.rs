@@ -1,1 +1,299 @@
+//! Two conversations in memory, each with a spool in memory, and a line between them that can end at any byte.
 
+mod pair;
+
+use std::time::Duration;
+
+use super::*;
+use pair::{Pair, PairOptions, Side};
+
+const PROTOCOLS: [u8; 4] = *b"tegi";
+
+/// Sizes around every packet and block boundary of the protocols.
+const SIZES: [usize; 12] = [
+    0, 1, 63, 64, 65, 1023, 1024, 1025, 4095, 4096, 20_000, 70_001,
+];
+
+fn options(protocol: u8) -> PairOptions {
+    PairOptions {
+        protocol,
+        ..PairOptions::default()
+    }
+}
+
+fn queue_some(side: &mut Side, name: &str) {
+    for (at, size) in SIZES.iter().enumerate() {
+        let content: Vec<u8> = (0..*size).map(|i| (i * 31 + at) as u8).collect();
+        if at % 2 == 0 {
+            side.queue_mail(&format!("{name}{at:02}"), &content);
+        } else {
+            side.queue_send(&format!("{name}{at:02}"), &content);
+        }
+    }
+}
+
+#[test]
+fn every_protocol_carries_files_of_both_sides_in_one_call() {
+    for protocol in PROTOCOLS {
+        for (caller, called) in [(true, true), (true, false), (false, true), (false, false)] {
+            let mut pair = Pair::new(options(protocol));
+            if caller {
+                queue_some(&mut pair.caller, "A");
+            }
+            if called {
+                queue_some(&mut pair.called, "B");
+            }
+            pair.run();
+            pair.assert_complete();
+        }
+    }
+}
+
+#[test]
+fn files_are_asked_for_in_both_directions() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(options(protocol));
+        for size in [0, 1, 5000] {
+            pair.called.offer(&format!("/pub/b{size}"), &vec![7; size]);
+            pair.caller.offer(&format!("/pub/a{size}"), &vec![8; size]);
+            pair.caller.queue_receive(&format!("/pub/b{size}"));
+            pair.called.queue_receive(&format!("/pub/a{size}"));
+        }
+        pair.caller.queue_receive("/pub/missing");
+        queue_some(&mut pair.called, "B");
+        pair.run();
+        pair.assert_complete();
+        assert_eq!(pair.caller.refused.len(), 1, "{}", char::from(protocol));
+        assert_eq!(pair.caller.asked_for.len(), 3);
+        assert_eq!(pair.called.asked_for.len(), 3);
+    }
+}
+
+#[test]
+fn how_the_input_is_cut_does_not_matter() {
+    for protocol in PROTOCOLS {
+        let transcript = |chunk: usize| {
+            let mut pair = Pair::new(PairOptions {
+                chunk,
+                ..options(protocol)
+            });
+            queue_some(&mut pair.caller, "A");
+            queue_some(&mut pair.called, "B");
+            pair.run();
+            pair.assert_complete();
+            (pair.caller.received.clone(), pair.called.received.clone())
+        };
+        let whole = transcript(usize::MAX);
+        for chunk in [1, 2, 7, 100, 4097] {
+            assert_eq!(transcript(chunk), whole, "{} {chunk}", char::from(protocol));
+        }
+    }
+}
+
+#[test]
+fn a_line_that_ends_at_any_byte_loses_and_doubles_nothing() {
+    for protocol in PROTOCOLS {
+        let mut whole = Pair::new(options(protocol));
+        whole.caller.queue_mail("A1", b"first");
+        whole.caller.queue_mail("A2", &[5; 300]);
+        whole.called.queue_mail("B1", b"back");
+        let (caller, called) = (whole.caller.clone_spool(), whole.called.clone_spool());
+        whole.run();
+        whole.assert_complete();
+        let length = whole.carried();
+        for end in (0..length).step_by(3) {
+            let mut pair = Pair::new(PairOptions {
+                hang_up_at: Some(end),
+                ..options(protocol)
+            });
+            pair.caller.restore(&caller);
+            pair.called.restore(&called);
+            pair.run();
+            pair.assert_nothing_lost(&caller, &called);
+            // The next call finishes what this one left.
+            let mut again = Pair::new(options(protocol));
+            again.caller.restore(&pair.caller.clone_spool());
+            again.called.restore(&pair.called.clone_spool());
+            again.run();
+            again.assert_complete();
+            again.assert_once(&caller, &called);
+        }
+    }
+}
+
+#[test]
+fn complete_files_are_committed_in_groups() {
+    let mut pair = Pair::new(options(b'i'));
+    for at in 0..70 {
+        pair.caller.queue_mail(&format!("A{at:02}"), &[1; 500]);
+    }
+    pair.run();
+    pair.assert_complete();
+    // Seven requests are under way at once, so seven files share a round of syncs.
+    assert!(pair.called.commits <= 20, "{} commits", pair.called.commits);
+}
+
+#[test]
+fn refusals_leave_the_call_and_the_other_jobs_alone() {
+    use crate::wire::command::Refusal;
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(options(protocol));
+        pair.caller.queue_mail("A1", &[1; 50_000]);
+        pair.caller.queue_mail("A2", &[2; 50_000]);
+        pair.caller.queue_mail("A3", &[3; 10]);
+        pair.called
+            .refuse
+            .insert("A1".into(), Refusal::NotPermitted);
+        pair.called
+            .refuse
+            .insert("A2".into(), Refusal::AlreadyReceived);
+        pair.run();
+        assert_eq!(pair.called.result, Some(Ok(())), "{}", char::from(protocol));
+        assert_eq!(pair.caller.result, Some(Ok(())), "{}", char::from(protocol));
+        let mut refused: Vec<Refusal> = pair.caller.refused.values().copied().collect();
+        refused.sort_by_key(|refusal| format!("{refusal:?}"));
+        assert_eq!(refused, [Refusal::AlreadyReceived, Refusal::NotPermitted]);
+        assert_eq!(pair.called.received.len(), 1);
+    }
+}
+
+#[test]
+fn a_broken_file_goes_on_where_it_stopped() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(options(protocol));
+        let content: Vec<u8> = (0..400_000_u32).map(|i| (i / 7) as u8).collect();
+        pair.caller.queue_mail("A1", &content);
+        pair.called
+            .partial
+            .insert("A1".into(), content[..300_000].to_vec());
+        pair.run();
+        pair.assert_complete();
+        assert!(
+            pair.caller.bytes_read < 400_000,
+            "{}: everything was sent again",
+            char::from(protocol)
+        );
+    }
+}
+
+#[test]
+fn a_wrong_password_ends_the_call_at_both_ends() {
+    let mut pair = Pair::new(PairOptions {
+        login: true,
+        password: b"wrong".to_vec(),
+        ..options(b't')
+    });
+    pair.caller.queue_mail("A1", b"mail");
+    pair.run();
+    assert!(matches!(
+        pair.called.result,
+        Some(Err(ConversationError::Login(_)))
+    ));
+    assert!(pair.caller.result.as_ref().is_some_and(Result::is_err));
+    assert_eq!(pair.caller.queue.len(), 1);
+}
+
+#[test]
+fn a_login_leads_to_the_handshake() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(PairOptions {
+            login: true,
+            ..options(protocol)
+        });
+        queue_some(&mut pair.caller, "A");
+        pair.run();
+        pair.assert_complete();
+        assert_eq!(pair.called.login.as_deref(), Some(&b"Ualpha"[..]));
+    }
+}
+
+#[test]
+fn no_common_protocol_and_refused_callers_end_in_the_handshake() {
+    use crate::wire::handshake::Answer;
+    let mut pair = Pair::new(PairOptions {
+        offered: Some(b"g".to_vec()),
+        ..options(b't')
+    });
+    pair.run();
+    for side in [&pair.caller, &pair.called] {
+        let error = side.result.clone().unwrap().unwrap_err();
+        assert!(
+            error.to_string().contains("No mutually supported"),
+            "{error}"
+        );
+    }
+    for answer in [
+        Answer::Locked,
+        Answer::WrongLogin,
+        Answer::CallBack,
+        Answer::BadSequence,
+        Answer::Unknown,
+        Answer::Other(b"go away".to_vec()),
+    ] {
+        let mut pair = Pair::new(options(b't'));
+        pair.called.verdict = Some(answer);
+        pair.run();
+        assert!(matches!(
+            pair.caller.result,
+            Some(Err(ConversationError::Handshake(_)))
+        ));
+    }
+}
+
+#[test]
+fn a_silent_peer_is_given_up_wherever_it_falls_silent() {
+    // The peer's bytes stop (but the line stays) after so many.
+    for protocol in PROTOCOLS {
+        for silent_after in [0, 5, 20, 30, 60, 700, 2000] {
+            let mut pair = Pair::new(PairOptions {
+                silent_after: Some(silent_after),
+                ..options(protocol)
+            });
+            pair.caller.queue_mail("A1", &[9; 3000]);
+            pair.called.queue_mail("B1", &[9; 3000]);
+            let elapsed = pair.run();
+            assert!(pair.caller.result.is_some() && pair.called.result.is_some());
+            assert!(elapsed < Duration::from_secs(600), "{elapsed:?}");
+        }
+    }
+}
+
+#[test]
+fn garbage_at_any_stage_neither_panics_nor_lingers() {
+    use crate::link::testline::Random;
+    for seed in 0..400 {
+        let mut random = Random(seed);
+        let protocol = PROTOCOLS[usize::try_from(random.below(4)).unwrap()];
+        let mut pair = Pair::new(PairOptions {
+            login: random.below(2) == 0,
+            noise_after: Some(random.below(1500) as usize),
+            noise: random.bytes(3000),
+            ..options(protocol)
+        });
+        queue_some(&mut pair.caller, "A");
+        queue_some(&mut pair.called, "B");
+        let before = (pair.caller.clone_spool(), pair.called.clone_spool());
+        pair.run();
+        assert!(pair.caller.result.is_some(), "seed {seed}");
+        // t and e trust the line: noise within a file is part of the file.
+        if protocol == b'g' || protocol == b'i' {
+            pair.assert_nothing_lost(&before.0, &before.1);
+        }
+    }
+}
+
+#[test]
+fn floods_before_the_handshake_do_not_grow_memory() {
+    let now = std::time::Instant::now();
+    for login in [LoginMode::Prompt, LoginMode::Done] {
+        let mut conversation = Conversation::called(now, pair::answer_profile(login));
+        let mut out = Vec::new();
+        for _ in 0..100 {
+            conversation.handle_input(now, &[b'x'; 65_536]);
+            while conversation.poll_event(now).is_some() {}
+            out.clear();
+            conversation.poll_transmit(now, &mut out);
+            assert!(out.len() < 1000);
+        }
+    }
+}

@@ -1,0 +1,580 @@
+//! The two sides and the line between them.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use crate::config::Secret;
+use crate::config::chat::{Chat, Exchange, Expect, SendItem};
+use crate::conversation::*;
+use crate::name::SystemName;
+use crate::wire::command::{
+    ExecuteRequest, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
+};
+use crate::wire::handshake::Answer;
+
+/// How a pair is set up.
+pub(super) struct PairOptions {
+    pub(super) protocol: u8,
+    pub(super) offered: Option<Vec<u8>>,
+    pub(super) login: bool,
+    pub(super) password: Vec<u8>,
+    /// Largest piece handed to a conversation at a time.
+    pub(super) chunk: usize,
+    /// The line ends after so many bytes of both directions.
+    pub(super) hang_up_at: Option<usize>,
+    /// The called side's bytes are swallowed after so many.
+    pub(super) silent_after: Option<usize>,
+    /// After so many bytes of the caller, these are put in.
+    pub(super) noise_after: Option<usize>,
+    pub(super) noise: Vec<u8>,
+}
+
+impl Default for PairOptions {
+    fn default() -> Self {
+        Self {
+            protocol: b't',
+            offered: None,
+            login: false,
+            password: b"xyzzy".to_vec(),
+            chunk: usize::MAX,
+            hang_up_at: None,
+            silent_after: None,
+            noise_after: None,
+            noise: Vec::new(),
+        }
+    }
+}
+
+/// A job: a file to send, or a file to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Job {
+    request: Request,
+    content: Vec<u8>,
+}
+
+/// What survives a call.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SpoolState {
+    queue: BTreeMap<String, Job>,
+    received: BTreeMap<String, Vec<u8>>,
+}
+
+/// One side with its spool.
+pub(super) struct Side {
+    conversation: Option<Conversation>,
+    pub(super) queue: BTreeMap<String, Job>,
+    pub(super) received: BTreeMap<String, Vec<u8>>,
+    pub(super) asked_for: BTreeMap<String, Vec<u8>>,
+    offered: HashMap<Vec<u8>, Vec<u8>>,
+    pub(super) refuse: HashMap<String, Refusal>,
+    pub(super) partial: HashMap<String, Vec<u8>>,
+    pub(super) verdict: Option<Answer>,
+    pub(super) refused: BTreeMap<String, Refusal>,
+    pub(super) result: Option<Result<(), ConversationError>>,
+    pub(super) login: Option<Vec<u8>>,
+    pub(super) commits: usize,
+    pub(super) bytes_read: usize,
+    /// Given out in this call.
+    under_way: HashMap<TransferKey, String>,
+    taken: Vec<String>,
+    receiving: HashMap<TransferKey, (String, bool, Vec<u8>)>,
+    serving: HashMap<TransferKey, Vec<u8>>,
+    protocols: Vec<u8>,
+}
+
+fn name(text: &str) -> SystemName {
+    SystemName::parse(text.as_bytes()).unwrap()
+}
+
+pub(super) fn answer_profile(login: LoginMode) -> AnswerProfile {
+    AnswerProfile {
+        local: name("beta"),
+        login,
+        strip_login: true,
+        strip_parity: true,
+    }
+}
+
+fn chat(login: bool) -> Chat {
+    let expect = |pattern: &str| {
+        vec![Expect {
+            pattern: pattern.into(),
+            timeout: None,
+            subsend: None,
+        }]
+    };
+    let send = |item| vec![item, SendItem::Bytes(b"\r".to_vec())];
+    let script = if login {
+        vec![
+            Exchange {
+                expect: expect("ogin:"),
+                send: send(SendItem::Login),
+            },
+            Exchange {
+                expect: expect("word:"),
+                send: send(SendItem::Password),
+            },
+        ]
+    } else {
+        Vec::new()
+    };
+    Chat {
+        script,
+        timeout: Duration::from_secs(10),
+        fail: Vec::new(),
+        program: None,
+        seven_bit: true,
+    }
+}
+
+impl Side {
+    fn new(protocols: Vec<u8>) -> Self {
+        Self {
+            conversation: None,
+            queue: BTreeMap::new(),
+            received: BTreeMap::new(),
+            asked_for: BTreeMap::new(),
+            offered: HashMap::new(),
+            refuse: HashMap::new(),
+            partial: HashMap::new(),
+            verdict: None,
+            refused: BTreeMap::new(),
+            result: None,
+            login: None,
+            commits: 0,
+            bytes_read: 0,
+            under_way: HashMap::new(),
+            taken: Vec::new(),
+            receiving: HashMap::new(),
+            serving: HashMap::new(),
+            protocols,
+        }
+    }
+
+    fn send_request(id: &str) -> SendRequest {
+        SendRequest {
+            from: format!("D.{id}").into_bytes(),
+            to: format!("D.alphaN{id}").into_bytes(),
+            user: b"uucp".to_vec(),
+            options: RequestOptions::new(b"C"),
+            temp: format!("D.{id}").into_bytes(),
+            mode: 0o666,
+            notify: Vec::new(),
+            size: None,
+        }
+    }
+
+    pub(super) fn queue_mail(&mut self, id: &str, content: &[u8]) {
+        let request = Request::Execute(ExecuteRequest {
+            file: Self::send_request(id),
+            command: b"rmail joe@x.example".to_vec(),
+        });
+        let content = content.to_vec();
+        self.queue.insert(id.into(), Job { request, content });
+    }
+
+    pub(super) fn queue_send(&mut self, id: &str, content: &[u8]) {
+        let request = Request::Send(Self::send_request(id));
+        let content = content.to_vec();
+        self.queue.insert(id.into(), Job { request, content });
+    }
+
+    pub(super) fn queue_receive(&mut self, path: &str) {
+        let request = Request::Receive(ReceiveRequest {
+            from: path.into(),
+            to: path.into(),
+            user: b"uucp".to_vec(),
+            options: RequestOptions::new(b"d"),
+            size: None,
+        });
+        let content = Vec::new();
+        self.queue.insert(path.into(), Job { request, content });
+    }
+
+    pub(super) fn offer(&mut self, path: &str, content: &[u8]) {
+        self.offered.insert(path.into(), content.to_vec());
+    }
+
+    pub(super) fn clone_spool(&self) -> SpoolState {
+        SpoolState {
+            queue: self.queue.clone(),
+            received: self.received.clone(),
+        }
+    }
+
+    pub(super) fn restore(&mut self, state: &SpoolState) {
+        self.queue.clone_from(&state.queue);
+        self.received.clone_from(&state.received);
+    }
+
+    /// Works off every event, as the engine does.
+    fn work(&mut self, now: Instant) {
+        loop {
+            let Some(conversation) = &mut self.conversation else {
+                return;
+            };
+            if let Some(event) = conversation.poll_event(now) {
+                self.handle(now, event);
+                continue;
+            }
+            let Some(wanted) = conversation.poll_wanted() else {
+                return;
+            };
+            let content = self
+                .serving
+                .get(&wanted.key)
+                .unwrap_or_else(|| &self.queue[&self.under_way[&wanted.key]].content);
+            let start = usize::try_from(wanted.position).unwrap();
+            let end = content.len().min(start + wanted.room);
+            let bytes = content[start..end].to_vec();
+            let taken = conversation.supply(now, wanted.key, &bytes);
+            self.bytes_read += taken;
+        }
+    }
+
+    fn handle(&mut self, now: Instant, event: Event) {
+        let mut conversation = self.conversation.take().unwrap();
+        self.answer(now, event, &mut conversation);
+        self.conversation = Some(conversation);
+    }
+
+    fn answer(&mut self, now: Instant, event: Event, conversation: &mut Conversation) {
+        match event {
+            Event::CheckLogin { login, password } => {
+                let good = login == b"Ualpha" && password.0.matches(b"xyzzy");
+                conversation.answer_login(now, good);
+            }
+            Event::Identify(introduction) => {
+                self.login = introduction.login;
+                let verdict = match self.verdict.take() {
+                    Some(answer) => Verdict::Refuse(answer, "refused".into()),
+                    None => Verdict::Admit(Box::new(Admitted {
+                        protocols: self.protocols.clone(),
+                        parameters: Vec::new(),
+                        chat: None,
+                    })),
+                };
+                conversation.answer_identity(now, verdict);
+            }
+            Event::NextWork(key) => {
+                let next = self.queue.keys().find(|id| !self.taken.contains(id));
+                let work = next.cloned().map(|id| {
+                    self.taken.push(id.clone());
+                    let job = &self.queue[&id];
+                    let work = Work {
+                        request: job.request.clone(),
+                        size: job.content.len() as u64,
+                    };
+                    self.under_way.insert(key, id);
+                    work
+                });
+                conversation.answer_work(now, work);
+            }
+            Event::Receive(arrival) => {
+                let admission = self.admit(&arrival);
+                conversation.answer_receive(now, admission);
+            }
+            Event::Data {
+                key,
+                position,
+                bytes,
+            } => {
+                let content = &mut self.receiving.get_mut(&key).unwrap().2;
+                let start = position.map_or(content.len(), |at| usize::try_from(at).unwrap());
+                assert!(start <= content.len(), "a hole in a file");
+                let over = content.len().min(start + bytes.len());
+                content.splice(start..over, bytes);
+            }
+            Event::Commit(keys) => {
+                self.commits += 1;
+                for key in &keys {
+                    let (id, ours, content) = self.receiving.remove(key).unwrap();
+                    let place = if ours {
+                        &mut self.asked_for
+                    } else {
+                        &mut self.received
+                    };
+                    assert!(place.insert(id, content).is_none(), "a file came twice");
+                }
+                conversation.answer_commit(now, vec![Placed::Yes; keys.len()]);
+            }
+            Event::Offer { key, request } => {
+                let offer = match self.offered.get(&request.from) {
+                    Some(content) => {
+                        self.serving.insert(key, content.clone());
+                        Ok(Offer {
+                            mode: 0o644,
+                            size: content.len() as u64,
+                        })
+                    }
+                    None => Err(Refusal::NotPermitted),
+                };
+                conversation.answer_offer(now, offer);
+            }
+            Event::Expand(_) => conversation.answer_expand(now, false),
+            Event::Confirmed(key) => {
+                self.queue.remove(&self.under_way[&key]);
+            }
+            Event::Refused(key, refusal) => {
+                let id = self.under_way[&key].clone();
+                if refusal == Refusal::AlreadyReceived {
+                    self.queue.remove(&id);
+                }
+                self.refused.insert(id, refusal);
+            }
+            Event::Finished(result) => {
+                assert!(self.result.is_none(), "finished twice");
+                self.result = Some(result);
+            }
+            _ => {}
+        }
+    }
+
+    fn admit(&mut self, arrival: &Arrival) -> Admission {
+        let id = match &arrival.request {
+            Request::Send(send) => &send.temp[2..],
+            Request::Execute(execute) => &execute.file.temp[2..],
+            Request::Receive(receive) => &receive.from,
+            Request::Expand(_) => panic!("no file"),
+        };
+        let id = String::from_utf8_lossy(id).into_owned();
+        if let Some(refusal) = self.refuse.get(&id) {
+            return Admission::Refuse(*refusal);
+        }
+        if self.received.contains_key(&id) {
+            return Admission::Refuse(Refusal::AlreadyReceived);
+        }
+        let kept = self.partial.remove(&id).unwrap_or_default();
+        let start = kept.len() as u64;
+        self.receiving.insert(arrival.key, (id, arrival.ours, kept));
+        Admission::Begin(start)
+    }
+}
+
+/// Two sides and what is on its way between them.
+pub(super) struct Pair {
+    pub(super) caller: Side,
+    pub(super) called: Side,
+    now: Instant,
+    options: PairOptions,
+    carried: usize,
+    from_caller: usize,
+    from_called: usize,
+    before: Option<(SpoolState, SpoolState)>,
+}
+
+impl Pair {
+    pub(super) fn new(options: PairOptions) -> Self {
+        let offered = options.offered.clone();
+        Self {
+            caller: Side::new(vec![options.protocol]),
+            called: Side::new(offered.unwrap_or_else(|| vec![options.protocol])),
+            now: Instant::now(),
+            options,
+            carried: 0,
+            from_caller: 0,
+            from_called: 0,
+            before: None,
+        }
+    }
+
+    fn start(&mut self) {
+        self.before = Some((self.caller.clone_spool(), self.called.clone_spool()));
+        let profile = CallProfile {
+            local: name("alpha"),
+            system: name("beta"),
+            aliases: Vec::new(),
+            chat: chat(self.options.login),
+            words: ChatWords {
+                login: b"Ualpha".to_vec(),
+                password: Secret::new(self.options.password.clone()),
+                ..ChatWords::default()
+            },
+            sequence: None,
+            grade: None,
+            protocols: Protocols {
+                letters: self.caller.protocols.clone(),
+                parameters: Vec::new(),
+            },
+            strip_parity: true,
+        };
+        let login = if self.options.login {
+            LoginMode::Prompt
+        } else {
+            LoginMode::Done
+        };
+        self.caller.conversation = Some(Conversation::caller(self.now, profile));
+        self.called.conversation = Some(Conversation::called(self.now, answer_profile(login)));
+    }
+
+    pub(super) fn carried(&self) -> usize {
+        self.carried
+    }
+
+    /// Runs the call to its end on both sides; how long it took on the pair's own clock.
+    pub(super) fn run(&mut self) -> Duration {
+        self.start();
+        let start = self.now;
+        let (mut to_called, mut to_caller) = (VecDeque::new(), VecDeque::new());
+        for _ in 0..2_000_000 {
+            let mut busy = self.turn(true, &mut to_caller, &mut to_called);
+            busy |= self.turn(false, &mut to_called, &mut to_caller);
+            if self.caller.result.is_some() && self.called.result.is_some() {
+                return self.now.duration_since(start);
+            }
+            if !busy {
+                self.wait();
+            }
+        }
+        panic!("the call does not end");
+    }
+
+    /// One side takes what has come, works, and sends.
+    fn turn(&mut self, caller: bool, from: &mut VecDeque<u8>, to: &mut VecDeque<u8>) -> bool {
+        let hung_up = self
+            .options
+            .hang_up_at
+            .is_some_and(|limit| self.carried >= limit);
+        let (side, other) = if caller {
+            (&mut self.caller, &self.called)
+        } else {
+            (&mut self.called, &self.caller)
+        };
+        if side.result.is_some() {
+            from.clear();
+            return false;
+        }
+        let other_gone = other.result.is_some();
+        let mut piece: Vec<u8> = from.iter().take(self.options.chunk).copied().collect();
+        let conversation = side.conversation.as_mut().unwrap();
+        let used = conversation.handle_input(self.now, &piece);
+        from.drain(..used);
+        let mut busy = used > 0;
+        side.work(self.now);
+        let conversation = side.conversation.as_mut().unwrap();
+        piece.clear();
+        busy |= conversation.poll_transmit(self.now, &mut piece);
+        for byte in piece {
+            self.carry(caller, byte, to);
+        }
+        let side = if caller {
+            &mut self.caller
+        } else {
+            &mut self.called
+        };
+        if !busy && from.is_empty() && (hung_up || other_gone) && side.result.is_none() {
+            let conversation = side.conversation.as_mut().unwrap();
+            conversation.handle_hangup(self.now);
+            side.work(self.now);
+        }
+        busy
+    }
+
+    fn carry(&mut self, caller: bool, byte: u8, to: &mut VecDeque<u8>) {
+        let options = &self.options;
+        if options
+            .hang_up_at
+            .is_some_and(|limit| self.carried >= limit)
+        {
+            return;
+        }
+        self.carried += 1;
+        if caller {
+            self.from_caller += 1;
+            if options.noise_after == Some(self.from_caller) {
+                to.extend(&options.noise);
+            }
+        } else {
+            self.from_called += 1;
+            if options
+                .silent_after
+                .is_some_and(|limit| self.from_called > limit)
+            {
+                return;
+            }
+        }
+        to.push_back(byte);
+    }
+
+    /// Jumps to the next thing that happens by itself.
+    fn wait(&mut self) {
+        let sides = [&mut self.caller, &mut self.called];
+        let next = sides
+            .iter()
+            .filter(|side| side.result.is_none())
+            .filter_map(|side| side.conversation.as_ref()?.poll_timeout())
+            .min();
+        let Some(next) = next else {
+            return;
+        };
+        self.now = self.now.max(next);
+        for side in sides {
+            if side.result.is_some() {
+                continue;
+            }
+            let conversation = side.conversation.as_mut().unwrap();
+            if conversation.poll_timeout().is_some_and(|at| at <= self.now) {
+                conversation.handle_timeout(self.now);
+                side.work(self.now);
+            }
+        }
+    }
+
+    /// Everything that was queued (and not refused) is at the other side, unharmed, and queued no more.
+    pub(super) fn assert_complete(&self) {
+        let protocol = char::from(self.options.protocol);
+        assert_eq!(self.caller.result, Some(Ok(())), "{protocol}");
+        assert_eq!(self.called.result, Some(Ok(())), "{protocol}");
+        let before = self.before.as_ref().unwrap();
+        for (queued, from, to) in [
+            (&before.0, &self.caller, &self.called),
+            (&before.1, &self.called, &self.caller),
+        ] {
+            for (id, job) in &queued.queue {
+                if from
+                    .refused
+                    .get(id)
+                    .is_some_and(|r| *r != Refusal::AlreadyReceived)
+                {
+                    continue;
+                }
+                assert!(
+                    !from.queue.contains_key(id),
+                    "{protocol}: {id} is still queued"
+                );
+                let arrived = match &job.request {
+                    Request::Receive(request) => {
+                        assert!(from.asked_for.get(id) == to.offered.get(&request.from));
+                        continue;
+                    }
+                    _ => to.received.get(id),
+                };
+                assert!(arrived == Some(&job.content), "{protocol}: {id}");
+            }
+        }
+    }
+
+    /// Every job is still queued, or its file is at the other side as it was.
+    pub(super) fn assert_nothing_lost(&self, caller: &SpoolState, called: &SpoolState) {
+        for (before, from, to) in [
+            (caller, &self.caller, &self.called),
+            (called, &self.called, &self.caller),
+        ] {
+            for (id, job) in &before.queue {
+                if let Some(arrived) = to.received.get(id) {
+                    assert!(arrived == &job.content, "{id} is not as it was");
+                } else {
+                    assert!(from.queue.contains_key(id), "{id} is lost");
+                }
+            }
+        }
+    }
+
+    /// As [`assert_nothing_lost`](Self::assert_nothing_lost), and there is nothing else.
+    pub(super) fn assert_once(&self, caller: &SpoolState, called: &SpoolState) {
+        self.assert_nothing_lost(caller, called);
+        assert!(self.caller.queue.is_empty() && self.called.queue.is_empty());
+        assert_eq!(self.called.received.len(), caller.queue.len());
+        assert_eq!(self.caller.received.len(), called.queue.len());
+    }
+}

@@ -15,6 +15,7 @@ use nix::sys::stat::{Mode, umask};
 use super::debug;
 use crate::config::mail::MailConfig;
 use crate::config::{Config, DebugSet};
+use crate::delivery::deliver_local_queue;
 use crate::execute::job::{Runner, Wishes};
 use crate::execute::queue::{self, Limits, QueueError, Tally};
 use crate::execute::{tell_of_untold, worker};
@@ -135,8 +136,9 @@ fn run_queue(
     })?;
     tracing::debug!(target: "uucp::execute", "{tally:?}");
     let told = tell_of_untold(spool, mail, &tally);
+    let delivered = deliver_local_queue(spool, mail).map(drop);
     // The jobs are done, whatever became of the mail about them: it waits in the spool.
-    if let Err(error) = told {
+    for error in [told, delivered].into_iter().filter_map(Result::err) {
         journal.log(None, None, Severity::Error, &error.to_string());
     }
     Ok(ExitCode::SUCCESS)

@@ -56,7 +56,7 @@ impl<'a> Link<'a> {
         }
         let sender = ReversePath::parse(arguments.from.as_bytes())
             .map_err(|e| Failure::new(Status::DataError, format!("the sender: {e}")))?;
-        let date = Zoned::now();
+        let date = uucp_core::clock::now();
         let style = match arguments.from_line {
             None => Some(sending.from_line),
             Some(FromLine::Plain) => Some(FromLineStyle::Plain),

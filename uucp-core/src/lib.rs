@@ -9,6 +9,7 @@
 
 pub mod address;
 pub mod carry;
+pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod config;

@@ -95,13 +95,21 @@ impl Journal {
         severity: Severity,
         text: &str,
     ) {
-        let line = log_line(self.program, system, user, &Zoned::now(), severity, text);
+        let line = log_line(
+            self.program,
+            system,
+            user,
+            &crate::clock::now(),
+            severity,
+            text,
+        );
         self.log.append(&line);
     }
 
     /// Writes one line of Stats.
     pub fn transfer(&mut self, transfer: &Transfer<'_>) {
-        self.stats.append(&stats_line(transfer, &Zoned::now()));
+        self.stats
+            .append(&stats_line(transfer, &crate::clock::now()));
     }
 }
 

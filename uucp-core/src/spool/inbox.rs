@@ -79,6 +79,7 @@ impl Spool {
     /// # Errors
     /// When the receipts cannot be read.
     pub fn inbox(&self, lock: &SystemLock) -> Result<Inbox, SpoolError> {
+        self.housekeep();
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let mut inbox = Inbox {
             spool: self.clone(),
@@ -100,6 +101,21 @@ impl Spool {
             inbox.sweep()?;
         }
         Ok(inbox)
+    }
+}
+
+/// How long submission records are kept: six times as long as MTAs keep their queue.
+const SUBMISSIONS_KEPT: Duration = Duration::from_hours(30 * 24);
+
+impl Spool {
+    /// What is to be done now and then; calls are frequent enough. Its trouble stops nobody.
+    fn housekeep(&self) {
+        let done = self
+            .sweep()
+            .and_then(|()| self.expire_submissions(SUBMISSIONS_KEPT));
+        if let Err(error) = done {
+            tracing::warn!(target: "uucp::abnormal", "{error}");
+        }
     }
 }
 

@@ -293,6 +293,13 @@ impl Spool {
 
     /// Writes the work files beside the staged data and syncs both in one round.
     pub(super) fn prepare(&self, drafts: Vec<Draft>) -> Result<Vec<Prepared>, SpoolError> {
+        let jobs = self.write_jobs(drafts)?;
+        sync_files(&jobs)?;
+        Ok(jobs)
+    }
+
+    /// Writes the work files beside the staged data and starts to write both out.
+    pub(super) fn write_jobs(&self, drafts: Vec<Draft>) -> Result<Vec<Prepared>, SpoolError> {
         let mut jobs = Vec::with_capacity(drafts.len());
         for mut draft in drafts {
             let lines = work_lines(&draft)?;
@@ -309,12 +316,6 @@ impl Spool {
                 staged: draft.staged,
                 grade: draft.grade,
             });
-        }
-        for staged in jobs.iter().flat_map(|job| &job.staged) {
-            staged.sync()?;
-        }
-        for job in &jobs {
-            job.work.sync()?;
         }
         Ok(jobs)
     }
@@ -343,6 +344,14 @@ fn work_lines(draft: &Draft) -> Result<Vec<u8>, SpoolError> {
         )));
     }
     emit_requests(&draft.requests).map_err(|error| refused(error.to_string()))
+}
+
+/// Waits until data and work files are on the disk.
+pub(super) fn sync_files(jobs: &[Prepared]) -> Result<(), SpoolError> {
+    for staged in jobs.iter().flat_map(|job| &job.staged) {
+        staged.sync()?;
+    }
+    jobs.iter().try_for_each(|job| job.work.sync())
 }
 
 /// Gives the data files their names, durably.

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 use super::error::At;
 use super::localmail::{self, from_hexadecimal, hexadecimal};
 use super::lock::LockedFile;
-use super::queue::{NewFile, Prepared, is_taken, place_data};
+use super::queue::{NewFile, Prepared, is_taken, place_data, sync_files};
 use super::{Draft, Spool, SpoolError, durable, names};
 use crate::name::{JobId, SpoolName, SystemName};
 
@@ -355,13 +355,19 @@ impl Submission {
         for mail in mails {
             reports.push(NewFile::write(&spool, &localmail::emit(mail))?);
         }
-        let mut jobs = spool.prepare(jobs)?;
+        let mut jobs = spool.write_jobs(jobs)?;
         let part = Part {
             recipients: recipients.iter().map(|r| r.to_vec()).collect(),
             jobs: jobs.iter().map(RecordedJob::of).collect(),
             mails: reports.iter().map(|_| names::unique()).collect(),
         };
-        reports.iter().try_for_each(NewFile::sync)?;
+        // A first record is written beside the rest, to share its syncs; it gets its name when the data has.
+        let mut first = None;
+        if !self.path.exists() {
+            first = Some(NewFile::write(&spool, &part.emit())?);
+        }
+        sync_files(&jobs)?;
+        reports.iter().chain(&first).try_for_each(NewFile::sync)?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
             report.rename(&spool.pending_mail_path(name))?;
         }
@@ -369,7 +375,7 @@ impl Submission {
             durable::sync_directory(&spool.own_folder("local-mail-pending"))?;
         }
         place_data(&mut jobs)?;
-        self.record_or_withdraw(&part, &mut jobs)?;
+        self.record_or_withdraw(&part, first.as_mut(), &mut jobs)?;
         self.appear(&mut jobs)?;
         for name in &part.mails {
             spool.release_mail(name)?;
@@ -383,13 +389,22 @@ impl Submission {
 
     /// Makes the record durable. From the moment that it may be on the disk, its data must stay: a record without data
     /// would say "sent". If it certainly is not there, the data goes with the drafts.
-    fn record_or_withdraw(&mut self, part: &Part, jobs: &mut [Prepared]) -> Result<(), SpoolError> {
+    fn record_or_withdraw(
+        &mut self,
+        part: &Part,
+        first: Option<&mut NewFile>,
+        jobs: &mut [Prepared],
+    ) -> Result<(), SpoolError> {
         let mut staged: Vec<_> = jobs.iter_mut().flat_map(|job| &mut job.staged).collect();
         for file in &mut staged {
             file.set_kept(true);
         }
         let before = self.length;
-        if let Err(error) = self.append(part) {
+        let recorded = match first {
+            Some(first) => self.name_first(first, part),
+            None => self.append(part),
+        };
+        if let Err(error) = recorded {
             if self.cut_back(before).is_ok() {
                 for file in staged {
                     file.set_kept(false);
@@ -410,6 +425,12 @@ impl Submission {
                 durable::sync(&file, &self.path)
             }
         }
+    }
+
+    fn name_first(&mut self, first: &mut NewFile, part: &Part) -> Result<(), SpoolError> {
+        first.rename(&self.path)?;
+        self.length = part.emit().len() as u64;
+        self.path.parent().map_or(Ok(()), durable::sync_directory)
     }
 
     fn append(&mut self, part: &Part) -> Result<(), SpoolError> {

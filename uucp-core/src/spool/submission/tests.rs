@@ -218,7 +218,9 @@ fn a_taken_work_file_name_is_recorded_anew() {
         jobs: vec![RecordedJob::of(&jobs[0])],
         mails: Vec::new(),
     };
-    submission.record_or_withdraw(&part, &mut jobs).unwrap();
+    submission
+        .record_or_withdraw(&part, None, &mut jobs)
+        .unwrap();
     submission.appear(&mut jobs).unwrap();
     drop((submission, jobs));
     fs::remove_file(&taken).unwrap();

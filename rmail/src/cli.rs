@@ -147,6 +147,20 @@ mod tests {
     }
 
     #[test]
+    fn the_manual_page_tells_every_option() {
+        use clap::CommandFactory;
+        let page = include_str!("../man/rmail.8.md");
+        for argument in Arguments::command().get_arguments() {
+            if let Some(long) = argument.get_long() {
+                assert!(page.contains(&format!("\\--{long}**")), "--{long}");
+            }
+            if let Some(short) = argument.get_short() {
+                assert!(page.contains(&format!("**-{short}**")), "-{short}");
+            }
+        }
+    }
+
+    #[test]
     fn what_a_peer_writes_is_a_recipient() {
         for (words, expected) in [
             ("rmail alice", "rmail -- alice"),

@@ -132,3 +132,36 @@ fn a_file_that_anybody_may_write_is_refused() {
     let error = MailConfig::load(folder.path()).unwrap_err();
     assert!(matches!(error, MailConfigError::Unsafe { .. }), "{error}");
 }
+
+#[test]
+fn the_manual_page_tells_every_key_and_its_example_is_right() {
+    let page = include_str!("../../../man/mail.toml.5.md");
+    let example: String = page
+        .split_once("# EXAMPLE")
+        .and_then(|(_, rest)| rest.split_once("# SEE ALSO"))
+        .map(|(example, _)| {
+            example
+                .lines()
+                .map(|line| format!("{}\n", line.trim()))
+                .collect()
+        })
+        .unwrap();
+    let radio: SystemName = "radio".parse().unwrap();
+    assert_eq!(
+        parse(&example).unwrap().sending(&radio).size_limit,
+        Some(100 << 10)
+    );
+    // The keys are those that an unknown one is told to be none of.
+    for section in ["", "[delivery]", "[policy]", "[sending]", "[execution]"] {
+        let error = parse(&format!("{section}\nnone-such = 1\n")).unwrap_err();
+        let known = error.split_once("expected one of").unwrap().1;
+        for key in known.split('`').skip(1).step_by(2) {
+            assert!(
+                page.contains(&format!("**{key}**"))
+                    || page.contains(&format!("# [{key}]"))
+                    || key == "neighbour",
+                "{section} {key}"
+            );
+        }
+    }
+}

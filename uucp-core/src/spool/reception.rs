@@ -72,7 +72,8 @@ impl Reception {
         }
         step("write", &path).at("write", &path)?;
         self.file.write_all_at(bytes, start).at("write", &path)?;
-        self.end = start + bytes.len() as u64;
+        // A sender that streams ahead begins at 0 before it hears where to go on; what was kept stays kept.
+        self.end = self.end.max(start + bytes.len() as u64);
         Ok(())
     }
 

@@ -1,0 +1,482 @@
+//! `uucico` as a program: two nodes in temporary directories, joined by sockets and pipes.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+const UUCICO: &str = env!("CARGO_BIN_EXE_uucico");
+const UUX: &str = env!("CARGO_BIN_EXE_uux");
+
+/// One node.
+struct Node {
+    root: PathBuf,
+}
+
+impl Node {
+    /// `port` is the number that TCP calls go to; `sys` are further lines for the description of the other system.
+    fn new(root: &Path, name: &str, peer: &str, port: u16, sys: &str) -> Self {
+        let root = root.join(name);
+        for folder in ["spool", "log", "lock", "pub", "etc"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        let node = Self { root };
+        let at = |path: &str| node.root.join(path).display().to_string();
+        node.write("etc/config", &format!(
+            "nodename {name}\nspool {}\npubdir {}\nlockdir {}\nlogfile {}\nstatfile {}\ndebugfile {}\nrun-uuxqt never\n",
+            at("spool"), at("pub"), at("lock"), at("log/Log"), at("log/Stats"), at("log/Debug")
+        ));
+        node.write("etc/call", &format!("{peer} U{name} secret-of-{name}\n"));
+        node.write("etc/passwd", &format!("U{peer} secret-of-{peer}\n"));
+        node.write(
+            "etc/sys",
+            &format!("system {peer}\ntime any\ncall-login *\ncall-password *\ncalled-login U{peer}\naddress 127.0.0.1\nport out\nchat ogin: \\L word: \\P\n{sys}\n"),
+        );
+        node.write("etc/port", &format!("port out\ntype tcp\nservice {port}\n"));
+        node
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    fn append(&self, path: &str, text: &str) {
+        let before = fs::read_to_string(self.root.join(path)).unwrap();
+        self.write(path, &format!("{before}{text}"));
+    }
+
+    fn config(&self) -> PathBuf {
+        self.root.join("etc/config")
+    }
+
+    fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command.arg("-I").arg(self.config()).stdin(Stdio::null());
+        command
+    }
+
+    fn uucico(&self, arguments: &[&str]) -> Output {
+        self.command(UUCICO).args(arguments).output().unwrap()
+    }
+
+    /// Queues one mail.
+    fn queue(&self, peer: &str, recipient: &str, content: &[u8]) {
+        let mut child = self
+            .command(UUX)
+            .args([
+                "-r",
+                "-",
+                &format!("{peer}!rmail"),
+                &format!("({recipient})"),
+            ])
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(content).unwrap();
+        assert!(child.wait().unwrap().success());
+    }
+
+    /// Answers the next call that `listener` gets, as inetd does.
+    fn answer(&self, listener: &TcpListener, arguments: &[&str]) -> Child {
+        let (socket, _) = listener.accept().unwrap();
+        let output = socket.try_clone().unwrap();
+        self.command(UUCICO)
+            .args(arguments)
+            .stdin(OwnedFd::from(socket))
+            .stdout(OwnedFd::from(output))
+            .spawn()
+            .unwrap()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.root.join("spool").join(folder));
+        let mut names: Vec<String> = entries
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    /// The contents of the data files that came from a system, sorted.
+    fn arrived(&self, peer: &str) -> Vec<Vec<u8>> {
+        let folder = self.root.join("spool").join(peer).join("D.");
+        let mut all: Vec<Vec<u8>> = self
+            .names(&format!("{peer}/D."))
+            .iter()
+            .map(|name| fs::read(folder.join(name)).unwrap())
+            .collect();
+        all.sort();
+        all
+    }
+
+    fn queued(&self, peer: &str) -> usize {
+        self.names(&format!("{peer}/C.")).len()
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.root.join("log/Log")).unwrap_or_default()
+    }
+
+    fn status(&self, peer: &str) -> String {
+        fs::read_to_string(self.root.join("spool/.Status").join(peer)).unwrap_or_default()
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+/// Two nodes and the socket that calls from alpha come in on.
+struct Lab {
+    _folder: tempfile::TempDir,
+    alpha: Node,
+    beta: Node,
+    listener: TcpListener,
+}
+
+impl Lab {
+    fn new(sys: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        Self {
+            alpha: Node::new(folder.path(), "alpha", "beta", port, sys),
+            beta: Node::new(folder.path(), "beta", "alpha", port, sys),
+            _folder: folder,
+            listener,
+        }
+    }
+
+    /// One call of alpha, answered with prompts; exit statuses of both sides.
+    fn call(&self) -> (Output, bool) {
+        let caller = self
+            .alpha
+            .command(UUCICO)
+            .args(["-S", "beta"])
+            .stderr(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut answerer = self.beta.answer(&self.listener, &["-l"]);
+        let output = caller.wait_with_output().unwrap();
+        let good = answerer.wait().unwrap().success();
+        (output, good)
+    }
+}
+
+#[test]
+fn a_call_with_login_moves_the_jobs_of_both_sides() {
+    for protocol in ["t", "e", "g", "i"] {
+        let lab = Lab::new(&format!("protocol {protocol}"));
+        let sizes = [0, 1, 1024, 70_000];
+        let contents: Vec<Vec<u8>> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
+        for content in &contents {
+            lab.alpha.queue("beta", "joe", content);
+            lab.beta.queue("alpha", "ann", content);
+        }
+        let (output, answered) = lab.call();
+        assert!(
+            output.status.success() && answered,
+            "{protocol}: {}",
+            text(&output)
+        );
+        assert!(lab.beta.arrived("alpha") == contents, "{protocol}");
+        assert!(lab.alpha.arrived("beta") == contents, "{protocol}");
+        assert_eq!((lab.alpha.queued("beta"), lab.beta.queued("alpha")), (0, 0));
+        assert_eq!(lab.beta.names("alpha/X.").len(), sizes.len());
+        let log = lab.alpha.log();
+        for line in [
+            "Calling system beta (port out)",
+            "Login successful",
+            &format!("Handshake successful (protocol '{protocol}'"),
+            "Call complete (",
+        ] {
+            assert!(log.contains(line), "{protocol}: no '{line}' in\n{log}");
+        }
+        assert!(
+            lab.beta
+                .log()
+                .contains("Incoming call (login Ualpha port TCP)")
+        );
+        assert!(
+            lab.alpha
+                .status("beta")
+                .ends_with(" Conversation complete beta\n")
+        );
+    }
+}
+
+#[test]
+fn a_program_on_a_pipe_is_a_line_too() {
+    let lab = Lab::new("");
+    lab.alpha.write(
+        "etc/port",
+        &format!(
+            "port out\ntype pipe\ncommand {UUCICO} -I {} --login Ualpha\n",
+            lab.beta.config().display()
+        ),
+    );
+    lab.alpha.append("etc/sys", "chat \"\"\n");
+    lab.alpha.queue("beta", "joe", b"over a pipe");
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(lab.beta.arrived("alpha"), [b"over a pipe"]);
+    // What is not told to be reliable from end to end gets `i`, as with the peer.
+    assert!(lab.alpha.log().contains("protocol 'i'"));
+}
+
+#[test]
+fn a_wrong_password_leaves_the_job_queued_and_says_so() {
+    let lab = Lab::new("");
+    lab.alpha.write("etc/call", "beta Ualpha wrong\n");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let (output, answered) = lab.call();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(!answered && lab.alpha.queued("beta") == 1);
+    assert!(
+        lab.beta.log().contains("ERROR: Bad login"),
+        "{}",
+        lab.beta.log()
+    );
+    assert!(!lab.beta.log().contains("wrong"));
+    assert!(
+        text(&output).starts_with("uucico: beta: "),
+        "{}",
+        text(&output)
+    );
+}
+
+#[test]
+fn a_failed_call_is_not_repeated_at_once_unless_forced() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-s", "beta"])
+        .spawn()
+        .unwrap();
+    drop(lab.listener.accept().unwrap());
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
+    assert!(lab.alpha.log().contains("ERROR: Line disconnected"));
+    assert!(
+        lab.alpha.status("beta").starts_with("3 1 "),
+        "{}",
+        lab.alpha.status("beta")
+    );
+    let again = lab.alpha.uucico(&["-s", "beta"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        text(&again).contains("Retry time not reached"),
+        "{}",
+        text(&again)
+    );
+    let quiet = lab.alpha.uucico(&["-c", "-s", "beta"]);
+    assert_eq!(text(&quiet), "");
+    let (forced, _) = lab.call();
+    assert!(forced.status.success(), "{}", text(&forced));
+    assert_eq!(lab.alpha.queued("beta"), 0);
+    assert!(lab.alpha.status("beta").starts_with("0 0 "));
+}
+
+#[test]
+fn what_cannot_be_called_is_told() {
+    let lab = Lab::new("");
+    let unknown = lab.alpha.uucico(&["-s", "gamma"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown).contains("gamma: System not found"));
+    // Without work -C is content, and nobody is called.
+    assert!(lab.alpha.uucico(&["-C", "-s", "beta"]).status.success());
+    assert!(lab.alpha.uucico(&["-r1"]).status.success());
+    let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
+    lab.alpha
+        .write("etc/sys", &sys.replace("time any", "time never"));
+    let never = lab.alpha.uucico(&["-s", "beta"]);
+    assert!(
+        text(&never).contains("Wrong time to call"),
+        "{}",
+        text(&never)
+    );
+    lab.listener.set_nonblocking(true).unwrap();
+    assert!(lab.listener.accept().is_err(), "somebody was called");
+}
+
+#[test]
+fn nobody_there_is_a_dial_failure() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let Lab {
+        listener, alpha, ..
+    } = &lab;
+    let port = listener.local_addr().unwrap().port();
+    // A port that was just closed refuses.
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = gone.local_addr().unwrap().port();
+    drop(gone);
+    assert_ne!(port, closed);
+    alpha.write(
+        "etc/port",
+        &format!("port out\ntype tcp\nservice {closed}\n"),
+    );
+    let output = alpha.uucico(&["-S", "beta"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        alpha.status("beta").starts_with("2 1 "),
+        "{}",
+        alpha.status("beta")
+    );
+    assert_eq!(alpha.queued("beta"), 1);
+}
+
+#[test]
+fn calls_are_numbered_where_both_sides_want_it() {
+    let lab = Lab::new("sequence true");
+    for _ in 0..2 {
+        let (output, answered) = lab.call();
+        assert!(output.status.success() && answered, "{}", text(&output));
+    }
+    // One side loses count.
+    fs::remove_file(lab.alpha.root.join("spool/.Sequence/beta")).unwrap();
+    let (output, _) = lab.call();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        text(&output).contains("sequence number"),
+        "{}",
+        text(&output)
+    );
+    assert!(lab.beta.log().contains("Out of sequence"));
+}
+
+#[test]
+fn callers_that_may_not_come_in_are_told_why() {
+    let lab = Lab::new("");
+    let sys = fs::read_to_string(lab.beta.root.join("etc/sys")).unwrap();
+    for (line, told) in [
+        ("called-login Usomeone\n", "another login name"),
+        ("callback true\n", "will call back"),
+    ] {
+        lab.beta.write("etc/sys", &format!("{sys}{line}"));
+        let (output, _) = lab.call();
+        assert!(text(&output).contains(told), "{}", text(&output));
+    }
+    // The promise to call back is kept: a poll request.
+    assert_eq!(lab.beta.queued("alpha"), 1);
+    lab.beta.write("etc/sys", &sys.replace("alpha", "delta"));
+    let (output, _) = lab.call();
+    assert!(text(&output).contains("unknown to me"), "{}", text(&output));
+}
+
+#[test]
+fn a_server_takes_calls_until_it_is_told_to_stop() {
+    let lab = Lab::new("");
+    let number = {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    lab.alpha.write(
+        "etc/port",
+        &format!("port out\ntype tcp\nservice {number}\n"),
+    );
+    let mut server = lab
+        .beta
+        .command(UUCICO)
+        .args(["--port", &number.to_string(), "--loop"])
+        .spawn()
+        .unwrap();
+    while TcpStream::connect(("127.0.0.1", number)).is_err() {
+        assert!(server.try_wait().unwrap().is_none(), "the server has ended");
+        std::thread::yield_now();
+    }
+    for content in [b"one", b"two"] {
+        lab.alpha.queue("beta", "joe", content);
+        let output = lab.alpha.uucico(&["-S", "beta"]);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    assert_eq!(lab.beta.arrived("alpha"), [b"one", b"two"]);
+    let kill = Command::new("kill")
+        .arg(server.id().to_string())
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
+fn strangers_and_garbage_end_the_call_and_nothing_else() {
+    let lab = Lab::new("");
+    let port = lab.listener.local_addr().unwrap().port();
+    let login = b"Ualpha\rsecret-of-alpha\r".to_vec();
+    let with = |more: &[u8]| [login.as_slice(), more].concat();
+    let cases: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        vec![0; 100_000],
+        vec![0x10; 100_000],
+        with(b"\x10S\x00"),
+        with(b"\x10S../../x -R -N047\x00"),
+        with(&[b"\x10S".as_slice(), &[b'a'; 10_000], b"\x00"].concat()),
+        with(b"\x10Salpha -N047\x00\x10Uz\x00"),
+        with(b"\x10Salpha -R -N047\x00\x10Ut\x00\xff\xff\xff\xff\xff\xff"),
+        with(
+            &[
+                b"\x10Salpha -N047\x00\x10Ut\x00".as_slice(),
+                &[b'S'; 20_000],
+            ]
+            .concat(),
+        ),
+    ];
+    for case in cases {
+        let mut peer = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
+        // The other side may hang up before it has read everything.
+        let _ = peer.write_all(&case);
+        let _ = peer.shutdown(std::net::Shutdown::Write);
+        let _ = peer.read_to_end(&mut Vec::new());
+        let status = answerer.wait().unwrap();
+        assert_eq!(
+            status.code(),
+            Some(1),
+            "{}",
+            case[..case.len().min(60)].escape_ascii()
+        );
+    }
+    assert!(!lab.beta.log().contains("internal error"));
+    // The next call finds nothing in its way.
+    lab.alpha.queue("beta", "joe", b"mail");
+    let (output, _) = lab.call();
+    assert!(output.status.success(), "{}", text(&output));
+}
+
+#[test]
+fn files_outside_the_spool_are_never_named_by_the_peer() {
+    for to in ["../../../../tmp/x", "/etc/x", "~/../x", "D.../../x", "C.x"] {
+        let lab = Lab::new("");
+        let port = lab.listener.local_addr().unwrap().port();
+        let mut peer = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
+        let mut command = format!("S f {to} u - D.0001 0644 \"\" 0x1").into_bytes();
+        command.resize(512, 0);
+        let all = [
+            b"Ualpha\rsecret-of-alpha\r\x10Salpha -R -N047\x00\x10Ut\x00".as_slice(),
+            &command,
+        ]
+        .concat();
+        peer.write_all(&all).unwrap();
+        peer.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut said = Vec::new();
+        let _ = peer.read_to_end(&mut said);
+        answerer.wait().unwrap();
+        let said = said.escape_ascii().to_string();
+        assert!(said.contains("SN2") || said.contains("SN4"), "{to}: {said}");
+    }
+}

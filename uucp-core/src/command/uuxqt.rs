@@ -184,6 +184,8 @@ fn own_program() -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn parsed(words: &[&str]) -> Result<Arguments, clap::Error> {
@@ -207,6 +209,21 @@ mod tests {
         assert_eq!(format!("{short:?}"), format!("{long:?}"));
         assert!(parsed(&["--jobs", "0"]).is_err());
         assert!(parsed(&["-s", "../x"]).is_err());
+    }
+
+    #[test]
+    fn the_manual_page_names_every_option() {
+        let page = include_str!("../../man/uuxqt.8.md");
+        for argument in Arguments::command().get_arguments() {
+            if argument.is_hide_set() {
+                continue;
+            }
+            let long = argument.get_long().unwrap_or_default();
+            assert!(page.contains(&format!("**\\--{long}**")), "--{long}");
+            if let Some(short) = argument.get_short() {
+                assert!(page.contains(&format!("\n**-{short}**")), "-{short}");
+            }
+        }
     }
 
     #[test]

@@ -263,9 +263,11 @@ impl Conversation {
 
     pub(super) fn begin_farewell(&mut self, now: Instant) {
         self.log_statistics();
+        let mut rest = Vec::new();
         if let Stage::Session(session) = &mut self.stage {
             // What the link still has to say comes before the last strings.
             while session.link.poll_transmit(now, &mut self.out) {}
+            rest = session.link.take_rest();
         }
         emit_over(self.role == CallRole::Caller, &mut self.out);
         self.stage = Stage::Farewell {
@@ -273,6 +275,15 @@ impl Conversation {
             strings: 0,
             until: now + FAREWELL,
         };
+        // The peer's last strings may have come together with its last packet.
+        let mut rest = rest.as_slice();
+        while !rest.is_empty() {
+            let used = self.farewell_input(now, rest);
+            if used == 0 {
+                break;
+            }
+            rest = rest.get(used..).unwrap_or_default();
+        }
     }
 
     fn farewell_input(&mut self, now: Instant, input: &[u8]) -> usize {

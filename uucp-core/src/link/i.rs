@@ -2,8 +2,8 @@
 //! directions at once. The one for lines that are not TCP.
 //!
 //! What the manual leaves open, and what is done here:
-//! - File data need not wait for the answer to their request; [`Link::expect_file`] is to be called for every `S` and `E`
-//!   that comes, refused ones too, so that what overtook the answer is not taken for commands.
+//! - File data do not wait for the answer to their request, not even for a refusal. So it is the commands themselves that
+//!   tell where a file begins ([`Link::expect_file`] need not), and a file that was refused is to be read to its end.
 //! - A SYNC that comes again, before anything else came from that side, means that ours was lost; it is sent again, and all
 //!   that followed it.
 //! - Acknowledgements go out with every packet, else when half the window is unacknowledged (`ack-frequency`).
@@ -460,9 +460,7 @@ impl Link for I {
         self.sender.seek(channel.0, from_peer, offset);
     }
 
-    fn expect_file(&mut self, channel: Channel, from_peer: bool, _offset: u64) {
-        self.receiver.expect_file(channel.0, from_peer);
-    }
+    fn expect_file(&mut self, _: Channel, _from_peer: bool, _offset: u64) {}
 
     fn send_data(&mut self, now: Instant, channel: Channel, from_peer: bool, data: &[u8]) -> usize {
         match self.sender.data(channel.0, from_peer, data) {

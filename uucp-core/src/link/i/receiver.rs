@@ -97,6 +97,16 @@ struct Exchange {
     command: Vec<u8>,
 }
 
+/// Whether file data follow a command on its channel. They do not wait for the answer, not even for a refusal: the sender
+/// of a file ends it in any case.
+fn announces_file(from_peer: bool, command: &[u8]) -> bool {
+    match command {
+        [b'S' | b'E', b' ' | b'\t', ..] => from_peer,
+        [b'R', b'Y', ..] => !from_peer,
+        _ => false,
+    }
+}
+
 /// What became of a packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -263,13 +273,6 @@ impl Receiver {
             .get_mut(usize::from(channel))
     }
 
-    /// A file comes next on the channel.
-    pub(super) fn expect_file(&mut self, channel: u8, from_peer: bool) {
-        if let Some(exchange) = self.exchange((channel, from_peer)) {
-            exchange.file = true;
-        }
-    }
-
     /// The next command, piece of a file or end of a file.
     pub(super) fn poll(&mut self) -> Result<Option<LinkEvent>, Malformed> {
         while let Some(arrival) = self.arrived.pop_front() {
@@ -306,10 +309,12 @@ impl Receiver {
                 return Err(Malformed("a command without an end"));
             }
             if end.is_some() {
+                let bytes = mem::take(&mut exchange.command);
+                exchange.file = announces_file(from_peer, &bytes);
                 return Ok(Some(LinkEvent::Command {
                     channel,
                     from_peer,
-                    bytes: mem::take(&mut exchange.command),
+                    bytes,
                 }));
             }
         }

@@ -9,18 +9,18 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 /// What a run of rmail left.
-pub struct Run {
-    pub status: i32,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Run {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
-pub struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
 }
 
 impl Site {
-    pub fn with_mail_toml(text: &str) -> Self {
+    pub(crate) fn with_mail_toml(text: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let site = Self { folder };
         let root = site.folder.path().display();
@@ -34,14 +34,14 @@ impl Site {
         site
     }
 
-    pub fn with_smtp(server: &Server) -> Self {
+    pub(crate) fn with_smtp(server: &Server) -> Self {
         let target = server.address();
         Self::with_mail_toml(&format!(
             "domain = \"leaf.lab\"\n[delivery]\nsmtp = \"{target}\"\n"
         ))
     }
 
-    pub fn with_sendmail(code: i32, says: &str) -> Self {
+    pub(crate) fn with_sendmail(code: i32, says: &str) -> Self {
         let site = Self::with_mail_toml("");
         let command = site.path("sendmail");
         let calls = site.path("calls");
@@ -60,18 +60,18 @@ impl Site {
         site
     }
 
-    pub fn append_mail_toml(&self, text: &str) {
+    pub(crate) fn append_mail_toml(&self, text: &str) {
         let file = self.path("mail.toml");
         let before = fs::read_to_string(&file).unwrap();
         fs::write(file, before + text).unwrap();
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// The contents of all files of a folder.
-    pub fn files(&self, folder: &str) -> Vec<String> {
+    pub(crate) fn files(&self, folder: &str) -> Vec<String> {
         fs::read_dir(self.path(folder))
             .unwrap()
             .map(|entry| {
@@ -81,12 +81,17 @@ impl Site {
     }
 
     /// As uuxqt runs it for a job of hub.
-    pub fn rmail(&self, arguments: &[&str], input: &str) -> Run {
+    pub(crate) fn rmail(&self, arguments: &[&str], input: &str) -> Run {
         let environment = [("UU_MACHINE", "hub"), ("UU_USER", "uucp")];
         self.rmail_as(&environment, arguments, input.as_bytes())
     }
 
-    pub fn rmail_as(&self, environment: &[(&str, &str)], arguments: &[&str], input: &[u8]) -> Run {
+    pub(crate) fn rmail_as(
+        &self,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+        input: &[u8],
+    ) -> Run {
         let file = self.path("input");
         fs::write(&file, input).unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_rmail"))
@@ -107,17 +112,17 @@ impl Site {
 
 /// A message that the server took.
 #[derive(Clone, Default)]
-pub struct Taken {
-    pub sender: String,
-    pub recipients: Vec<String>,
-    pub content: String,
-    pub bytes: Vec<u8>,
+pub(crate) struct Taken {
+    pub(crate) sender: String,
+    pub(crate) recipients: Vec<String>,
+    pub(crate) content: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 type Answer = Box<dyn Fn(&str) -> Option<String> + Send>;
 
 /// Takes mail; what it answers to a command can be set.
-pub struct Server {
+pub(crate) struct Server {
     port: u16,
     answer: Arc<Mutex<Answer>>,
     taken: Arc<Mutex<Vec<Taken>>>,
@@ -125,11 +130,11 @@ pub struct Server {
 }
 
 impl Server {
-    pub fn accepting() -> Self {
+    pub(crate) fn accepting() -> Self {
         Self::start(|_| None)
     }
 
-    pub fn start(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> Self {
+    pub(crate) fn start(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let server = Self {
@@ -151,19 +156,19 @@ impl Server {
         server
     }
 
-    pub fn answer(&self, answer: impl Fn(&str) -> Option<String> + Send + 'static) {
+    pub(crate) fn answer(&self, answer: impl Fn(&str) -> Option<String> + Send + 'static) {
         *self.answer.lock().unwrap() = Box::new(answer);
     }
 
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub fn messages(&self) -> Vec<Taken> {
+    pub(crate) fn messages(&self) -> Vec<Taken> {
         self.taken.lock().unwrap().clone()
     }
 
-    pub fn recipients_asked(&self) -> Vec<String> {
+    pub(crate) fn recipients_asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 }

@@ -136,14 +136,15 @@ fn a_file_that_anybody_may_write_is_refused() {
 #[test]
 fn the_manual_page_tells_every_key_and_its_example_is_right() {
     let page = include_str!("../../../man/mail.toml.5.md");
-    let example: String = page
+    let example = page
         .split_once("# EXAMPLE")
         .and_then(|(_, rest)| rest.split_once("# SEE ALSO"))
         .map(|(example, _)| {
-            example
-                .lines()
-                .map(|line| format!("{}\n", line.trim()))
-                .collect()
+            example.replace(
+                "
+    ", "
+",
+            )
         })
         .unwrap();
     let radio: SystemName = "radio".parse().unwrap();

@@ -1,7 +1,7 @@
 //! Answers to a conversation's questions: the spool, the rules of the neighbour, the journal.
 
 use std::collections::HashMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::neighbour::Neighbour;
 use super::progress::Progress;
@@ -61,6 +61,8 @@ pub(super) struct Desk<'a> {
     pub(super) receptions: Receptions,
     pub(super) served: HashMap<TransferKey, Served>,
     flows: HashMap<TransferKey, Flow>,
+    /// Confirmed, but not yet put away: with the time they took and where they began.
+    finished: Vec<(TransferKey, Option<(Duration, u64)>)>,
     buffer: Vec<u8>,
     pub(super) totals: Totals,
     /// Executions that came in.
@@ -95,6 +97,7 @@ impl<'a> Desk<'a> {
             receptions: Receptions::default(),
             served: HashMap::new(),
             flows: HashMap::new(),
+            finished: Vec::new(),
             buffer: vec![0; READ],
             totals: Totals::default(),
             executions: 0,
@@ -201,7 +204,7 @@ impl<'a> Desk<'a> {
                 conversation.answer_expand(Instant::now(), yes);
             }
             Event::Sending(key, position) => self.sending(key, position),
-            Event::Confirmed(key) => self.confirmed(key)?,
+            Event::Confirmed(key) => self.confirmed(key),
             Event::Refused(key, refusal) => self.refused(key, refusal)?,
             Event::Served(key, good) => self.served(key, good),
             Event::Acknowledged => {
@@ -227,7 +230,7 @@ impl<'a> Desk<'a> {
                 kind: StatusKind::Talking,
                 retries: 0,
                 last: jiff::Timestamp::now().as_second(),
-                wait: std::time::Duration::ZERO,
+                wait: Duration::ZERO,
                 text: StatusKind::Talking.text().to_owned(),
             };
             let name = neighbour.system.name.clone();
@@ -303,27 +306,30 @@ impl<'a> Desk<'a> {
         self.log(Some(&user), spool::Severity::Info, &text);
     }
 
-    fn confirmed(&mut self, key: TransferKey) -> Result<(), String> {
+    /// The peer has it. The job goes when there is time for it; until then it is only sent once more if we die.
+    fn confirmed(&mut self, key: TransferKey) {
         let flow = self.flows.remove(&key);
-        let Some(neighbour) = &mut self.neighbour else {
-            return Ok(());
-        };
-        let sent = neighbour
-            .queue
-            .under_way(key)
-            .map(|outgoing| (outgoing.request.user().to_vec(), outgoing.size));
-        neighbour
-            .queue
-            .confirmed(key)
-            .map_err(|error| error.to_string())?;
-        if let (Some(flow), Some((user, size))) = (flow, sent) {
-            self.stats(
-                &user,
-                true,
-                false,
-                size.saturating_sub(flow.from),
-                flow.since,
-            );
+        let elapsed = flow.map(|flow| (flow.since.elapsed(), flow.from));
+        self.finished.push((key, elapsed));
+    }
+
+    /// Puts away what the peer has confirmed.
+    pub(super) fn tidy(&mut self) -> Result<(), String> {
+        for (key, flow) in std::mem::take(&mut self.finished) {
+            let Some(neighbour) = &mut self.neighbour else {
+                continue;
+            };
+            let sent = neighbour
+                .queue
+                .under_way(key)
+                .map(|outgoing| (outgoing.request.user().to_vec(), outgoing.size));
+            neighbour
+                .queue
+                .confirmed(key)
+                .map_err(|error| error.to_string())?;
+            if let (Some((elapsed, from)), Some((user, size))) = (flow, sent) {
+                self.stats(&user, true, false, size.saturating_sub(from), elapsed);
+            }
         }
         Ok(())
     }
@@ -334,7 +340,7 @@ impl<'a> Desk<'a> {
         sent: bool,
         failed: bool,
         bytes: u64,
-        since: Instant,
+        elapsed: Duration,
     ) {
         let Some(neighbour) = &self.neighbour else {
             return;
@@ -345,7 +351,7 @@ impl<'a> Desk<'a> {
             sent,
             failed,
             bytes,
-            elapsed: since.elapsed(),
+            elapsed,
             port: Some(&self.line.name),
         });
         if !failed {
@@ -398,7 +404,7 @@ impl<'a> Desk<'a> {
         let flow = self.flows.remove(&key);
         if let (Some(served), Some(flow)) = (self.served.remove(&key), flow) {
             let (user, size) = served.account();
-            self.stats(&user, true, !good, size, flow.since);
+            self.stats(&user, true, !good, size, flow.since.elapsed());
         }
     }
 }

@@ -114,12 +114,19 @@ impl<'a> Driver<'a> {
                 self.conversation.handle_hangup(Instant::now());
                 continue;
             }
+            // The peer has its next request; now there is time to put the finished ones away.
+            if let Err(reason) = desk.tidy() {
+                let error = ConversationError::Local(reason);
+                self.conversation.fail(Instant::now(), error);
+                continue;
+            }
             if let Err(error) = self.wait_and_read(&mut buffer) {
                 self.lose_line(&error);
             }
         }
+        let tidied = desk.tidy().map_err(ConversationError::Local);
         self.port.hang_up();
-        self.result.unwrap_or(Ok(()))
+        self.result.unwrap_or(Ok(())).and(tidied)
     }
 
     fn is_over(&self) -> bool {
@@ -173,6 +180,12 @@ impl<'a> Driver<'a> {
                 self.flush();
                 let good = program::run(self.port, &words, desk);
                 self.conversation.answer_program(Instant::now(), good);
+            }
+            Event::Commit(keys) => {
+                // The peer can send on while the disk writes: what it waits for, acknowledgements, goes out before.
+                self.transmit();
+                self.flush();
+                desk.handle(Event::Commit(keys), &mut self.conversation);
             }
             event => desk.handle(event, &mut self.conversation),
         }

@@ -171,7 +171,7 @@ impl Desk<'_> {
                 self.totals.received += bytes;
                 self.progress.received(bytes);
                 self.executions += u64::from(execution);
-                self.stats(&user, false, false, bytes, since);
+                self.stats(&user, false, false, bytes, since.elapsed());
             }
             set(&mut placed, at, outcome(result));
         }

@@ -150,6 +150,22 @@ mod tests {
     }
 
     #[test]
+    fn every_option_is_in_the_manual_page() {
+        let page = include_str!("../../../man/uucico.8.md");
+        for option in Arguments::command().get_arguments() {
+            if option.is_hide_set() {
+                continue;
+            }
+            if let Some(long) = option.get_long() {
+                assert!(page.contains(&format!("**\\--{long}**")), "--{long}");
+            }
+            if let Some(short) = option.get_short() {
+                assert!(page.contains(&format!("**-{short}**")), "-{short}");
+            }
+        }
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         for line in ["-r2", "-g !", "-s ../x", "--no-such-option", "-s a -S b"] {
             let words = std::iter::once("uucico").chain(line.split_whitespace());

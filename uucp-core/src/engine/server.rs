@@ -44,8 +44,10 @@ pub fn serve(
 ) -> std::io::Result<()> {
     let mut calls: Vec<Call> = Vec::new();
     while !signals.stops() {
+        // A child that ends after this wakes the wait; one whose signal was just read would not.
+        forget_ended(&mut calls);
         let accepted = listener.accept(Some(signals.as_fd()))?;
-        calls.retain_mut(|call| matches!(call.child.try_wait(), Ok(None)));
+        forget_ended(&mut calls);
         let Some((stream, from)) = accepted else {
             continue;
         };
@@ -67,6 +69,10 @@ pub fn serve(
         }
     }
     Ok(())
+}
+
+fn forget_ended(calls: &mut Vec<Call>) {
+    calls.retain_mut(|call| matches!(call.child.try_wait(), Ok(None)));
 }
 
 fn start(command: &ChildCommand, stream: TcpStream) -> std::io::Result<Child> {

@@ -379,24 +379,35 @@ pub fn check_execution(steps: &[Step], spool: &Path) -> Findings {
     findings
 }
 
-/// A receiver into a Maildir: exit status 0 of the program `name` stands on durable messages.
+/// A receiver into a Maildir: exit status 0 of the program `name` stands on durable messages of its own.
+///
+/// Several run side by side; each answers for what it has put into a `new` folder, and for nothing else.
 pub fn check_maildir(steps: &[Step], maildir: &Path, name: &str) -> Findings {
     let mut disk = Disk::new(maildir);
     let mut findings = Findings::default();
-    let mut running = Vec::new();
+    let mut running: BTreeMap<u32, Vec<PathBuf>> = BTreeMap::new();
     let is_message = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("new"));
     for step in steps {
+        let before = disk.files(is_message);
         disk.apply(step);
+        if let Some(own) = running.get_mut(&step.pid) {
+            own.extend(
+                disk.files(|path| is_message(path) && !before.iter().any(|old| old == path)),
+            );
+        }
         match &step.what {
             What::End(call, outcome) if call.name == "execve" && outcome.value == 0 => {
                 let program = call.string(0).unwrap_or_default();
-                if program.ends_with(&format!("/{name}")) && !running.contains(&step.pid) {
-                    running.push(step.pid);
+                if program.ends_with(&format!("/{name}")) {
+                    running.entry(step.pid).or_default();
                 }
             }
-            What::Exited(0) if running.contains(&step.pid) => {
-                let mut at_risk = disk.at_risk(is_message);
-                if disk.files(is_message).len() < findings.answers + 1 {
+            What::Exited(0) => {
+                let Some(own) = running.remove(&step.pid) else {
+                    continue;
+                };
+                let mut at_risk = disk.at_risk(|path| own.iter().any(|one| one == path));
+                if own.is_empty() {
                     at_risk.push("no message was delivered for it".into());
                 }
                 findings.answer(step.line, &format!("{name} exits with 0"), &at_risk);

@@ -207,9 +207,18 @@ pub fn children(parent: Pid) -> Vec<Pid> {
         .flat_map(|list| {
             list.split_whitespace()
                 .filter_map(|word| word.parse().ok().map(Pid::from_raw))
+                .filter(|child| !is_dead(*child))
                 .collect::<Vec<_>>()
         })
         .collect()
+}
+
+/// Ended, and only not yet waited for by its parent.
+fn is_dead(process: Pid) -> bool {
+    let stat = lossy(Path::new(&format!("/proc/{process}/stat")));
+    // The state stands after the name, which is in parentheses and may hold anything.
+    stat.rsplit_once(") ")
+        .is_none_or(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 fn pid_of(id: u32) -> Pid {

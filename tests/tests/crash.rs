@@ -213,7 +213,15 @@ impl Scene {
         loop {
             self.call(None);
             self.execute(None);
-            let left = [self.leaf.leftovers(), self.hub.leftovers()].concat();
+            let mut left = [self.leaf.leftovers(), self.hub.leftovers()].concat();
+            // Data that no job names, and what a killed program was making or held, is for clean-up.
+            left.retain(|path| {
+                let is_job = path.contains("/C./C.") || path.contains("/X./X.");
+                is_job
+                    || [".Failed", ".Corrupt", ".Preserve"]
+                        .iter()
+                        .any(|part| path.starts_with(part))
+            });
             if left.is_empty() {
                 return;
             }

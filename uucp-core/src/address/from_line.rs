@@ -68,6 +68,16 @@ impl FromLines {
         let Some((last, newer)) = self.lines.split_last() else {
             return Ok(ReversePath::Null);
         };
+        if newer.is_empty() && last.remote.is_none() {
+            // A line of today's MTAs, not of a path: `x!y@domain` is the user `x!y`, and reports must find that user.
+            let whole = ReversePath::parse(&last.user);
+            if whole
+                .as_ref()
+                .is_ok_and(|sender| sender.address().is_none_or(|a| a.domain().is_some()))
+            {
+                return whole;
+            }
+        }
         let mut hosts = Vec::new();
         for line in newer {
             match &line.remote {

@@ -1,5 +1,10 @@
 //! `uucico` as a program: two nodes in temporary directories, joined by sockets and pipes.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up has failed"
+)]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -21,6 +21,12 @@ mod session;
 mod stage;
 
 #[cfg(test)]
+#[allow(
+    clippy::similar_names,
+    clippy::cast_possible_truncation,
+    clippy::useless_vec,
+    reason = "caller and called are the words of the field; contents are any bytes"
+)]
 mod tests;
 
 use std::collections::VecDeque;

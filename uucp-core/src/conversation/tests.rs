@@ -138,8 +138,8 @@ fn refusals_leave_the_call_and_the_other_jobs_alone() {
     use crate::wire::command::Refusal;
     for protocol in PROTOCOLS {
         let mut pair = Pair::new(options(protocol));
-        pair.caller.queue_mail("A1", &[1; 50_000]);
-        pair.caller.queue_mail("A2", &[2; 50_000]);
+        pair.caller.queue_mail("A1", &vec![1; 50_000]);
+        pair.caller.queue_mail("A2", &vec![2; 50_000]);
         pair.caller.queue_mail("A3", &[3; 10]);
         pair.called
             .refuse
@@ -253,7 +253,7 @@ fn a_silent_peer_is_given_up_wherever_it_falls_silent() {
             pair.called.queue_mail("B1", &[9; 3000]);
             let elapsed = pair.run();
             assert!(pair.caller.result.is_some() && pair.called.result.is_some());
-            assert!(elapsed < Duration::from_secs(600), "{elapsed:?}");
+            assert!(elapsed < Duration::from_mins(10), "{elapsed:?}");
         }
     }
 }
@@ -284,12 +284,12 @@ fn garbage_at_any_stage_neither_panics_nor_lingers() {
 
 #[test]
 fn floods_before_the_handshake_do_not_grow_memory() {
-    let now = std::time::Instant::now();
+    let now = Instant::now();
     for login in [LoginMode::Prompt, LoginMode::Done] {
         let mut conversation = Conversation::called(now, pair::answer_profile(login));
         let mut out = Vec::new();
         for _ in 0..100 {
-            conversation.handle_input(now, &[b'x'; 65_536]);
+            conversation.handle_input(now, &vec![b'x'; 65_536]);
             while conversation.poll_event(now).is_some() {}
             out.clear();
             conversation.poll_transmit(now, &mut out);

@@ -50,7 +50,7 @@ impl Mailboxes {
 
 /// Puts the command `rmail` where the node's `uuxqt` finds it: ours, with the node's configuration.
 ///
-/// It is a script, since `uuxqt` hands no options to what it runs, and all words on rmail's command line are the peer's.
+/// It is a script for the sake of nodes with the peer's `uuxqt`, which does not name the configuration as ours does.
 pub fn add_rmail(node: &Node) {
     let text = format!(
         "#!/bin/sh\nBANGPATH_CONFIG='{}' exec '{}' \"$@\"\n",

@@ -1,31 +1,50 @@
-//! The environment of an executed command: exactly what the peer's `uuxqt` sets, nothing of ours.
+//! The environment of an executed command: what the peer's `uuxqt` sets, and two variables for our own receivers.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
+
+/// What the variables of one command say.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'a> {
+    /// Where commands are looked for.
+    pub command_path: &'a [PathBuf],
+    /// The spool.
+    pub spool: &'a Path,
+    /// The configuration file's absolute path, where one was named. `rmail` believes no option, since all words on its command line are the
+    /// peer's; so that it does not read another configuration than we do, it is named here.
+    pub config: Option<&'a Path>,
+    /// The system that the job came from.
+    pub machine: &'a str,
+    /// The user whom that system named.
+    pub user: &'a OsStr,
+    /// The execute file's name: by it `rmail` tells a job that comes again from an equal message in another job.
+    pub job: &'a str,
+}
 
 /// Builds the environment of one command.
 ///
 /// `outer` looks up a variable of our own environment; only `TERM` and `TZ` pass.
 #[must_use]
 pub fn environment(
-    command_path: &[PathBuf],
-    spool: &Path,
-    machine: &str,
-    user: &OsStr,
+    around: &Circumstances<'_>,
     outer: impl Fn(&str) -> Option<OsString>,
 ) -> Vec<(&'static str, OsString)> {
     let mut variables = vec![
-        ("PATH", join(command_path)),
-        ("HOME", spool.as_os_str().to_os_string()),
+        ("PATH", join(around.command_path)),
+        ("HOME", around.spool.as_os_str().to_os_string()),
         ("TERM", outer("TERM").unwrap_or_else(|| "unknown".into())),
         ("SHELL", "/bin/sh".into()),
         ("USER", "uucp".into()),
-        ("UU_MACHINE", machine.into()),
-        ("UU_USER", user.to_os_string()),
+        ("UU_MACHINE", around.machine.into()),
+        ("UU_USER", around.user.to_os_string()),
+        ("UU_JOB", around.job.into()),
     ];
     if let Some(zone) = outer("TZ") {
         variables.push(("TZ", zone));
+    }
+    if let Some(config) = around.config {
+        variables.push(("BANGPATH_CONFIG", config.into()));
     }
     variables
 }
@@ -43,16 +62,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_of_ours_but_term_and_zone() {
-        let path = [PathBuf::from("/bin"), PathBuf::from("/usr/bin")];
+    fn nothing_of_ours_but_term_zone_and_configuration() {
+        let around = Circumstances {
+            command_path: &[PathBuf::from("/bin"), PathBuf::from("/usr/bin")],
+            spool: Path::new("/var/spool/uucp"),
+            config: None,
+            machine: "alpha",
+            user: OsStr::new("joe"),
+            job: "X.alphaN0001",
+        };
         let outer = |name: &str| (name == "TZ").then(|| OsString::from("UTC"));
-        let mut got = environment(
-            &path,
-            Path::new("/var/spool/uucp"),
-            "alpha",
-            OsStr::new("joe"),
-            outer,
-        );
+        let mut got = environment(&around, outer);
         got.sort();
         let expected: Vec<(&str, OsString)> = vec![
             ("HOME", "/var/spool/uucp".into()),
@@ -61,9 +81,16 @@ mod tests {
             ("TERM", "unknown".into()),
             ("TZ", "UTC".into()),
             ("USER", "uucp".into()),
+            ("UU_JOB", "X.alphaN0001".into()),
             ("UU_MACHINE", "alpha".into()),
             ("UU_USER", "joe".into()),
         ];
         assert_eq!(got, expected);
+        let named = Circumstances {
+            config: Some(Path::new("/etc/beta")),
+            ..around
+        };
+        let variables = environment(&named, outer);
+        assert!(variables.contains(&("BANGPATH_CONFIG", "/etc/beta".into())));
     }
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use super::arguments;
 use super::child::{Finished, Launch};
-use super::environment::environment;
+use super::environment::{Circumstances, environment};
 use super::files::{Output, RunDirectory, Trouble, open_stdin, shown};
 use super::finish;
 use super::permission::{self, Resolved};
@@ -209,16 +209,18 @@ impl<'a> Runner<'a> {
         let directory = RunDirectory::make(self.spool, execution, file)?;
         let stdin = open_stdin(self.spool, execution, file, settings, public)?;
         let output = Output::make(self.spool, file, settings, public)?;
+        let around = Circumstances {
+            command_path: &settings.command_path,
+            spool: self.spool.root(),
+            config: self.config.source.as_deref(),
+            machine: execution.system.as_str(),
+            user: OsStr::from_bytes(user_for_command(file)),
+            job: execution.name.as_str(),
+        };
         let launch = Launch {
             program,
             arguments: arguments_of(file, public)?,
-            environment: environment(
-                &settings.command_path,
-                self.spool.root(),
-                execution.system.as_str(),
-                OsStr::from_bytes(user_for_command(file)),
-                |name| std::env::var_os(name),
-            ),
+            environment: environment(&around, |name| std::env::var_os(name)),
             directory: directory.path().to_path_buf(),
             stdin,
             stdout: output.for_command()?,

@@ -49,7 +49,7 @@ fn quoted_values_are_unquoted_once() {
 }
 
 #[test]
-fn the_environment_is_the_peers_and_nothing_else() {
+fn the_environment_is_the_peers_and_what_rmail_needs() {
     let node = Node::new();
     node.script("tool", SHOW);
     node.job("N0001", "tool", "");
@@ -62,7 +62,9 @@ fn the_environment_is_the_peers_and_nothing_else() {
     assert!(status.success());
     let text = fs::read_to_string(node.path("environment")).unwrap();
     let expected = format!(
-        "HOME={}\nPATH={}:/bin:/usr/bin\nSHELL=/bin/sh\nTERM=vt100\nUSER=uucp\nUU_MACHINE=alpha\nUU_USER=joe\n",
+        "BANGPATH_CONFIG={}\nHOME={}\nPATH={}:/bin:/usr/bin\nSHELL=/bin/sh\nTERM=vt100\nUSER=uucp\n\
+         UU_JOB=X.alphaN0001\nUU_MACHINE=alpha\nUU_USER=joe\n",
+        node.path("etc/config").display(),
         node.path("spool").display(),
         node.path("bin").display(),
     );

@@ -176,7 +176,7 @@ pub(crate) fn look_up(config: &Config, host: &OsStr) -> Result<System, Failure> 
 fn command_words(command: &str) -> Result<Vec<u8>, Failure> {
     let words: Vec<&str> = command.split_ascii_whitespace().collect();
     for word in &words {
-        uucp_core::carry::check_request_word(word.as_bytes()).map_err(|e| {
+        uucp_core::address::word::check_request_word(word.as_bytes()).map_err(|e| {
             Failure::new(Status::Configuration, format!("the command {command}: {e}"))
         })?;
     }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use uucp_core::carry::{self, COMMAND_LINE_LIMIT, Obstacle};
+use uucp_core::address::word::{COMMAND_LINE_LIMIT, Obstacle, check_request_word, shield_tilde};
 
 /// A recipient that can be queued.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +61,9 @@ pub(crate) fn sort<'a>(given: &[&'a [u8]]) -> (Vec<Recipient<'a>>, Vec<Refused<'
 fn to_word(address: &[u8]) -> Result<Vec<u8>, Reason> {
     let word = match address.first() {
         Some(b'-') => quote_local_part(address).ok_or(Reason::Hyphen)?,
-        _ => carry::shield_tilde(address),
+        _ => shield_tilde(address),
     };
-    carry::check_request_word(&word).map_err(Reason::Obstacle)?;
+    check_request_word(&word).map_err(Reason::Obstacle)?;
     Ok(word)
 }
 

@@ -1,68 +1,108 @@
-//! Whether a word can cross a UUCP command line unharmed.
+//! What a word of a remote command line can carry, judged before anything is queued.
 //!
-//! A command travels as one line of blank-separated words through `uux`, `uucico` and `uuxqt`, each with its own idea of
-//! quoting. A recipient with a blank arrives as two, one with a backslash makes Taylor's receiver drop the rest of the
-//! command and all later recipients, without a word anywhere. So senders ask here first.
+//! The command of an `E` request and the `C` line of an execute file are one string of words with blanks between them. The
+//! receiver splits at blanks, tabs and most other white space and knows no quoting; Taylor's loses the rest of the line
+//! behind a backslash in an `E` (and with it the later recipients of a mail), and expands a leading `~`. So a word either
+//! arrives as it is, or it is refused here.
 
 use thiserror::Error;
 
-/// Why a word cannot be carried in a UUCP command.
+/// The longest command line that is put into one request: well below what any receiver takes (ours: 8 KiB for the whole
+/// request).
+pub const COMMAND_LINE_LIMIT: usize = 4096;
+
+/// Why a word cannot stand in a remote command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum CannotCarry {
-    /// It would vanish.
-    #[error("an empty word cannot be carried in a UUCP command")]
+pub enum Obstacle {
+    /// Between two blanks there is no word.
+    #[error("an empty word cannot be carried")]
     Empty,
-    /// The far side would take it for an option.
-    #[error("a word with a leading '-' would be taken for an option at the far side")]
-    LeadingHyphen,
-    /// The far side would put a home directory in its place.
-    #[error("a word with a leading '~' would be taken for a directory at the far side")]
-    LeadingTilde,
-    /// A byte that some program on the way splits at, unquotes, or reads as a redirection.
-    #[error("'{}' cannot be carried in a UUCP command", .0.escape_ascii())]
-    Byte(u8),
-    /// Longer than a command of the peer may be.
-    #[error("a word of {0} bytes is too long for a UUCP command")]
+    /// The receiver would make two words of it.
+    #[error("a blank cannot be carried within a word")]
+    Blank,
+    /// White space of some kind to the receiver, or the end of the line.
+    #[error("the control character '{}' cannot be carried", .0.escape_ascii())]
+    Control(u8),
+    /// Taylor's receiver loses the rest of the command line.
+    #[error("a backslash cannot be carried")]
+    Backslash,
+    /// Longer than any command line.
+    #[error("a word of {0} bytes is too long for a command line")]
     TooLong(usize),
 }
 
-/// Longest word: leaves room for more in a command that older peers cut at 1,000 bytes or so.
-const LIMIT: usize = 800;
-
-/// Checks that `word`, given as an argument of a remote command, arrives as it is.
-///
-/// Refused are blanks and control characters; quotes, backslash and parentheses, which `uux` or `uuxqt` interpret; `<`, `>`
-/// and `;`, which some `uux` take for redirections and the end of a command; a leading `-` or `~`; and the empty word. Everything
-/// else of an address passes, bytes of UTF-8 too.
+/// Checks a word for the `C` line of an execute file, where a backslash is a byte like any other.
 ///
 /// # Errors
-/// Says which byte or shape it is.
-pub fn check_command_word(word: &[u8]) -> Result<(), CannotCarry> {
-    if word.is_empty() {
-        return Err(CannotCarry::Empty);
-    }
-    if word.len() > LIMIT {
-        return Err(CannotCarry::TooLong(word.len()));
-    }
-    match word.first() {
-        Some(b'-') => return Err(CannotCarry::LeadingHyphen),
-        Some(b'~') => return Err(CannotCarry::LeadingTilde),
-        _ => {}
-    }
-    match word.iter().find(|b| is_mangled(**b)) {
-        Some(byte) => Err(CannotCarry::Byte(*byte)),
+/// What stands in the way.
+pub fn check_line_word(word: &[u8]) -> Result<(), Obstacle> {
+    match word.iter().find(|b| **b <= b' ' || **b == 0x7f) {
+        _ if word.is_empty() => Err(Obstacle::Empty),
+        Some(b' ' | b'\t') => Err(Obstacle::Blank),
+        Some(byte) => Err(Obstacle::Control(*byte)),
+        None if word.len() > COMMAND_LINE_LIMIT => Err(Obstacle::TooLong(word.len())),
         None => Ok(()),
     }
 }
 
-/// Bytes that do not survive the way. `#`, `$`, `&`, `*`, `?`, `^`, `` ` ``, `{`, `|`, `}`, `~` are atext of RFC 5322 and
-/// used in addresses (`$` and `=` in VERP and SRS); no program we hand to runs a shell, so they pass.
-fn is_mangled(byte: u8) -> bool {
-    byte <= b' '
-        || byte == 0x7f
-        || matches!(
-            byte,
-            b'"' | b'\\' | b'(' | b')' | b'\'' | b'<' | b'>' | b';'
-        )
+/// Checks a word for the command line of an `E` request.
+///
+/// # Errors
+/// What stands in the way.
+pub fn check_request_word(word: &[u8]) -> Result<(), Obstacle> {
+    check_line_word(word)?;
+    if word.contains(&b'\\') {
+        return Err(Obstacle::Backslash);
+    }
+    Ok(())
+}
+
+/// A word whose leading `~` is meant: the receiver makes one of two and expands nothing.
+#[must_use]
+pub fn shield_tilde(word: &[u8]) -> Vec<u8> {
+    let mut shielded = Vec::with_capacity(word.len() + 1);
+    if word.starts_with(b"~") {
+        shielded.push(b'~');
+    }
+    shielded.extend_from_slice(word);
+    shielded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_receiver_would_take_apart_is_refused() {
+        for (word, obstacle) in [
+            (&b""[..], Obstacle::Empty),
+            (b"a b", Obstacle::Blank),
+            (b"a\tb", Obstacle::Blank),
+            (b"a\nb", Obstacle::Control(b'\n')),
+            (b"a\rb", Obstacle::Control(b'\r')),
+            (b"a\x0bb", Obstacle::Control(0x0b)),
+            (b"a\0b", Obstacle::Control(0)),
+            (b"a\x7f", Obstacle::Control(0x7f)),
+            (b"a\\b", Obstacle::Backslash),
+            (&[b'a'; 5000], Obstacle::TooLong(5000)),
+        ] {
+            assert_eq!(check_request_word(word), Err(obstacle));
+        }
+        assert_eq!(check_line_word(b"a\\b"), Ok(()));
+        for good in [
+            "a@b",
+            "\"p(q)\"@x",
+            "\u{17e}ofie@x",
+            "a;b|c`d`$e",
+            "o'brien",
+        ] {
+            assert_eq!(check_request_word(good.as_bytes()), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_tilde_that_is_meant_is_doubled() {
+        assert_eq!(shield_tilde(b"~x@y"), b"~~x@y");
+        assert_eq!(shield_tilde(b"x~y"), b"x~y");
+    }
 }

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use super::words::{Token, WordsError, has_shell_character, tokenize};
-use crate::carry::{self, Obstacle};
+use crate::address::word::{Obstacle, check_line_word};
 
 /// A command as it was typed, its parts told apart. Names of systems are not looked up yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,7 +103,7 @@ impl CommandLine {
     }
 
     fn push_word(&mut self, bytes: Vec<u8>, protected: bool) -> Result<(), LineError> {
-        if let Err(obstacle) = carry::check_line_word(&bytes) {
+        if let Err(obstacle) = check_line_word(&bytes) {
             return Err(LineError::Word(bytes, obstacle));
         }
         self.words.push(Word::Argument { bytes, protected });
@@ -145,7 +145,7 @@ impl FileName {
         if path.is_empty() {
             return Err(LineError::NoPath(word.to_vec()));
         }
-        if let Err(obstacle) = carry::check_line_word(path) {
+        if let Err(obstacle) = check_line_word(path) {
             return Err(LineError::Word(word.to_vec(), obstacle));
         }
         Ok(Self {

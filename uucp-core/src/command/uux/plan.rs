@@ -12,7 +12,7 @@ use super::execute_text::ExecuteText;
 use super::files::{check_readable, local_path, remote_path};
 use super::line::{CommandLine, FileName, Word};
 use super::way::Way;
-use crate::carry::COMMAND_LINE_LIMIT;
+use crate::address::word::COMMAND_LINE_LIMIT;
 use crate::config::Settings;
 use crate::name::{SpoolKind, SpoolName};
 use crate::sysexits::{Failure, Status};

@@ -6,13 +6,15 @@
 //! typing error must not be no policy.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 use thiserror::Error;
 
+use super::error::ConfigError;
+use super::trust;
 use crate::address::{Address, FromLineStyle};
 use crate::name::{Grade, SystemName};
 
@@ -48,12 +50,9 @@ pub enum MailConfigError {
         /// What is wrong there.
         message: String,
     },
-    /// Others may write it.
-    #[error("{} may be written by others, or belongs to a stranger: chmod o-w it and give it to root or to the user who runs this", .file.display())]
-    Unsafe {
-        /// The file.
-        file: PathBuf,
-    },
+    /// It cannot be opened, or others may write it.
+    #[error(transparent)]
+    Open(#[from] ConfigError),
 }
 
 /// Everything that `mail.toml` says.
@@ -228,15 +227,12 @@ impl MailConfig {
     /// When it is there and cannot be read, is not well-formed, or may be written by strangers.
     pub fn load(directory: &Path) -> Result<Self, MailConfigError> {
         let file = directory.join(FILE_NAME);
-        let text = match std::fs::read_to_string(&file) {
-            Ok(text) => text,
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
-            }
-            Err(source) => return Err(MailConfigError::Read { file, source }),
+        let Some(mut open) = trust::open(&file)? else {
+            return Ok(Self::default());
         };
-        if !is_trustworthy(&file) {
-            return Err(MailConfigError::Unsafe { file });
+        let mut text = String::new();
+        if let Err(source) = open.read_to_string(&mut text) {
+            return Err(MailConfigError::Read { file, source });
         }
         Self::parse(&text, &file)
     }
@@ -380,13 +376,4 @@ fn line_of_neighbour(text: &str, name: &str) -> usize {
     text.lines()
         .position(|line| line.contains(&mark) || line.contains(&quoted))
         .map_or(1, |at| at + 1)
-}
-
-/// Nobody else may write it, and it belongs to root or to whoever runs this.
-fn is_trustworthy(file: &Path) -> bool {
-    let euid = nix::unistd::geteuid().as_raw();
-    std::fs::metadata(file).is_ok_and(|meta| {
-        let strange_owner = meta.uid() != 0 && meta.uid() != euid && euid == 0;
-        meta.mode() & 0o002 == 0 && !strange_owner
-    })
 }

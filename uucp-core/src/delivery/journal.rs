@@ -1,26 +1,31 @@
 //! Who has a message already: one small file per message, written before the next part of its recipients is offered.
 //!
 //! ```text
-//! STATE/journal/NEIGHBOUR/HASH     one line per recipient that is done, escaped; locked while somebody works on it
+//! STATE/journal/NEIGHBOUR/HASH     when it was begun, then one line per recipient that is done; locked while somebody
+//!                                  works on it
 //! ```
-//! A job whose exit status was lost, or that ended with "for now" for some, comes again; then only the rest is offered.
-//! A part of a message is synced to disk at once. The record of a whole message is written but not synced: it outlives every death
-//! of a process; only when the machine dies within seconds may that message be offered again.
+//! A job whose exit status was lost, or that ended with "for now" for some, comes again; so does one whose removal uuxqt had
+//! not synced when the power went. Then only the rest is offered. So what is to be remembered is on disk, its name too,
+//! before anything is concluded from it: one sync of the file, and with its first line one of its folder.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use super::maildir::make_directory;
 use crate::address::{Address, ReversePath};
 use crate::name::SystemName;
+use crate::spool::ObservedTime;
 
+/// What the first line begins with; the observed time in seconds follows.
+const BEGUN: &str = "begun ";
 /// Records are kept this long: longer than a peer, uuxqt or NNCP comes back with a job.
 const KEPT: Duration = Duration::from_hours(24 * 14);
 /// Most records of one neighbour in one of the 256 folders.
@@ -83,14 +88,21 @@ pub struct Journal {
     file: Option<File>,
     path: PathBuf,
     done: HashSet<Vec<u8>>,
+    now: ObservedTime,
+    has_head: bool,
+    is_placed: bool,
 }
 
 impl Journal {
-    /// Opens and locks a message's record.
+    /// Opens and locks a message's record; one that is new is begun `now`.
     ///
     /// # Errors
     /// When somebody else has it locked, or it cannot be read or written.
-    pub fn open(state: &Path, identity: &Identity<'_>) -> Result<Self, JournalError> {
+    pub fn open(
+        state: &Path,
+        identity: &Identity<'_>,
+        now: ObservedTime,
+    ) -> Result<Self, JournalError> {
         let path = identity.path(state);
         let failed = |source| JournalError::Io {
             path: path.clone(),
@@ -113,6 +125,7 @@ impl Journal {
         text.truncate(whole);
         let done = text
             .split(|b| *b == b'\n')
+            .skip(1)
             .filter(|line| !line.is_empty())
             .map(<[u8]>::to_vec)
             .collect();
@@ -120,6 +133,9 @@ impl Journal {
             file: Some(file),
             path,
             done,
+            now,
+            has_head: whole > 0,
+            is_placed: false,
         })
     }
 
@@ -130,6 +146,9 @@ impl Journal {
             file: None,
             path: PathBuf::new(),
             done: HashSet::new(),
+            now: ObservedTime::default(),
+            has_head: false,
+            is_placed: false,
         }
     }
 
@@ -144,15 +163,24 @@ impl Journal {
     /// # Errors
     /// When it cannot be written.
     pub fn record(&mut self, recipients: &[&Address], durable: bool) -> io::Result<()> {
-        let lines: Vec<u8> = recipients
-            .iter()
-            .flat_map(|r| r.as_bytes().iter().copied().chain([b'\n']))
-            .collect();
+        let mut lines = Vec::new();
+        if !self.has_head {
+            lines.extend_from_slice(format!("{BEGUN}{}\n", self.now.0).as_bytes());
+        }
+        for recipient in recipients {
+            lines.extend_from_slice(recipient.as_bytes());
+            lines.push(b'\n');
+        }
         if let Some(file) = &mut self.file {
             file.write_all(&lines)?;
+            self.has_head = true;
             if durable {
-                file.sync_all()?;
-                sync_directory(&self.path)?;
+                file.sync_data()?;
+            }
+            // Once is enough: after that the name stands.
+            if durable && !self.is_placed {
+                sync_folder(&self.path)?;
+                self.is_placed = true;
             }
         }
         self.done
@@ -167,7 +195,7 @@ impl Journal {
         } else if self.path.to_string_lossy().ends_with("00") {
             // One message in 256 looks after the records of its folder.
             if let Some(folder) = self.path.parent() {
-                expire(folder, SystemTime::now());
+                expire(folder, self.now);
             }
         }
     }
@@ -189,7 +217,7 @@ fn open_locked(path: &Path) -> Result<File, Trouble> {
     loop {
         let file = match open_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_parents(path)?;
+                make_directory(folder_of(path))?;
                 open_file(path)?
             }
             other => other?,
@@ -215,38 +243,51 @@ fn open_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-fn make_parents(path: &Path) -> io::Result<()> {
-    let parent = path.parent().unwrap_or_else(|| Path::new("."));
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o770)
-        .create(parent)
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or_else(|| Path::new("."))
 }
 
-/// The record's folder, and the folders above it, which may be new.
-fn sync_directory(path: &Path) -> io::Result<()> {
-    for folder in path.ancestors().skip(1).take(4) {
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
+/// The record's folder; those above it were synced when they were made.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// Removes records that are old, and the oldest where there are too many.
-fn expire(folder: &Path, now: SystemTime) {
+fn expire(folder: &Path, now: ObservedTime) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
     };
-    let mut records: Vec<(SystemTime, PathBuf)> = entries
+    let mut records: Vec<(ObservedTime, PathBuf)> = entries
         .flatten()
-        .filter_map(|entry| Some((entry.metadata().ok()?.modified().ok()?, entry.path())))
+        .filter_map(|entry| Some((begun(&entry.path())?, entry.path())))
         .collect();
     records.sort();
     let surplus = records.len().saturating_sub(MOST_RECORDS);
-    for (index, (modified, path)) in records.iter().enumerate() {
-        let age = now.duration_since(*modified).unwrap_or_default();
-        if index < surplus || age > KEPT {
-            let _ = std::fs::remove_file(path);
+    for (index, (begun, path)) in records.iter().enumerate() {
+        if index < surplus || now.since(*begun) > KEPT {
+            remove_unused(path);
         }
+    }
+}
+
+/// When a record was begun. One that says nothing, left by a process that died, was begun before all others.
+fn begun(path: &Path) -> Option<ObservedTime> {
+    let mut start = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(64).read_to_end(&mut start).ok()?;
+    let line = start.split(|b| *b == b'\n').next()?;
+    let number = std::str::from_utf8(line).ok()?.strip_prefix(BEGUN);
+    Some(ObservedTime(
+        number.and_then(|n| n.parse().ok()).unwrap_or_default(),
+    ))
+}
+
+/// Not while somebody works on the message: what he writes would be lost.
+fn remove_unused(path: &Path) {
+    if let Ok(file) = File::open(path)
+        && file.try_lock().is_ok()
+    {
+        let _ = std::fs::remove_file(path);
     }
 }
 
@@ -269,6 +310,10 @@ mod tests {
         Address::parse(text.as_bytes()).unwrap()
     }
 
+    fn open(state: &Path, job: &'static [u8]) -> Result<Journal, JournalError> {
+        Journal::open(state, &identity(job), ObservedTime(5))
+    }
+
     fn count(state: &Path) -> usize {
         let folder = identity(b"").path(state);
         std::fs::read_dir(folder.parent().unwrap()).map_or(0, Iterator::count)
@@ -278,25 +323,18 @@ mod tests {
     fn who_is_done_is_known_the_next_time() {
         let state = tempfile::tempdir().unwrap();
         let (a, b) = (address("a@x"), address("\u{17e}@x"));
-        let mut journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        let mut journal = open(state.path(), b"").unwrap();
         assert!(!journal.is_done(&a));
         journal.record(&[&a], true).unwrap();
         assert!(journal.is_done(&a) && !journal.is_done(&b));
-        assert!(matches!(
-            Journal::open(state.path(), &identity(b"")),
-            Err(JournalError::Busy)
-        ));
+        assert!(matches!(open(state.path(), b""), Err(JournalError::Busy)));
         journal.close(false);
-        let mut journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        let mut journal = open(state.path(), b"").unwrap();
         assert!(journal.is_done(&a) && !journal.is_done(&b));
         journal.record(&[&b], false).unwrap();
         journal.close(false);
-        assert!(
-            !Journal::open(state.path(), &identity(b"other"))
-                .unwrap()
-                .is_done(&a)
-        );
-        let journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        assert!(!open(state.path(), b"other").unwrap().is_done(&a));
+        let journal = open(state.path(), b"").unwrap();
         assert!(journal.is_done(&b));
         journal.close(true);
         assert_eq!(count(state.path()), 0);
@@ -305,9 +343,7 @@ mod tests {
     #[test]
     fn nothing_done_leaves_nothing_behind() {
         let state = tempfile::tempdir().unwrap();
-        Journal::open(state.path(), &identity(b""))
-            .unwrap()
-            .close(false);
+        open(state.path(), b"").unwrap().close(false);
         assert_eq!(count(state.path()), 0);
     }
 
@@ -315,13 +351,13 @@ mod tests {
     fn a_line_cut_by_a_crash_counts_for_nobody() {
         let state = tempfile::tempdir().unwrap();
         let path = identity(b"").path(state.path());
-        make_parents(&path).unwrap();
-        std::fs::write(&path, "a@x\nab@").unwrap();
-        let mut journal = Journal::open(state.path(), &identity(b"")).unwrap();
+        make_directory(folder_of(&path)).unwrap();
+        std::fs::write(&path, "begun 3\na@x\nab@").unwrap();
+        let mut journal = open(state.path(), b"").unwrap();
         assert!(journal.is_done(&address("a@x")) && !journal.is_done(&address("ab@")));
         journal.record(&[&address("c@x")], false).unwrap();
         journal.close(false);
-        assert_eq!(std::fs::read(&path).unwrap(), b"a@x\nc@x\n");
+        assert_eq!(std::fs::read(&path).unwrap(), b"begun 3\na@x\nc@x\n");
     }
 
     #[test]
@@ -329,20 +365,37 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let file = state.path().join("file");
         std::fs::write(&file, "").unwrap();
-        assert!(matches!(
-            Journal::open(&file, &identity(b"")),
-            Err(JournalError::Io { .. })
-        ));
+        assert!(matches!(open(&file, b""), Err(JournalError::Io { .. })));
     }
 
     #[test]
-    fn old_records_go() {
+    fn a_head_cut_by_a_crash_is_written_anew() {
+        let state = tempfile::tempdir().unwrap();
+        let path = identity(b"").path(state.path());
+        make_directory(folder_of(&path)).unwrap();
+        std::fs::write(&path, "beg").unwrap();
+        let mut journal = open(state.path(), b"").unwrap();
+        journal.record(&[&address("c@x")], true).unwrap();
+        journal.close(false);
+        assert_eq!(std::fs::read(&path).unwrap(), b"begun 5\nc@x\n");
+    }
+
+    #[test]
+    fn records_go_when_they_have_been_seen_to_age() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("r"), "").unwrap();
-        let now = SystemTime::now();
-        expire(folder.path(), now + Duration::from_hours(24));
-        assert!(folder.path().join("r").exists());
-        expire(folder.path(), now + Duration::from_hours(24 * 15));
-        assert!(!folder.path().join("r").exists());
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let old = write("old", "begun 100\na@x\n");
+        let young = write("young", "begun 90000\na@x\n");
+        let (said_nothing, in_use) = (write("cut", ""), write("in-use", ""));
+        let held = File::open(&in_use).unwrap();
+        held.lock().unwrap();
+        expire(folder.path(), ObservedTime(100).after(KEPT));
+        assert!(old.exists() && young.exists() && !said_nothing.exists() && in_use.exists());
+        expire(folder.path(), ObservedTime(101).after(KEPT));
+        assert!(!old.exists() && young.exists());
     }
 }

@@ -13,7 +13,7 @@ use super::{Handover, Message, NoWay, Outcome, Reply, Surroundings, policy};
 use crate::address::{Address, Envelope};
 use crate::config::mail::{MailConfig, Policy};
 use crate::name::SystemName;
-use crate::spool::Spool;
+use crate::spool::{ObservedTime, Spool};
 
 /// What became of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl<'a> Receiver<'a> {
             sender: &envelope.sender,
             digest: consignment.message.digest(),
         };
-        let mut journal = match Journal::open(&self.around.state, &identity) {
+        let mut journal = match Journal::open(&self.around.state, &identity, self.observed()) {
             Ok(journal) => journal,
             // One recipient has it or has it not: nothing needs to be remembered between.
             Err(JournalError::Io { .. })
@@ -102,8 +102,21 @@ impl<'a> Receiver<'a> {
         };
         let settled = self.offer(consignment, &mut journal);
         let is_done = settled.deferred.is_none();
-        journal.close(is_done && !(consignment.is_recognisable && self.neighbour.is_some()));
+        journal.close(is_done && !self.is_remembered(consignment));
         settled
+    }
+
+    /// Whether it is known again when it comes a second time after it was done.
+    fn is_remembered(&self, consignment: &Consignment<'_>) -> bool {
+        consignment.is_recognisable && self.neighbour.is_some()
+    }
+
+    /// The observed time; where there is no spool to count it, the clock's.
+    fn observed(&self) -> ObservedTime {
+        let seconds = self.now.timestamp().as_second();
+        self.spool
+            .and_then(|spool| spool.observed_now().ok())
+            .unwrap_or_else(|| ObservedTime(u64::try_from(seconds).unwrap_or_default()))
     }
 
     fn offer(&mut self, consignment: &Consignment<'_>, journal: &mut Journal) -> Settled {
@@ -118,13 +131,14 @@ impl<'a> Receiver<'a> {
         let refuse = |word| (word, Reply::new("5.1.3", "this is not an address"));
         refused.extend(unfit.into_iter().map(refuse));
         let is_divided = !refused.is_empty();
+        let is_remembered = self.is_remembered(consignment);
         let part = Envelope {
             sender: envelope.sender.clone(),
             recipients: offered,
         };
         let all = part.recipients.len();
         let mut record = |have_it: &[&Address]| {
-            let durable = is_divided || have_it.len() < all;
+            let durable = is_remembered || is_divided || have_it.len() < all;
             journal.record(have_it, durable)
         };
         let outcomes = self
@@ -174,11 +188,12 @@ impl<'a> Receiver<'a> {
         journal: &mut Journal,
         settled: &mut Settled,
     ) {
+        let durable = settled.deferred.is_some() || self.is_remembered(consignment);
         let told = self.complain(consignment, &refused).and_then(|note| {
             let recipients: Vec<&Address> =
                 refused.iter().map(|(recipient, _)| recipient).collect();
             journal
-                .record(&recipients, settled.deferred.is_some())
+                .record(&recipients, durable)
                 .map_err(|e| Reply::new("4.3.0", format!("cannot record who was reported: {e}")))?;
             Ok(note)
         });

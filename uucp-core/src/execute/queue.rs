@@ -1,6 +1,6 @@
 //! The whole queue, most urgent first, handed out to a few workers until nothing is left that can be done now.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
@@ -99,6 +99,7 @@ pub fn run_all(
         slots: Vec::new(),
         deaths: 0,
         told: BTreeMap::new(),
+        lightened: BTreeSet::new(),
         tally: Tally::default(),
     };
     let mut seen: HashSet<(SystemName, SpoolName)> = HashSet::new();
@@ -116,6 +117,9 @@ pub fn run_all(
             pool.hand_out(&execution)?;
         }
         pool.finish()?;
+        for system in std::mem::take(&mut pool.lightened) {
+            spool.sync_executions(&system)?;
+        }
     }
     Ok(pool.close())
 }
@@ -177,6 +181,8 @@ struct Pool<'a> {
     slots: Vec<Slot>,
     deaths: u32,
     told: BTreeMap<SystemName, u32>,
+    /// Systems whose execute files have gone since their folders were synced.
+    lightened: BTreeSet<SystemName>,
     tally: Tally,
 }
 
@@ -272,6 +278,9 @@ impl Pool<'_> {
     }
 
     fn count(&mut self, system: SystemName, outcome: Outcome) {
+        if matches!(outcome, Outcome::Done | Outcome::Failed { .. }) {
+            self.lightened.insert(system.clone());
+        }
         match outcome {
             Outcome::Done => self.tally.done += 1,
             Outcome::Later => self.tally.later += 1,

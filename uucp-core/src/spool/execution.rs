@@ -246,6 +246,14 @@ impl Spool {
         Ok(())
     }
 
+    /// Puts on disk that executions of a system are gone, many at once: a sync for each would cost more than the commands.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub fn sync_executions(&self, system: &SystemName) -> Result<(), SpoolError> {
+        durable::sync_directory(&self.execute_folder(system))
+    }
+
     /// Moves a failed execution and its files to `.Failed/`; gives the execute file's new path. The files go first: an
     /// execute file whose data is gone waits and can be seen, data without an execute file cannot.
     ///

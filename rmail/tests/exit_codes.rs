@@ -178,6 +178,26 @@ fn nobody_reports_about_a_report() {
 }
 
 #[test]
+fn the_postmaster_is_told_once_of_what_was_set_aside() {
+    let server = Server::start(|line| {
+        line.starts_with("RCPT")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    let bounce = "From <> x\nSubject: returned\n\nbounce\n";
+    for recipient in ["postmaster", "nobody@leaf.lab", "other@leaf.lab"] {
+        assert_eq!(site.rmail(&[recipient], bounce).status, 0);
+    }
+    assert_eq!(site.files("spool/.Mail/aside/hub").len(), 3);
+    // That the postmaster has no mailbox is not told to the postmaster.
+    let notes = site.files("spool/.Bangpath/local-mail");
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    for part in ["To: postmaster\n", "nobody@leaf.lab: 5.1.1", "/aside/hub/"] {
+        assert!(notes[0].contains(part), "{part}: {}", notes[0]);
+    }
+}
+
+#[test]
 fn those_who_have_it_are_not_offered_it_again() {
     let server = Server::start(|line| {
         line.contains("later")

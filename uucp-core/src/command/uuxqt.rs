@@ -149,7 +149,6 @@ fn run_jobs(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Result<T
     let limits = Limits {
         jobs: usize::try_from(jobs).unwrap_or(1),
         system: arguments.system.clone(),
-        notes: Box::new(|system| mail.policy(Some(system)).reports_per_hour),
     };
     let program = own_program();
     queue::run_all(spool, &limits, || worker_command(&program, arguments))

@@ -3,6 +3,7 @@
 
 mod aside;
 mod complaint;
+mod notice;
 
 use std::collections::BTreeSet;
 

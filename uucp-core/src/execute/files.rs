@@ -15,6 +15,7 @@ use tempfile::NamedTempFile;
 use super::arguments::{local_path, run_name};
 use crate::config::Settings;
 use crate::name::{SpoolName, SystemName};
+use crate::report::note::shown;
 use crate::spool::{ExecuteFile, Execution, Spool};
 
 /// The folder in the spool that holds one directory for every command that runs.
@@ -249,12 +250,4 @@ impl Output {
             .map(Some)
             .map_err(|error| Trouble::Later(format!("cannot open the command's output: {error}")))
     }
-}
-
-/// Bytes of a peer as they may stand in a log line or a report.
-pub(super) fn shown(bytes: &[u8]) -> String {
-    let text = String::from_utf8_lossy(bytes);
-    text.chars()
-        .map(|c| if c.is_control() { '?' } else { c })
-        .collect()
 }

@@ -11,6 +11,7 @@ use super::job::{Ended, Job, Outcome, Runner, user_for_command};
 use super::report::{self, Story};
 use super::retry;
 use crate::name::SystemName;
+use crate::report::note;
 use crate::spool::{
     ExecuteFile, Execution, ExecutionLock, ObservedTime, RetryState, Severity, SpoolError,
     StageKind,
@@ -61,10 +62,9 @@ impl Runner<'_> {
             execution,
             file,
             lock,
-            may_tell,
         } = job;
         self.spool.remove_execution(lock, execution, file)?;
-        if file.success_mail && may_tell {
+        if file.success_mail {
             let story = Story {
                 execution,
                 file,
@@ -73,7 +73,12 @@ impl Runner<'_> {
                 input: b"",
             };
             // The command ran: whatever this note meets, it must not run again.
-            if let Err(error) = report::tell_requestor(self.spool, self.mail, &story) {
+            let told = self.may_tell(&execution.system).and_then(|may| {
+                let (spool, mail) = (self.spool, self.mail);
+                may.then(|| report::tell_requestor(spool, mail, &story))
+                    .transpose()
+            });
+            if let Err(error) = told {
                 let text = format!("Cannot tell of {}: {error}", execution.name);
                 self.journal
                     .log(Some(&execution.system), None, Severity::Error, &text);
@@ -176,7 +181,8 @@ impl Runner<'_> {
             stderr,
             input: &input,
         };
-        if job.may_tell {
+        let may_tell = self.may_tell(&job.execution.system)?;
+        if may_tell {
             if !job.file.no_failure_mail {
                 report::tell_requestor(self.spool, self.mail, &story)?;
             }
@@ -184,7 +190,13 @@ impl Runner<'_> {
         }
         self.spool
             .fail_execution(job.lock, job.execution, job.file)?;
-        Ok(Outcome::Failed { told: job.may_tell })
+        Ok(Outcome::Failed { told: may_tell })
+    }
+
+    /// Whether something may be told about one more job of a system in this hour; counts it.
+    fn may_tell(&self, system: &SystemName) -> Result<bool, SpoolError> {
+        let limit = self.mail.policy(Some(system)).reports_per_hour;
+        self.spool.may_note("jobs", system, limit)
     }
 
     fn input_to_return(&self, job: &Job<'_>) -> Vec<u8> {
@@ -211,13 +223,13 @@ impl Runner<'_> {
         execution: &Execution,
         lock: ExecutionLock,
         reason: &str,
-        may_tell: bool,
     ) -> Result<Outcome, SpoolError> {
         let system = &execution.system;
         let text = format!("{}: {reason}", execution.name);
         self.journal.log(Some(system), None, Severity::Error, &text);
+        let may_tell = self.may_tell(system)?;
         if may_tell {
-            let note = format!(
+            let text = format!(
                 "The execute file {} of system {system} cannot be understood:\n{reason}\n\n\
                  It is kept in {}/.Corrupt/; data that came with it is kept in {}/{system}/D./.\n",
                 execution.name,
@@ -225,7 +237,7 @@ impl Runner<'_> {
                 self.spool.root().display(),
             );
             let subject = "UUCP execution file that cannot be understood";
-            report::send_to_postmaster(self.spool, self.mail, subject, &note)?;
+            note::tell_postmaster(self.spool, self.mail, subject, &text)?;
         }
         self.spool.set_aside_execution(lock, execution)?;
         Ok(Outcome::Failed { told: may_tell })

@@ -10,13 +10,14 @@ use std::rc::Rc;
 use super::arguments;
 use super::child::{Finished, Launch};
 use super::environment::{Circumstances, environment};
-use super::files::{Output, RunDirectory, Trouble, open_stdin, shown};
+use super::files::{Output, RunDirectory, Trouble, open_stdin};
 use super::finish;
 use super::permission::{self, Resolved};
 use super::report::command_line;
 use crate::config::mail::MailConfig;
 use crate::config::{Config, Settings, System};
 use crate::name::SystemName;
+use crate::report::note::shown;
 use crate::spool::{
     ExecuteFile, Execution, ExecutionLock, Journal, RetryState, Severity, Spool, SpoolError,
 };
@@ -62,7 +63,6 @@ pub(super) struct Job<'j> {
     pub(super) execution: &'j Execution,
     pub(super) file: &'j ExecuteFile,
     pub(super) lock: ExecutionLock,
-    pub(super) may_tell: bool,
 }
 
 /// A command that ran, and its output.
@@ -91,10 +91,9 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Does with one job whatever can be done with it now. `may_tell`: notes about a failure may still be sent, the
-    /// system has not used up its share of them.
-    pub fn execute(&mut self, execution: &Execution, may_tell: bool) -> Outcome {
-        match self.try_execute(execution, may_tell) {
+    /// Does with one job whatever can be done with it now.
+    pub fn execute(&mut self, execution: &Execution) -> Outcome {
+        match self.try_execute(execution) {
             Ok(outcome) => outcome,
             Err(error) if error.is_not_found() => Outcome::NotNow,
             Err(error) => {
@@ -106,18 +105,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn try_execute(
-        &mut self,
-        execution: &Execution,
-        may_tell: bool,
-    ) -> Result<Outcome, SpoolError> {
+    fn try_execute(&mut self, execution: &Execution) -> Result<Outcome, SpoolError> {
         let Some(lock) = self.spool.lock_execution(execution)? else {
             return Ok(Outcome::NotNow);
         };
         let file = match self.spool.read_execution(execution) {
             Ok(file) => file,
             Err(SpoolError::Corrupt { reason, .. }) => {
-                return self.set_aside(execution, lock, &reason, may_tell);
+                return self.set_aside(execution, lock, &reason);
             }
             Err(error) => return Err(error),
         };
@@ -125,7 +120,6 @@ impl<'a> Runner<'a> {
             execution,
             file: &file,
             lock,
-            may_tell,
         };
         let state = self.spool.retry_state(execution)?;
         if !self.is_wanted(&file)? || self.rests(state.as_ref())? {

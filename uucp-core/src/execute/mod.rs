@@ -16,9 +16,10 @@ pub mod retry;
 pub mod worker;
 
 use crate::config::mail::MailConfig;
+use crate::report::note;
 use crate::spool::{Spool, SpoolError};
 
-/// Tells the postmaster about failures that were too many to be told about one by one.
+/// Tells the postmaster, once an hour, about failures that were too many to be told about one by one.
 ///
 /// # Errors
 /// When the note cannot be queued.
@@ -28,12 +29,15 @@ pub fn tell_of_untold(
     tally: &queue::Tally,
 ) -> Result<(), SpoolError> {
     for (system, count) in &tally.untold {
+        if !spool.may_note("summaries", system, 1)? {
+            continue;
+        }
         let text = format!(
-            "{count} more jobs of system {system} failed, too many to report each.\n\
+            "{count} more jobs of system {system} failed, too many to report each. Of those of the next hour nothing is told.\n\
              They are kept in {}/.Failed/{system}/ and .Corrupt/; the log says why they failed.\n",
             spool.root().display()
         );
-        report::send_to_postmaster(spool, mail, "UUCP executions failed", &text)?;
+        note::tell_postmaster(spool, mail, "UUCP executions failed", &text)?;
     }
     Ok(())
 }

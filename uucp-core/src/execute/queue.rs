@@ -57,13 +57,12 @@ pub fn unblock_signals() {
 }
 
 /// What a run is limited to.
-pub struct Limits<'a> {
+#[derive(Debug)]
+pub struct Limits {
     /// How many jobs run side by side.
     pub jobs: usize,
     /// Only jobs of this system.
     pub system: Option<SystemName>,
-    /// How many notes may be sent about the failures of a system's jobs in one run.
-    pub notes: Box<dyn Fn(&SystemName) -> u32 + 'a>,
 }
 
 /// What a run came to.
@@ -85,7 +84,7 @@ pub struct Tally {
 /// When the queue cannot be read, workers cannot be run, or a signal says to stop.
 pub fn run_all(
     spool: &Spool,
-    limits: &Limits<'_>,
+    limits: &Limits,
     worker: impl Fn() -> Command,
 ) -> Result<Tally, QueueError> {
     let signals = stop_signals();
@@ -98,7 +97,6 @@ pub fn run_all(
         signals,
         slots: Vec::new(),
         deaths: 0,
-        told: BTreeMap::new(),
         lightened: BTreeSet::new(),
         tally: Tally::default(),
     };
@@ -175,12 +173,11 @@ impl Slot {
 
 /// The workers of a run.
 struct Pool<'a> {
-    limits: &'a Limits<'a>,
+    limits: &'a Limits,
     worker: &'a dyn Fn() -> Command,
     signals: SignalFd,
     slots: Vec<Slot>,
     deaths: u32,
-    told: BTreeMap<SystemName, u32>,
     /// Systems whose execute files have gone since their folders were synced.
     lightened: BTreeSet<SystemName>,
     tally: Tally,
@@ -192,13 +189,7 @@ impl Pool<'_> {
         let system = execution.system.clone();
         loop {
             let index = self.free_slot()?;
-            // Looked up now: the answer that freed the worker may have used up the last note.
-            let told = self.told.get(&system).copied().unwrap_or(0);
-            let line = Order {
-                execution: execution.clone(),
-                may_tell: told < (self.limits.notes)(&system),
-            }
-            .to_line();
+            let line = Order(execution.clone()).to_line();
             let Some(slot) = self.slots.get_mut(index) else {
                 continue;
             };
@@ -287,12 +278,9 @@ impl Pool<'_> {
             Outcome::NotNow => {}
             Outcome::Failed { told } => {
                 self.tally.failed += 1;
-                let counts = if told {
-                    &mut self.told
-                } else {
-                    &mut self.tally.untold
-                };
-                *counts.entry(system).or_default() += 1;
+                if !told {
+                    *self.tally.untold.entry(system).or_default() += 1;
+                }
             }
         }
     }

@@ -6,13 +6,11 @@
 
 use std::fmt::Write as _;
 
-use jiff::Zoned;
-
-use super::files::shown;
 use crate::address::{Address, ReversePath};
 use crate::config::mail::MailConfig;
 use crate::name::SystemName;
-use crate::spool::{ExecuteFile, Execution, LocalMailDraft, Spool, SpoolError};
+use crate::report::note::{self, shown};
+use crate::spool::{ExecuteFile, Execution, Spool, SpoolError};
 
 /// What became of a job, as far as it is told.
 #[derive(Debug)]
@@ -43,7 +41,8 @@ pub(super) fn tell_requestor(
     } else {
         "Execution succeeded"
     };
-    send(spool, mail, to.as_bytes(), subject, &requestor_text(story))?;
+    let text = requestor_text(story);
+    note::queue_note(spool, mail, to.as_bytes(), subject, &text)?;
     Ok(true)
 }
 
@@ -63,20 +62,7 @@ pub(super) fn tell_postmaster(
         spool.root().display(),
     );
     let subject = "UUCP execution files saved after failure";
-    send_to_postmaster(spool, mail, subject, &text)
-}
-
-/// Queues a note to the postmaster.
-pub(super) fn send_to_postmaster(
-    spool: &Spool,
-    mail: &MailConfig,
-    subject: &str,
-    text: &str,
-) -> Result<(), SpoolError> {
-    let to = mail
-        .postmaster()
-        .map_or(&b"postmaster"[..], Address::as_bytes);
-    send(spool, mail, to, subject, text)
+    note::tell_postmaster(spool, mail, subject, &text)
 }
 
 /// Who is told about a job: the address of its `R` line or the user of its `U` line, as seen from here.
@@ -139,43 +125,6 @@ pub(super) fn command_line(file: &ExecuteFile) -> String {
     shown(&file.command.join(&b' '))
 }
 
-fn send(
-    spool: &Spool,
-    mail: &MailConfig,
-    to: &[u8],
-    subject: &str,
-    text: &str,
-) -> Result<(), SpoolError> {
-    let content = message(spool.nodename(), mail, to, subject, text, &Zoned::now());
-    spool.enqueue_local_mail(&LocalMailDraft {
-        sender: b"",
-        recipients: &[to.to_vec()],
-        content: &content,
-    })
-}
-
-/// A plain text message, lines ended by LF as the local queue holds them.
-fn message(
-    local: &SystemName,
-    mail: &MailConfig,
-    to: &[u8],
-    subject: &str,
-    text: &str,
-    now: &Zoned,
-) -> Vec<u8> {
-    let date = jiff::fmt::rfc2822::to_string(now).unwrap_or_default();
-    let domain = mail.domain().unwrap_or(local.as_str());
-    let unique = format!("{}.{}", now.timestamp().as_nanosecond(), std::process::id());
-    let head = format!(
-        "From: UUCP on {local} <uucp@{domain}>\nTo: {}\nSubject: {subject}\nDate: {date}\n\
-         Message-ID: <uuxqt.{unique}@{domain}>\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n\
-         Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n\
-         Message from UUCP on {local} {date}\n\n",
-        shown(to),
-    );
-    [head.as_bytes(), text.as_bytes()].concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -224,22 +173,5 @@ mod tests {
         ] {
             assert_eq!(asked("joe", Some(r)), None, "{r:?}");
         }
-    }
-
-    #[test]
-    fn what_a_peer_wrote_cannot_add_headers() {
-        let local = "beta".parse().unwrap();
-        let content = message(
-            &local,
-            &MailConfig::default(),
-            b"joe\nBcc: all@x",
-            "Execution failed",
-            "text\n",
-            &Zoned::now(),
-        );
-        let text = String::from_utf8(content).unwrap();
-        let (head, _) = text.split_once("\n\n").unwrap();
-        assert!(head.lines().all(|line| !line.starts_with("Bcc")), "{head}");
-        assert!(head.contains("\nAuto-Submitted: auto-replied\n"));
     }
 }

@@ -11,35 +11,24 @@ use crate::spool::Execution;
 
 /// One job for a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
-    /// The job.
-    pub execution: Execution,
-    /// Whether notes about a failure may be sent.
-    pub may_tell: bool,
-}
+pub struct Order(pub Execution);
 
 impl Order {
     /// The order as a line.
     #[must_use]
     pub fn to_line(&self) -> String {
-        let tell = if self.may_tell { "tell" } else { "quiet" };
         let Execution {
             system,
             name,
             grade,
-        } = &self.execution;
-        format!("{tell} {grade} {system} {name}\n")
+        } = &self.0;
+        format!("{grade} {system} {name}\n")
     }
 
     /// The order that a line holds.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
-        let may_tell = match words.next()? {
-            "tell" => true,
-            "quiet" => false,
-            _ => return None,
-        };
         let grade: Grade = words.next()?.parse().ok()?;
         let system: SystemName = words.next()?.parse().ok()?;
         let name: SpoolName = words.next()?.parse().ok()?;
@@ -48,10 +37,7 @@ impl Order {
             name,
             grade,
         };
-        words.next().is_none().then_some(Self {
-            execution,
-            may_tell,
-        })
+        words.next().is_none().then_some(Self(execution))
     }
 }
 
@@ -99,9 +85,7 @@ pub fn serve(
         if orders.read_line(&mut line)? == 0 || !line.ends_with('\n') {
             return Ok(());
         }
-        let outcome = Order::parse(&line).map_or(Outcome::NotNow, |order| {
-            runner.execute(&order.execution, order.may_tell)
-        });
+        let outcome = Order::parse(&line).map_or(Outcome::NotNow, |order| runner.execute(&order.0));
         let answer = format!("{}\n", outcome.word());
         if answers.write_all(answer.as_bytes()).is_err() || answers.flush().is_err() {
             return Ok(());
@@ -115,16 +99,13 @@ mod tests {
 
     #[test]
     fn orders_and_answers_survive_the_pipe() {
-        let order = Order {
-            execution: Execution {
-                system: "alpha".parse().unwrap(),
-                name: "X.alphaN0001".parse().unwrap(),
-                grade: Grade::DEFAULT,
-            },
-            may_tell: true,
-        };
+        let order = Order(Execution {
+            system: "alpha".parse().unwrap(),
+            name: "X.alphaN0001".parse().unwrap(),
+            grade: Grade::DEFAULT,
+        });
         assert_eq!(Order::parse(&order.to_line()), Some(order));
-        for bad in ["", "tell N alpha", "tell N alpha X.a b", "tell N ../x X.a"] {
+        for bad in ["", "N alpha", "N alpha X.a b", "N ../x X.a"] {
             assert_eq!(Order::parse(bad), None, "{bad}");
         }
         for (outcome, word) in ANSWERS {

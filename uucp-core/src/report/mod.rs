@@ -1,9 +1,10 @@
-//! Delivery reports, RFC 3464 in the frame of RFC 6522: what tells a sender that a message did not arrive.
+//! Delivery reports, RFC 3464 in the frame of RFC 6522: what tells a sender that a message did not arrive. And [`note`]s.
 //!
 //! A report is built here as bytes; whoever asked for it queues it or hands it over, with the null sender. There is none to
 //! the null sender, so none about a report.
 
 mod build;
+pub mod note;
 
 #[cfg(test)]
 mod tests;

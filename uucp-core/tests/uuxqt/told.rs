@@ -63,3 +63,16 @@ fn a_flood_of_failures_is_told_in_one_note() {
     assert_eq!(summary.len(), 1);
     assert_eq!(mails.len(), 7);
 }
+
+#[test]
+fn the_next_run_of_the_same_hour_tells_no_more() {
+    let node = Node::with("", "[policy]\nreports-per-hour = 1");
+    node.script("tool", "exit 1");
+    for (number, mails) in [(0, 2), (1, 3), (2, 3)] {
+        node.job(&format!("N{number:04}"), "tool x", "");
+        node.run(&[]);
+        // The job's two notes, then one that says that there are more, then nothing.
+        assert_eq!(node.mails().len(), mails, "{number}");
+    }
+    assert_eq!(node.files(".Failed/alpha").len(), 6);
+}

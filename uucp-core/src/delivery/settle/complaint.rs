@@ -27,7 +27,7 @@ impl Receiver<'_> {
             &self.around.state,
             self.neighbour,
             self.policy.reports_per_hour,
-            self.now.timestamp().as_second(),
+            self.observed(),
         )
         .map_err(|e| Reply::new("4.3.0", format!("cannot count reports: {e}")))?;
         if !may_report {
@@ -129,13 +129,14 @@ impl Receiver<'_> {
         let neighbour = self.neighbour.map_or("-", crate::name::SystemName::as_str);
         let folder = self.around.state.join("aside").join(neighbour);
         let seconds = self.now.timestamp().as_second();
-        aside::keep(&folder, seconds, self.policy.kept_limit, &kept)
-            .map(|place| format!("set aside as {}: {why}", place.display()))
-            .map_err(|e| {
-                Reply::new(
-                    "4.3.0",
-                    format!("cannot set a message aside in {}: {e}", folder.display()),
-                )
-            })
+        let place = aside::keep(&folder, seconds, self.policy.kept_limit, &kept).map_err(|e| {
+            let text = format!("cannot set a message aside in {}: {e}", folder.display());
+            Reply::new("4.3.0", text)
+        })?;
+        let aside = format!("set aside as {}: {why}", place.display());
+        Ok(match self.notify_postmaster(refused, &aside) {
+            None => aside,
+            Some(trouble) => format!("{aside}; {trouble}"),
+        })
     }
 }

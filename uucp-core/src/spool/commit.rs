@@ -1,6 +1,7 @@
 //! Committing received files: the steps from "it has arrived" to "it may be confirmed", and the recovery that finishes them.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -13,8 +14,7 @@ impl Inbox {
     /// Makes received files count, several in one round of syncs: data, execute files, receipts, then the names. One answer
     /// each, in order; `CY` only after `Ok`.
     pub fn commit(&mut self, mut receptions: Vec<Reception>) -> Vec<Result<(), SpoolError>> {
-        let mut results: Vec<Result<(), SpoolError>> =
-            receptions.iter_mut().map(sync_one).collect();
+        let mut results = sync_received(&mut receptions);
         let mut group: Vec<(Reception, &mut Result<(), SpoolError>)> =
             receptions.into_iter().zip(results.iter_mut()).collect();
         group.retain(|(_, result)| result.is_ok());
@@ -56,9 +56,7 @@ impl Inbox {
                 **result = place(reception, execute_files, &mut folders);
             }
         }
-        folders
-            .iter()
-            .try_for_each(|folder| durable::sync_directory(folder))?;
+        durable::sync_directories(folders.iter().map(PathBuf::as_path))?;
         for (reception, _) in group.iter().filter(|(_, result)| result.is_ok()) {
             if let Target::Outside(destination) = &reception.target
                 && !folders.contains(destination.directory_path())
@@ -95,19 +93,40 @@ impl Inbox {
     }
 }
 
-fn sync_one(reception: &mut Reception) -> Result<(), SpoolError> {
+/// Waits until the files are on the disk, all in one round; one answer each.
+fn sync_received(receptions: &mut [Reception]) -> Vec<Result<(), SpoolError>> {
+    let files: Vec<(usize, &File, PathBuf)> = receptions
+        .iter()
+        .enumerate()
+        .flat_map(|(index, reception)| {
+            let files = reception.files().into_iter();
+            files.map(move |(file, path)| (index, file, path))
+        })
+        .collect();
+    let borrowed: Vec<(&File, &Path)> = files.iter().map(|(_, f, p)| (*f, p.as_path())).collect();
+    let mut results: Vec<Result<(), SpoolError>> = receptions.iter().map(is_complete).collect();
+    for ((index, ..), synced) in files.iter().zip(durable::sync_all(&borrowed)) {
+        if let (Some(result), Err(error)) = (results.get_mut(*index), synced) {
+            *result = Err(error);
+        }
+    }
+    for (reception, result) in receptions.iter_mut().zip(&results) {
+        if result.is_err() {
+            // Nobody knows what of it is on the disk: it is not to be continued.
+            reception.key = None;
+        }
+    }
+    results
+}
+
+fn is_complete(reception: &Reception) -> Result<(), SpoolError> {
     if reception.moves.is_empty() {
         return Err(SpoolError::Peer {
             path: reception.staged_path(),
             reason: "not complete".to_owned(),
         });
     }
-    let synced = reception.sync();
-    if synced.is_err() {
-        // Nobody knows what of it is on the disk: it is not to be continued.
-        reception.key = None;
-    }
-    synced
+    Ok(())
 }
 
 /// Gives one file its name, if it is of the kind whose turn it is; tells which directories must be synced.

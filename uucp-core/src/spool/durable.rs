@@ -108,6 +108,77 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<(), SpoolError> {
     file.sync_all().at("sync", path)
 }
 
+/// How many syncs are under way at once: beyond this a disk gains nothing more.
+const SYNCS_AT_ONCE: usize = 4;
+
+/// Waits until several files (or directories) are on the disk; one answer each, in order.
+///
+/// Side by side, because each sync waits for the disk to empty its cache, and the kernel lets syncs that are under way at
+/// the same time share that: two cost little more than one.
+pub(super) fn sync_all(files: &[(&File, &Path)]) -> Vec<Result<(), SpoolError>> {
+    sync_side_by_side("sync", files)
+}
+
+fn sync_side_by_side(what: &'static str, files: &[(&File, &Path)]) -> Vec<Result<(), SpoolError>> {
+    // Tests count steps by thread, so all of them are taken here.
+    let steps: Vec<io::Result<()>> = files.iter().map(|(_, path)| step(what, path)).collect();
+    let jobs: Vec<_> = files.iter().zip(steps).collect();
+    let share = jobs.len().div_ceil(SYNCS_AT_ONCE).max(1);
+    let mut shares = jobs
+        .into_iter()
+        .fold(Vec::new(), |mut shares: Vec<Vec<_>>, job| {
+            match shares.last_mut() {
+                Some(last) if last.len() < share => last.push(job),
+                _ => shares.push(vec![job]),
+            }
+            shares
+        });
+    let own = if shares.is_empty() {
+        Vec::new()
+    } else {
+        shares.remove(0)
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(|| sync_share(share)))
+            .collect();
+        let mut results = sync_share(own);
+        for other in others {
+            results.extend(other.join().unwrap_or_default());
+        }
+        results
+    })
+    .into_iter()
+    .chain(std::iter::repeat_with(|| {
+        Err(io::Error::other("the sync was not done"))
+    }))
+    .zip(files)
+    .map(|(result, (_, path))| result.at("sync", path))
+    .collect()
+}
+
+fn sync_share(share: Vec<(&(&File, &Path), io::Result<()>)>) -> Vec<io::Result<()>> {
+    share
+        .into_iter()
+        .map(|((file, _), step)| step.and_then(|()| file.sync_all()))
+        .collect()
+}
+
+/// As [`sync_all`], for names: waits until the names in these directories are on the disk.
+pub(super) fn sync_directories<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), SpoolError> {
+    let mut open = Vec::new();
+    for path in paths {
+        open.push((File::open(path).at("open", path)?, path));
+    }
+    let files: Vec<_> = open.iter().map(|(file, path)| (file, *path)).collect();
+    sync_side_by_side("sync directory", &files)
+        .into_iter()
+        .collect()
+}
+
 /// Waits until the names in a directory are on the disk.
 pub(super) fn sync_directory(path: &Path) -> Result<(), SpoolError> {
     step("sync directory", path).at("sync", path)?;

@@ -198,7 +198,10 @@ impl Spool {
             data.start_sync()?;
         }
         let mut new = NewFile::write(self, &file.emit()?)?;
-        staged.iter().try_for_each(Staged::sync)?;
+        let files: Vec<_> = staged.iter().map(Staged::unsynced).collect();
+        durable::sync_all(&files)
+            .into_iter()
+            .collect::<Result<(), _>>()?;
         new.sync()?;
         for data in &mut staged {
             data.place()?;

@@ -176,10 +176,15 @@ impl Inbox {
 
     fn try_begin(&mut self, incoming: &Incoming<'_>) -> Result<Admission, Stop> {
         let key = Key::of(incoming);
-        if let Some(key) = key
-            && self.load()?.contains(key)
-        {
-            return Ok(Admission::AlreadyReceived);
+        if let Some(key) = key {
+            let receipts = self.load()?;
+            if receipts.is_unfinished(key) {
+                // A commit of this very call failed half-way: what it left is finished, or void, before it is believed.
+                finish_unfinished(receipts)?;
+            }
+            if receipts.contains(key) {
+                return Ok(Admission::AlreadyReceived);
+            }
         }
         let target = self.target(incoming)?;
         if let Some(temp) = &incoming.temp

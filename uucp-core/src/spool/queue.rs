@@ -67,8 +67,9 @@ impl Staged {
         Ok(())
     }
 
-    pub(super) fn sync(&self) -> Result<(), SpoolError> {
-        durable::sync(self.writer.get_ref(), &self.path)
+    /// What must be on the disk before the file gets its name in the spool.
+    pub(super) fn unsynced(&self) -> (&File, &Path) {
+        (self.writer.get_ref(), &self.path)
     }
 
     /// Gives the file its name in the spool.
@@ -160,6 +161,11 @@ impl NewFile {
 
     pub(super) fn sync(&self) -> Result<(), SpoolError> {
         durable::sync(&self.file, &self.path)
+    }
+
+    /// What must be on the disk before the file gets its name.
+    pub(super) fn unsynced(&self) -> (&File, &Path) {
+        (&self.file, &self.path)
     }
 
     pub(super) fn rename(&mut self, to: &Path) -> Result<(), SpoolError> {
@@ -294,7 +300,7 @@ impl Spool {
     /// Writes the work files beside the staged data and syncs both in one round.
     pub(super) fn prepare(&self, drafts: Vec<Draft>) -> Result<Vec<Prepared>, SpoolError> {
         let jobs = self.write_jobs(drafts)?;
-        sync_files(&jobs)?;
+        sync_files(&jobs, [])?;
         Ok(jobs)
     }
 
@@ -326,9 +332,7 @@ impl Spool {
             .iter()
             .map(|job| self.work_folder(&job.id.system))
             .collect();
-        folders
-            .iter()
-            .try_for_each(|folder| durable::sync_directory(folder))
+        durable::sync_directories(folders.iter().map(PathBuf::as_path))
     }
 }
 
@@ -346,12 +350,18 @@ fn work_lines(draft: &Draft) -> Result<Vec<u8>, SpoolError> {
     emit_requests(&draft.requests).map_err(|error| refused(error.to_string()))
 }
 
-/// Waits until data and work files are on the disk.
-pub(super) fn sync_files(jobs: &[Prepared]) -> Result<(), SpoolError> {
-    for staged in jobs.iter().flat_map(|job| &job.staged) {
-        staged.sync()?;
-    }
-    jobs.iter().try_for_each(|job| job.work.sync())
+/// Waits until data and work files, and what else goes with them, are on the disk.
+pub(super) fn sync_files<'a>(
+    jobs: &'a [Prepared],
+    others: impl IntoIterator<Item = &'a NewFile>,
+) -> Result<(), SpoolError> {
+    let data = jobs
+        .iter()
+        .flat_map(|job| &job.staged)
+        .map(Staged::unsynced);
+    let rest = jobs.iter().map(|job| &job.work).chain(others);
+    let files: Vec<_> = data.chain(rest.map(NewFile::unsynced)).collect();
+    durable::sync_all(&files).into_iter().collect()
 }
 
 /// Gives the data files their names, durably.
@@ -361,9 +371,7 @@ pub(super) fn place_data(jobs: &mut [Prepared]) -> Result<(), SpoolError> {
         staged.place()?;
         folders.extend(staged.folder().map(Path::to_path_buf));
     }
-    folders
-        .iter()
-        .try_for_each(|folder| durable::sync_directory(folder))
+    durable::sync_directories(folders.iter().map(PathBuf::as_path))
 }
 
 #[cfg(test)]

@@ -246,6 +246,11 @@ impl Receipts {
         self.entries.contains_key(&key)
     }
 
+    /// Whether a file was received, but may not have its name yet.
+    pub(super) fn is_unfinished(&self, key: Key) -> bool {
+        self.open.contains_key(&key)
+    }
+
     /// The receipts whose renames may not be done.
     pub(super) fn unfinished(&self) -> Vec<(Key, Vec<Move>)> {
         self.open

@@ -174,13 +174,16 @@ impl Reception {
         }
     }
 
-    /// Waits until everything about the file is on the disk.
-    pub(super) fn sync(&self) -> Result<(), SpoolError> {
-        durable::sync(&self.file, &self.staged_path())?;
-        match (&self.execute_file, self.moves.get(1)) {
-            (Some(file), Some(execute)) => durable::sync(file, &execute.from),
-            _ => Ok(()),
+    /// What must be on the disk before the file counts: its data, and the execute file that goes with it.
+    pub(super) fn files(&self) -> Vec<(&File, PathBuf)> {
+        let mut files = Vec::with_capacity(2);
+        if !self.moves.is_empty() {
+            files.push((&self.file, self.staged_path()));
         }
+        if let (Some(file), Some(execute)) = (&self.execute_file, self.moves.get(1)) {
+            files.push((file, execute.from.clone()));
+        }
+        files
     }
 
     fn remove_staged(&self) {

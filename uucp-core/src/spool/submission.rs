@@ -366,8 +366,7 @@ impl Submission {
         if !self.path.exists() {
             first = Some(NewFile::write(&spool, &part.emit())?);
         }
-        sync_files(&jobs)?;
-        reports.iter().chain(&first).try_for_each(NewFile::sync)?;
+        sync_files(&jobs, reports.iter().chain(&first))?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
             report.rename(&spool.pending_mail_path(name))?;
         }

@@ -298,6 +298,20 @@ impl MailConfig {
         }
     }
 
+    /// Whether it names an MTA for the mail of anybody.
+    #[must_use]
+    pub fn names_an_mta(&self) -> bool {
+        let names = |section: &DeliverySection| {
+            section.smtp.is_some()
+                || section.sendmail.is_some()
+                || matches!(
+                    section.method,
+                    Some(MethodName::Smtp | MethodName::Sendmail)
+                )
+        };
+        names(&self.delivery) || self.neighbour.values().any(|n| names(&n.delivery))
+    }
+
     /// Sets how all mail is handed over, for this run.
     pub fn set_delivery(&mut self, settings: &DeliverySettings) {
         self.delivery = DeliverySection {

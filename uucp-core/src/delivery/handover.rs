@@ -20,6 +20,19 @@ const SENDMAIL_PLACES: [&str; 4] = [
     "/usr/local/bin/sendmail",
 ];
 
+/// What an MTA leaves on the disk while its programs are being exchanged, or after it was removed for another.
+const TRACES: [&str; 9] = [
+    "/etc/postfix",
+    "/etc/exim4",
+    "/etc/exim",
+    "/etc/mail/sendmail.cf",
+    "/etc/smtpd.conf",
+    "/etc/mail/smtpd.conf",
+    "/etc/nullmailer",
+    "/etc/dma",
+    "/etc/msmtprc",
+];
+
 /// Nobody said how mail is to be handed over, and it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}; set method = \"smtp\", \"sendmail\" or \"maildir\" under [delivery] in mail.toml")]
@@ -36,6 +49,8 @@ pub struct Surroundings {
     pub domain: Option<String>,
     /// The domains whose users are here, where that was said; a Maildir takes no mail for others then.
     pub own_domains: Option<Vec<String>>,
+    /// Whether the configuration names an MTA for the mail of some neighbour.
+    pub names_an_mta: bool,
 }
 
 impl Surroundings {
@@ -50,6 +65,7 @@ impl Surroundings {
         });
         Self {
             own_domains,
+            names_an_mta: config.names_an_mta(),
             state: config.state_directory(spool),
             name: nodename.to_string(),
             domain: domain.or_else(mail_name).or_else(host_name),
@@ -91,35 +107,26 @@ enum Way {
 impl Handover {
     /// Chooses the way: the method that is set, else the one whose setting stands alone, else what is found. Then, in this
     /// order: with the `sendmail` of Postfix, Exim, Sendmail or OpenSMTPD, their port 25 on 127.0.0.1 if it answers and the command if not;
-    /// with msmtp's, dma's or nullmailer's, the command; without any `sendmail`, port 25 if it answers, else the Maildir.
+    /// with msmtp's, dma's or nullmailer's, the command; without any `sendmail`, port 25 if it answers, else the Maildir, unless
+    /// there are traces of an MTA: one that is just being upgraded must not find its mail where nobody looks.
     ///
     /// # Errors
     /// When it is in doubt, says what to set.
     pub fn choose(settings: &DeliverySettings, around: &Surroundings) -> Result<Self, NoWay> {
-        Self::choose_among(
+        Self::by(&Choice {
             settings,
             around,
-            &SENDMAIL_PLACES.map(Path::new),
-            &local_port(),
-        )
+            places: &SENDMAIL_PLACES.map(Path::new),
+            traces: &TRACES.map(Path::new),
+            port: &local_port(),
+        })
     }
 
-    fn choose_among(
-        settings: &DeliverySettings,
-        around: &Surroundings,
-        places: &[&Path],
-        port: &HostPort,
-    ) -> Result<Self, NoWay> {
-        let choice = Choice {
-            settings,
-            around,
-            places,
-            port,
-        };
+    fn by(choice: &Choice<'_>) -> Result<Self, NoWay> {
         Ok(Self {
             way: choice.way()?,
-            domain: around.domain.clone(),
-            scratch: around.state.clone(),
+            domain: choice.around.domain.clone(),
+            scratch: choice.around.state.clone(),
         })
     }
 
@@ -170,6 +177,7 @@ struct Choice<'a> {
     settings: &'a DeliverySettings,
     around: &'a Surroundings,
     places: &'a [&'a Path],
+    traces: &'a [&'a Path],
     port: &'a HostPort,
 }
 
@@ -226,7 +234,25 @@ impl Choice<'_> {
                 return Ok(Way::Smtp(Box::new(smtp)));
             }
         }
-        Ok(command.map_or_else(|| self.maildir(), |command| self.sendmail(command)))
+        match command {
+            Some(command) => Ok(self.sendmail(command)),
+            None => self.no_trace().map(|()| self.maildir()),
+        }
+    }
+
+    /// An error where something says that there is, or was, or is about to be an MTA.
+    fn no_trace(&self) -> Result<(), NoWay> {
+        if self.around.names_an_mta {
+            let text = "mail.toml names an MTA for other neighbours, but none for this mail";
+            return Err(NoWay(text.to_owned()));
+        }
+        match self.traces.iter().find(|trace| trace.exists()) {
+            None => Ok(()),
+            Some(trace) => Err(NoWay(format!(
+                "no MTA is found, but {} says that there is one",
+                trace.display()
+            ))),
+        }
     }
 
     fn installed(&self) -> Option<&Path> {

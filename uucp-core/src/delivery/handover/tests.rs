@@ -22,6 +22,7 @@ fn around(state: &Path) -> Surroundings {
         name: "leaf".to_owned(),
         domain: Some("leaf.lab".to_owned()),
         own_domains: None,
+        names_an_mta: false,
     }
 }
 
@@ -43,7 +44,17 @@ fn port(greets: bool) -> HostPort {
 }
 
 fn chosen(settings: &DeliverySettings, places: &[&Path], port: &HostPort) -> String {
-    match Handover::choose_among(settings, &around(Path::new("/state")), places, port) {
+    described(&Choice {
+        settings,
+        around: &around(Path::new("/state")),
+        places,
+        traces: &[],
+        port,
+    })
+}
+
+fn described(choice: &Choice<'_>) -> String {
+    match Handover::by(choice) {
         Ok(Handover {
             way: Way::Smtp(_), ..
         }) => "smtp".to_owned(),
@@ -84,6 +95,48 @@ fn what_is_installed_decides_where_nothing_is_set() {
         doubt.starts_with("cannot tell which MTA's") && doubt.contains("set method ="),
         "{doubt}"
     );
+}
+
+#[test]
+fn traces_of_an_mta_are_doubt_only_where_none_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exim, missing) = (folder.path().join("exim4"), folder.path().join("missing"));
+    std::fs::write(&exim, "").unwrap();
+    let (open, closed) = (port(true), port(false));
+    let nothing_set = settings();
+    let plain = around(Path::new("/state"));
+    let elsewhere = Surroundings {
+        names_an_mta: true,
+        ..plain.clone()
+    };
+    let choose = |place: &Path, around: &Surroundings, trace: &Path, port: &HostPort| {
+        described(&Choice {
+            settings: &nothing_set,
+            around,
+            places: &[place],
+            traces: &[trace],
+            port,
+        })
+    };
+    assert_eq!(
+        choose(&exim, &elsewhere, folder.path(), &closed),
+        "sendmail Exim"
+    );
+    assert_eq!(choose(&missing, &elsewhere, folder.path(), &open), "smtp");
+    assert_eq!(
+        choose(&missing, &plain, &missing, &closed),
+        "/state/maildir/%u"
+    );
+    for (around, trace, why) in [
+        (&plain, folder.path(), "says that there is one"),
+        (&elsewhere, &missing, "names an MTA for other neighbours"),
+    ] {
+        let doubt = choose(&missing, around, trace, &closed);
+        assert!(
+            doubt.contains(why) && doubt.contains("set method ="),
+            "{doubt}"
+        );
+    }
 }
 
 #[test]

@@ -25,7 +25,8 @@ use nix::unistd::{Uid, User};
 use line::{CommandLine, LineError};
 use options::{Arguments, translate};
 
-use crate::config::Config;
+use super::debug;
+use crate::config::{Config, DebugSet};
 use crate::name::{Grade, JobId, SystemName};
 use crate::program;
 use crate::spool::{Journal, Severity, Spool, SpoolError};
@@ -51,7 +52,14 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.stdin && line.is_poll() {
         return Err(Failure::new(Status::Usage, "no command is given"));
     }
-    let config = Config::load(arguments.config.as_deref()).map_err(of_config)?;
+    let mut config = Config::load(arguments.config.as_deref()).map_err(of_config)?;
+    if !arguments.debug.is_empty() {
+        config.debug = arguments
+            .debug
+            .iter()
+            .fold(config.debug, |all, word| all | debug_kinds(word));
+        debug::start(&config);
+    }
     let way = Way::find(&config, &line.systems)?;
     let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
     let request = Request {
@@ -107,6 +115,7 @@ fn poll(request: &Request<'_>) -> Result<Option<JobId>, Failure> {
 }
 
 fn log(request: &Request<'_>, described: &str) {
+    tracing::debug!(target: "uucp::execute", "queued {described}");
     let system = request.way.first_hop().unwrap_or(&request.config.nodename);
     Journal::open(request.config, "uux").log(
         Some(system),
@@ -159,6 +168,14 @@ fn grade(word: Option<&OsStr>) -> Grade {
     Grade::parse(letter).unwrap_or_else(|_| {
         warn("ignoring an illegal grade; it is one of 0-9, A-Z, a-z");
         Grade::DEFAULT
+    })
+}
+
+/// The kinds that one `-x` asks for. Mail must not bounce for a typing error here either.
+fn debug_kinds(word: &str) -> DebugSet {
+    DebugSet::parse(word).unwrap_or_else(|word| {
+        warn(&format!("-x: no such kind of message: {word}"));
+        DebugSet::default()
     })
 }
 

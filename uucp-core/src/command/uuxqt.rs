@@ -18,7 +18,7 @@ use crate::config::{Config, DebugSet};
 use crate::delivery::deliver_local_queue;
 use crate::execute::job::{Runner, Wishes};
 use crate::execute::queue::{self, Limits, QueueError, Tally};
-use crate::execute::{tell_of_untold, worker};
+use crate::execute::{sweep, tell_of_untold, worker};
 use crate::name::SystemName;
 use crate::program;
 use crate::spool::{Journal, Severity, Spool};
@@ -135,6 +135,7 @@ fn run_queue(
         Failure::temporary(error)
     })?;
     tracing::debug!(target: "uucp::execute", "{tally:?}");
+    sweep(spool);
     let told = tell_of_untold(spool, mail, &tally);
     let delivered = deliver_local_queue(spool, mail).map(drop);
     // The jobs are done, whatever became of the mail about them: it waits in the spool.

@@ -82,6 +82,29 @@ impl Drop for RunDirectory {
     }
 }
 
+/// Removes directories of runs that were killed and whose jobs are gone; a job that is still there empties its own when it
+/// runs again.
+pub(super) fn sweep(spool: &Spool) {
+    let Ok(entries) = std::fs::read_dir(spool.root().join(DIRECTORIES)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let job = name.to_str().and_then(job_of_directory);
+        if let Some((system, name)) = job
+            && matches!(spool.data_path(&system, &name).try_exists(), Ok(false))
+        {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn job_of_directory(name: &str) -> Option<(SystemName, SpoolName)> {
+    let (system, _) = name.split_once(".X.")?;
+    let job = name.strip_prefix(system)?.strip_prefix('.')?;
+    Some((system.parse().ok()?, job.parse().ok()?))
+}
+
 /// Makes a directory that nobody else can enter. What an execution that was killed left there goes first: we hold the
 /// lock of the job, so nobody uses it.
 fn make_empty(parent: &Path, path: &Path) -> io::Result<()> {

@@ -19,6 +19,11 @@ use crate::config::mail::MailConfig;
 use crate::report::note;
 use crate::spool::{Spool, SpoolError};
 
+/// Removes what runs that were killed left behind.
+pub fn sweep(spool: &Spool) {
+    files::sweep(spool);
+}
+
 /// Tells the postmaster, once an hour, about failures that were too many to be told about one by one.
 ///
 /// # Errors

@@ -123,3 +123,17 @@ fn what_a_killed_execution_left_in_its_directory_is_not_there_again() {
     assert_eq!(fs::read_to_string(node.path("listed")).unwrap(), "");
     assert!(!left.exists());
 }
+
+#[test]
+fn what_a_killed_run_left_goes_when_its_job_is_gone() {
+    let node = Node::new();
+    node.script("tool", "exit 75");
+    node.job("N0001", "tool x", "");
+    for left in ["alpha.X.alphaN0001", "alpha.X.alphaN0009", "not-a-job"] {
+        fs::create_dir_all(node.path("spool/.Execute").join(left)).unwrap();
+        fs::write(node.path("spool/.Execute").join(left).join("file"), "").unwrap();
+    }
+    // The command's own directory goes with the command, that of a job which is gone with the run.
+    node.run(&[]);
+    assert_eq!(node.files(".Execute"), ["not-a-job/file"]);
+}

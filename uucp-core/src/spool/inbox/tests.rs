@@ -257,7 +257,7 @@ fn what_taylor_keeps_of_a_file_is_never_taken_for_ours() {
     let peer = Peer::new();
     let temp = peer.test.spool.root().join(".Temp/beta");
     std::fs::create_dir_all(&temp).unwrap();
-    std::fs::write(temp.join("D.0001"), b"XXXXX").unwrap();
+    std::fs::write(temp.join("D.0001"), b"other").unwrap();
     assert_eq!(peer.begin(&mut peer.inbox(), MAIL).1, 0);
 }
 

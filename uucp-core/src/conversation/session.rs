@@ -4,10 +4,12 @@
 //! theirs. On a link without channels only the master makes requests; on one with channels both do, and the role matters
 //! for hanging up alone.
 
+mod answers;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
-use super::event::{Admission, Event, Offer, Placed, Severity, TransferKey, Wanted, Work};
+use super::event::{Event, Severity, TransferKey, Wanted};
 use super::handshake::Chosen;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
@@ -433,88 +435,6 @@ impl Session {
     fn close(&mut self, now: Instant) {
         self.hang_up = HangUp::Closing;
         self.link.close(now);
-    }
-
-    pub(super) fn answer_work(&mut self, now: Instant, key: TransferKey, work: Option<Work>) {
-        let last = self.question == Some(Question::LastWork);
-        self.question = None;
-        match work {
-            Some(work) => {
-                if last {
-                    self.become_master(now);
-                }
-                self.begin_outgoing(now, key, work);
-            }
-            None if last => {
-                self.dry = true;
-                self.send(now, Channel(0), false, &Command::HangUpYes);
-                self.send(now, Channel(0), false, &Command::HangUpYes);
-                self.hang_up = HangUp::Agreed;
-            }
-            None => self.dry = true,
-        }
-    }
-
-    /// The key that the last [`Event::NextWork`] named.
-    pub(super) fn work_key(&self) -> TransferKey {
-        TransferKey(self.next_key)
-    }
-
-    pub(super) fn answer_commit(
-        &mut self,
-        now: Instant,
-        placed: Vec<Placed>,
-    ) -> Result<(), ConversationError> {
-        self.question = None;
-        let arrived = std::mem::take(&mut self.committing);
-        for (one, placed) in arrived.into_iter().zip(placed) {
-            let reply = match placed {
-                Placed::Yes => Reply::FileYes {
-                    more_work: self.wants_turn && !one.ours,
-                },
-                Placed::No => Reply::FileNo(Refusal::NotPlaced),
-                Placed::Failed(reason) => return Err(ConversationError::Local(reason)),
-            };
-            self.send(now, one.channel, !one.ours, &reply.into());
-            if one.ours {
-                self.ours.remove(&one.channel);
-                self.events.push_back(Event::Confirmed(one.key));
-            } else {
-                self.theirs.remove(&one.channel);
-            }
-        }
-        Ok(())
-    }
-
-    pub(super) fn answer_receive(&mut self, now: Instant, admission: Admission) {
-        match self.question.take() {
-            Some(Question::ReceiveTheirs(channel)) => self.admit_theirs(now, channel, admission),
-            Some(Question::ReceiveOurs(channel)) => self.admit_ours(channel, admission),
-            other => self.question = other,
-        }
-    }
-
-    pub(super) fn answer_offer(&mut self, now: Instant, offer: Result<Offer, Refusal>) {
-        if let Some(Question::Offer(channel)) = self.question {
-            self.question = None;
-            self.serve(now, channel, offer, self.wants_turn);
-        }
-    }
-
-    pub(super) fn answer_expand(&mut self, now: Instant, yes: bool) {
-        if let Some(Question::Expand(channel)) = self.question {
-            self.question = None;
-            self.theirs.remove(&channel);
-            let reply = if yes {
-                Reply::ExpandYes
-            } else {
-                Reply::No {
-                    to: crate::wire::command::RequestKind::Expand,
-                    refusal: Refusal::NotPermitted,
-                }
-            };
-            self.send(now, channel, true, &reply.into());
-        }
     }
 
     /// A free channel for a request of ours; there is one, as their number is checked before work is asked for.

@@ -1,7 +1,7 @@
 //! Calls: the loop that joins a port, a conversation and the spool, and everything around it: when a system may be called,
 //! over which port, who may come in, what the status file says afterwards.
 //!
-//! One thread, `poll(2)`, nothing that waits but the loop in [`driver`]. In a call that goes well no timer ever expires.
+//! One thread, `poll(2)`, nothing that waits but the loop in `driver`. In a call that goes well no timer ever expires.
 
 mod answer;
 mod call;

@@ -383,12 +383,27 @@ pub fn check_execution(steps: &[Step], spool: &Path) -> Findings {
 ///
 /// Several run side by side; each answers for what it has put into a `new` folder, and for nothing else.
 pub fn check_maildir(steps: &[Step], maildir: &Path, name: &str) -> Findings {
-    let mut disk = Disk::new(maildir);
+    let is_message = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("new"));
+    check_kept(steps, maildir, name, is_message)
+}
+
+/// A receiver's record of who has a message: exit status 0 of the program `name` stands on a durable one of its own.
+pub fn check_records(steps: &[Step], spool: &Path, name: &str) -> Findings {
+    let is_record = |path: &Path| path.to_string_lossy().contains("/.Mail/journal/");
+    check_kept(steps, spool, name, is_record)
+}
+
+fn check_kept(
+    steps: &[Step],
+    root: &Path,
+    name: &str,
+    is_message: impl Fn(&Path) -> bool,
+) -> Findings {
+    let mut disk = Disk::new(root);
     let mut findings = Findings::default();
     let mut running: BTreeMap<u32, Vec<PathBuf>> = BTreeMap::new();
-    let is_message = |path: &Path| path.parent().is_some_and(|folder| folder.ends_with("new"));
     for step in steps {
-        let before = disk.files(is_message);
+        let before = disk.files(&is_message);
         disk.apply(step);
         if let Some(own) = running.get_mut(&step.pid) {
             own.extend(
@@ -408,7 +423,7 @@ pub fn check_maildir(steps: &[Step], maildir: &Path, name: &str) -> Findings {
                 };
                 let mut at_risk = disk.at_risk(|path| own.iter().any(|one| one == path));
                 if own.is_empty() {
-                    at_risk.push("no message was delivered for it".into());
+                    at_risk.push("it has written nothing".into());
                 }
                 findings.answer(step.line, &format!("{name} exits with 0"), &at_risk);
             }

@@ -83,7 +83,10 @@ impl Scene {
             &recipient,
         ]);
         let name = format!("sender{number}");
-        let message = format!("From: ann@leaf.example\nSubject: {number}\n\nhello\n");
+        // With an id, so that rmail knows it again.
+        let message = format!(
+            "From: ann@leaf.example\nMessage-ID: <{number}@leaf.example>\nSubject: {number}\n\nhello\n"
+        );
         process::run_with_input(
             self.traced(&name, &command, &self.leaf),
             message.as_bytes(),
@@ -116,7 +119,7 @@ impl Scene {
         )
     }
 
-    fn execute(&self) -> (Findings, Findings) {
+    fn execute(&self) -> [Findings; 3] {
         let command = self.hub.command("uuxqt");
         process::run(
             self.traced("uuxqt", &command, &self.hub),
@@ -124,10 +127,11 @@ impl Scene {
         )
         .expect_success("uuxqt");
         let steps = self.steps("uuxqt");
-        (
+        [
             durability::check_execution(&steps, &self.hub.spool()),
             durability::check_maildir(&steps, self.mail.folder(), "rmail"),
-        )
+            durability::check_records(&steps, &self.hub.spool(), "rmail"),
+        ]
     }
 }
 
@@ -175,9 +179,10 @@ fn ours_answer_after_what_they_stand_on() {
         let (receiver, removal) = scene.call();
         receiver.expect_right(&format!("the receiver over {protocol}"), 1);
         removal.expect_right(&format!("the sender over {protocol}"), 2 * JOBS);
-        let (execution, delivery) = scene.execute();
+        let [execution, delivery, records] = scene.execute();
         execution.expect_right("uuxqt", JOBS);
         delivery.expect_right("rmail", JOBS);
+        records.expect_right("rmail's records", JOBS);
         assert_eq!(scene.mail.messages().len(), JOBS);
     }
 }

@@ -46,6 +46,10 @@ use stage::{Next, Stage};
 
 /// How long the other side may be silent.
 const SILENCE: Duration = Duration::from_mins(2);
+/// How long the whole handshake may take: five strings, each of which the peer waits two minutes for.
+const HANDSHAKE: Duration = Duration::from_mins(5);
+/// How long a link may go without anything whole while bytes trickle in.
+const TRICKLE: Duration = Duration::from_mins(15);
 /// How long the last strings are waited for; a healthy peer sends them at once.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -180,10 +184,11 @@ impl Conversation {
         match &self.stage {
             Stage::Chat(chat) | Stage::CalledChat(chat, _) => chat.poll_timeout(),
             Stage::Login(prompts) => prompts.poll_timeout(),
-            Stage::Handshake(_) => Some(silence),
+            Stage::Handshake(stage) => Some(silence.min(stage.until)),
             Stage::Session(session) => {
                 let link = session.link.poll_timeout();
-                Some(link.map_or(silence, |at| at.min(silence)))
+                let until = silence.min(session.progress + TRICKLE);
+                Some(link.map_or(until, |at| at.min(until)))
             }
             Stage::Farewell { until, .. } => Some(*until),
             Stage::Done => None,
@@ -196,6 +201,9 @@ impl Conversation {
         out.append(&mut self.out);
         if let Stage::Session(session) = &mut self.stage {
             while session.link.poll_transmit(now, out) {}
+            if out.len() > before {
+                session.progress = now;
+            }
         }
         let any = out.len() > before;
         if any {

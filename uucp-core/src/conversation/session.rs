@@ -69,10 +69,14 @@ pub(super) struct Session {
     committing: Vec<Arrived>,
     /// No more work, as far as we were told.
     dry: bool,
+    /// That was said when nothing of ours was under way any more.
+    looked_last: bool,
     /// The slave wants to be master: no new request, then `H`.
     hand_over: bool,
     /// We are slave and have found work.
     wants_turn: bool,
+    /// When something whole last came in, or anything went out.
+    pub(super) progress: Instant,
     garbled: u32,
     next_key: u64,
     /// The channel that sent data last.
@@ -80,7 +84,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub(super) fn new(link: Box<dyn Link>, chosen: &Chosen, master: bool) -> Self {
+    pub(super) fn new(now: Instant, link: Box<dyn Link>, chosen: &Chosen, master: bool) -> Self {
         let traits = link.traits();
         Self {
             link,
@@ -99,8 +103,10 @@ impl Session {
             arrived: Vec::new(),
             committing: Vec::new(),
             dry: false,
+            looked_last: false,
             hand_over: false,
             wants_turn: false,
+            progress: now,
             garbled: 0,
             next_key: 0,
             turn: Channel(0),
@@ -160,6 +166,7 @@ impl Session {
         now: Instant,
         event: LinkEvent,
     ) -> Result<(), ConversationError> {
+        self.progress = now;
         match event {
             LinkEvent::Started { description } => {
                 self.started = true;
@@ -361,6 +368,10 @@ impl Session {
         if self.hang_up != HangUp::No || !(self.master || self.duplex) {
             return false;
         }
+        if self.master && self.ours.is_empty() && !self.looked_last {
+            // What has been queued since is asked for before the call ends.
+            self.dry = false;
+        }
         if !self.dry && !self.hand_over && self.ours.len() < usize::from(self.channels) {
             self.ask_for_work(Question::Work);
             return true;
@@ -408,6 +419,7 @@ impl Session {
         self.send(now, Channel(0), false, &Command::HangUpNo);
         self.master = true;
         self.hand_over = false;
+        self.looked_last = false;
         self.wants_turn = false;
     }
 

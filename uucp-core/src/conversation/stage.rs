@@ -8,8 +8,8 @@ use super::handshake::{Chosen, Handshake, HandshakeStep};
 use super::login::{LoginPrompts, LoginStep};
 use super::session::Session;
 use super::{
-    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, LoginMode, Question,
-    SILENCE,
+    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, HANDSHAKE, LoginMode,
+    Question, SILENCE, TRICKLE,
 };
 use crate::config::Chat;
 use crate::link::{self, CallRole};
@@ -45,6 +45,8 @@ pub(super) enum Stage {
 pub(super) struct HandshakeStage {
     pub(super) handshake: Handshake,
     called_chat: Option<Chat>,
+    /// However busily the other side talks.
+    pub(super) until: Instant,
 }
 
 /// What the next stage needs, kept while the chat or the login runs.
@@ -70,7 +72,7 @@ impl Conversation {
             strip: profile.strip_parity,
         });
         let fixed = match profile.login {
-            LoginMode::Done => return self.begin_handshake(None),
+            LoginMode::Done => return self.begin_handshake(now, None),
             LoginMode::Prompt => None,
             LoginMode::Password(name) => Some(name),
         };
@@ -79,7 +81,7 @@ impl Conversation {
         self.stage = Stage::Login(prompts);
     }
 
-    fn begin_handshake(&mut self, login: Option<Vec<u8>>) {
+    fn begin_handshake(&mut self, now: Instant, login: Option<Vec<u8>>) {
         let handshake = match self.next.take() {
             Some(Next::Call(profile)) => Handshake::caller(profile),
             Some(Next::Answer { local, strip }) => {
@@ -90,6 +92,7 @@ impl Conversation {
         self.stage = Stage::Handshake(Box::new(HandshakeStage {
             handshake,
             called_chat: None,
+            until: now + HANDSHAKE,
         }));
     }
 
@@ -144,7 +147,7 @@ impl Conversation {
                 prompts.handle_timeout(now, &mut self.out);
                 self.login_steps(now);
             }
-            Stage::Handshake(stage) if silent => {
+            Stage::Handshake(stage) if silent || stage.until <= now => {
                 return Err(ConversationError::TimedOut(stage.handshake.awaited()));
             }
             Stage::Session(session) => {
@@ -155,7 +158,7 @@ impl Conversation {
                     let ending = session.is_ending();
                     let result = if ending { Ok(()) } else { Err(error.into()) };
                     self.finish(now, result);
-                } else if silent {
+                } else if silent || session.progress + TRICKLE <= now {
                     return Err(ConversationError::TimedOut(session.awaited()));
                 }
             }
@@ -191,7 +194,7 @@ impl Conversation {
             self.begin_session(now, &chosen);
         } else {
             self.events.push_back(Event::LoggedIn);
-            self.begin_handshake(None);
+            self.begin_handshake(now, None);
         }
     }
 
@@ -208,7 +211,7 @@ impl Conversation {
                     password: PasswordWord(password),
                 });
             }
-            Some(LoginStep::Done(login)) => self.begin_handshake(Some(login)),
+            Some(LoginStep::Done(login)) => self.begin_handshake(now, Some(login)),
             Some(LoginStep::Failed(reason)) => {
                 self.finish(now, Err(ConversationError::Login(reason)));
             }
@@ -257,7 +260,7 @@ impl Conversation {
         };
         link.start(now);
         let master = self.role == CallRole::Caller;
-        let session = Session::new(link, chosen, master);
+        let session = Session::new(now, link, chosen, master);
         self.stage = Stage::Session(Box::new(session));
     }
 

@@ -283,6 +283,70 @@ fn garbage_at_any_stage_neither_panics_nor_lingers() {
 }
 
 #[test]
+fn work_that_comes_while_the_call_lasts_goes_in_this_call() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(options(protocol));
+        for at in 1..=40 {
+            pair.caller.queue_mail(&format!("A{at:02}"), b"mail");
+        }
+        pair.called.late_as_slave = Some("B1".into());
+        pair.caller.late_as_master = Some("A99".into());
+        pair.run();
+        pair.assert_complete();
+        let order = pair.caller.order.borrow().clone();
+        assert_eq!(order.len(), 42, "{}", char::from(protocol));
+        // The master hands over; it does not send the rest of its queue first.
+        let at = order.iter().position(|id| id == "B1").unwrap();
+        assert!(at < 20, "{}: {at}", char::from(protocol));
+    }
+}
+
+#[test]
+fn a_peer_that_trickles_is_given_up() {
+    let profile = || pair::answer_profile(LoginMode::Done);
+    // Something comes every minute, but the string never ends; restarted again and again, it does not grow either.
+    let mut now = Instant::now();
+    let start = now;
+    let mut conversation = Conversation::called(now, profile());
+    while !conversation.is_finished() {
+        now += Duration::from_mins(1);
+        conversation.handle_input(now, b"\x10S");
+        if conversation.poll_timeout().is_some_and(|at| at <= now) {
+            conversation.handle_timeout(now);
+        }
+        assert!(now < start + Duration::from_mins(10));
+    }
+    // The same of a link: half a command, a byte a minute.
+    let mut now = Instant::now();
+    let start = now;
+    let mut conversation = Conversation::called(now, profile());
+    conversation.handle_input(now, b"\x10Salpha -R -N047\0");
+    while let Some(event) = conversation.poll_event(now) {
+        if matches!(event, Event::Identify(_)) {
+            let admitted = Admitted {
+                protocols: b"t".to_vec(),
+                parameters: Vec::new(),
+                chat: None,
+            };
+            conversation.answer_identity(now, Verdict::Admit(Box::new(admitted)));
+        }
+    }
+    conversation.handle_input(now, b"\x10Ut\0");
+    while conversation.poll_event(now).is_some() {}
+    let mut out = Vec::new();
+    conversation.poll_transmit(now, &mut out);
+    while !conversation.is_finished() {
+        now += Duration::from_mins(1);
+        conversation.handle_input(now, b"x");
+        while conversation.poll_event(now).is_some() {}
+        if conversation.poll_timeout().is_some_and(|at| at <= now) {
+            conversation.handle_timeout(now);
+        }
+        assert!(now < start + Duration::from_mins(30));
+    }
+}
+
+#[test]
 fn floods_before_the_handshake_do_not_grow_memory() {
     let now = Instant::now();
     for login in [LoginMode::Prompt, LoginMode::Done] {

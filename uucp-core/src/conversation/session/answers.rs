@@ -19,6 +19,7 @@ impl Session {
         self.question = None;
         match work {
             Some(work) => {
+                self.looked_last = false;
                 if last {
                     self.become_master(now);
                 }
@@ -30,7 +31,10 @@ impl Session {
                 self.send(now, Channel(0), false, &Command::HangUpYes);
                 self.hang_up = HangUp::Agreed;
             }
-            None => self.dry = true,
+            None => {
+                self.dry = true;
+                self.looked_last = self.ours.is_empty();
+            }
         }
     }
 

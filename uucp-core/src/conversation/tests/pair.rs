@@ -1,6 +1,8 @@
 //! The two sides and the line between them.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::config::Secret;
@@ -74,6 +76,12 @@ pub(super) struct Side {
     pub(super) login: Option<Vec<u8>>,
     pub(super) commits: usize,
     pub(super) bytes_read: usize,
+    /// Queued when the first file has come in, and the other side is asked for our turn.
+    pub(super) late_as_slave: Option<String>,
+    /// Queued when the last job is confirmed.
+    pub(super) late_as_master: Option<String>,
+    /// Files in the order in which they were put in their places, on both sides.
+    pub(super) order: Rc<RefCell<Vec<String>>>,
     /// Given out in this call.
     under_way: HashMap<TransferKey, String>,
     taken: Vec<String>,
@@ -143,6 +151,9 @@ impl Side {
             login: None,
             commits: 0,
             bytes_read: 0,
+            late_as_slave: None,
+            late_as_master: None,
+            order: Rc::default(),
             under_way: HashMap::new(),
             taken: Vec::new(),
             receiving: HashMap::new(),
@@ -289,12 +300,17 @@ impl Side {
                 self.commits += 1;
                 for key in &keys {
                     let (id, ours, content) = self.receiving.remove(key).unwrap();
+                    self.order.borrow_mut().push(id.clone());
                     let place = if ours {
                         &mut self.asked_for
                     } else {
                         &mut self.received
                     };
                     assert!(place.insert(id, content).is_none(), "a file came twice");
+                }
+                if let Some(id) = self.late_as_slave.take() {
+                    self.queue_mail(&id, b"late");
+                    conversation.request_turn();
                 }
                 conversation.answer_commit(now, vec![Placed::Yes; keys.len()]);
             }
@@ -314,6 +330,11 @@ impl Side {
             Event::Expand(_) => conversation.answer_expand(now, false),
             Event::Confirmed(key) => {
                 self.queue.remove(&self.under_way[&key]);
+                if self.queue.is_empty()
+                    && let Some(id) = self.late_as_master.take()
+                {
+                    self.queue_mail(&id, b"late");
+                }
             }
             Event::Refused(key, refusal) => {
                 let id = self.under_way[&key].clone();
@@ -366,9 +387,12 @@ pub(super) struct Pair {
 impl Pair {
     pub(super) fn new(options: PairOptions) -> Self {
         let offered = options.offered.clone();
+        let caller = Side::new(vec![options.protocol]);
+        let mut called = Side::new(offered.unwrap_or_else(|| vec![options.protocol]));
+        called.order = Rc::clone(&caller.order);
         Self {
-            caller: Side::new(vec![options.protocol]),
-            called: Side::new(offered.unwrap_or_else(|| vec![options.protocol])),
+            caller,
+            called,
             now: Instant::now(),
             options,
             carried: 0,

@@ -7,6 +7,7 @@ use super::neighbour::Neighbour;
 use super::progress::Progress;
 use super::receive::Receptions;
 use super::serve::Served;
+use super::work::Repeat;
 use crate::config::{Config, ProtocolParameter};
 use crate::conversation::{Conversation, ConversationError, Event, Severity, TransferKey, Wanted};
 use crate::link::CallRole;
@@ -240,6 +241,17 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// Whether there are new jobs of ours to tell the peer about.
+    pub(super) fn has_news(&mut self) -> Result<bool, String> {
+        match &mut self.neighbour {
+            Some(neighbour) if neighbour.may_request && self.totals.since.is_some() => neighbour
+                .queue
+                .has_news()
+                .map_err(|error| error.to_string()),
+            _ => Ok(false),
+        }
+    }
+
     fn next_work(&mut self, key: TransferKey) -> Result<Option<crate::conversation::Work>, String> {
         let Some(neighbour) = &mut self.neighbour else {
             return Ok(None);
@@ -372,12 +384,22 @@ impl<'a> Desk<'a> {
         let what = described(&request, None, 0);
         let text = match refusal {
             Refusal::AlreadyReceived => {
-                neighbour
+                let repeat = neighbour
                     .queue
-                    .confirmed(key)
+                    .already_received(key)
                     .map_err(|error| error.to_string())?;
-                let text = format!("{what}: the other system has it already");
-                self.log(Some(&user), spool::Severity::Info, &text);
+                let (severity, text) = match repeat {
+                    Repeat::Believed => (spool::Severity::Info, "the other system has it already"),
+                    Repeat::Renamed => (
+                        spool::Severity::Error,
+                        "taken for another file by the other system; it is offered under a new name",
+                    ),
+                    Repeat::Disbelieved => (
+                        spool::Severity::Error,
+                        "the other system cannot have it already; it stays queued",
+                    ),
+                };
+                self.log(Some(&user), severity, &format!("{what}: {text}"));
                 return Ok(());
             }
             refusal if refusal.is_temporary() => {

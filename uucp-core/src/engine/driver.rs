@@ -120,6 +120,14 @@ impl<'a> Driver<'a> {
                 self.conversation.fail(Instant::now(), error);
                 continue;
             }
+            match desk.has_news() {
+                Ok(true) => {
+                    self.conversation.request_turn();
+                    continue;
+                }
+                Ok(false) => {}
+                Err(reason) => desk.complain(&reason),
+            }
             if let Err(error) = self.wait_and_read(&mut buffer) {
                 self.lose_line(&error);
             }

@@ -70,7 +70,12 @@ impl Neighbour {
         };
         Ok(Self {
             inbox: spool.inbox(&lock)?,
-            queue: WorkQueue::new(spool.clone(), system.name.clone(), limits),
+            queue: WorkQueue::new(
+                spool.clone(),
+                system.name.clone(),
+                limits,
+                spool.offered(&system.name)?,
+            ),
             system,
             settings,
             may_request,

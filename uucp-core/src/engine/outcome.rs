@@ -47,6 +47,11 @@ impl Desk<'_> {
                 "Call complete ({seconds} seconds {bytes} bytes {rate} bps)"
             ));
         }
+        if let Some(neighbour) = &mut self.neighbour
+            && let Err(error) = neighbour.queue.end()
+        {
+            self.complain(&error.to_string());
+        }
         let neighbour = self.neighbour.as_ref();
         let system = neighbour.map(|neighbour| neighbour.system.name.clone());
         if let Some(system) = &system {

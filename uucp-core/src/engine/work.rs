@@ -1,16 +1,23 @@
 //! Our own jobs, one request after the other, in grade order over the whole queue.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::File;
-use std::os::unix::fs::FileExt;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::paths;
 use crate::config::PathRules;
 use crate::conversation::{TransferKey, Work};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
-use crate::spool::{ExecuteFile, RunFile, Spool, SpoolError};
+use crate::spool::{ExecuteFile, Offered, RunFile, Spool, SpoolError};
 use crate::wire::command::{ExecuteRequest, Features, Request, SendRequest};
+
+/// How often the queue is looked through for what came late.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Longer than a tick of any file system's clock but FAT's.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a request's bytes come from.
 #[derive(Debug)]
@@ -51,6 +58,30 @@ pub(super) struct Outgoing {
     job: JobId,
     /// The spool file that goes when the request is done.
     data: Option<SpoolName>,
+    /// When the data was queued, where that is known.
+    queued: Option<SystemTime>,
+}
+
+impl Outgoing {
+    /// The name by which the peer knows the file again; a request for a file has none.
+    fn temp(&self) -> Option<&[u8]> {
+        match &self.request {
+            Request::Send(send) => Some(&send.temp),
+            Request::Execute(execute) => Some(&execute.file.temp),
+            Request::Receive(_) | Request::Expand(_) => None,
+        }
+    }
+}
+
+/// What came of "already received".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// It was offered before: it is there.
+    Believed,
+    /// It was never offered: it goes under another name.
+    Renamed,
+    /// It cannot have been received, and there is no other name to give.
+    Disbelieved,
 }
 
 /// What is known of a job that is under way.
@@ -96,10 +127,35 @@ pub(super) struct WorkQueue {
     under_way: HashMap<TransferKey, Outgoing>,
     /// Lines for the log: what was found wrong with the queue.
     pub(super) complaints: Vec<String>,
+    /// What an earlier call may have brought over.
+    offered: Offered,
+    /// Jobs that got new names in this call.
+    renamed: HashSet<SpoolName>,
+    look: Look,
+}
+
+/// When the queue was looked through, and how it looked from outside.
+#[derive(Debug)]
+struct Look {
+    at: Instant,
+    took: Duration,
+    /// When the folder last changed, as of before that.
+    changed: Option<SystemTime>,
+    /// The shortest time between two looks while there is something to send.
+    interval: Duration,
+}
+
+impl Look {
+    /// Whether it may be done again: our own removals change the folder too, so that alone says little. A twentieth of the
+    /// time at most is spent on it.
+    fn is_due(&self) -> bool {
+        let wait = self.interval.max(self.took.saturating_mul(20));
+        self.at.elapsed() >= wait
+    }
 }
 
 impl WorkQueue {
-    pub(super) fn new(spool: Spool, system: SystemName, limits: Limits) -> Self {
+    pub(super) fn new(spool: Spool, system: SystemName, limits: Limits, offered: Offered) -> Self {
         Self {
             spool,
             system,
@@ -110,10 +166,19 @@ impl WorkQueue {
             jobs: HashMap::new(),
             under_way: HashMap::new(),
             complaints: Vec::new(),
+            offered,
+            renamed: HashSet::new(),
+            look: Look {
+                at: Instant::now(),
+                took: Duration::ZERO,
+                changed: None,
+                interval: LOOK,
+            },
         }
     }
 
-    /// The next request that can be made; the queue is looked through again when it has run dry.
+    /// The next request that can be made. The queue is looked through again when it has run dry, and from time to time
+    /// before, so that what is more urgent than the rest goes next also when it comes late.
     pub(super) fn next(&mut self, key: TransferKey) -> Result<Option<Work>, SpoolError> {
         let mut scanned = false;
         loop {
@@ -124,21 +189,50 @@ impl WorkQueue {
                 }
                 continue;
             }
-            if let Some(name) = self.names.pop_front() {
-                self.open_job(&name)?;
-                continue;
+            if !scanned && (self.names.is_empty() || self.has_changed()) {
+                scanned = true;
+                self.scan()?;
             }
-            if scanned {
-                return Ok(None);
+            match self.names.pop_front() {
+                Some(name) => self.open_job(&name)?,
+                None if scanned => return Ok(None),
+                None => {}
             }
-            scanned = true;
-            let found = self.spool.scan(&self.system, self.limits.grade)?;
-            let seen = &self.seen;
-            self.names = found
-                .into_iter()
-                .filter(|name| !seen.contains(name))
-                .collect();
         }
+    }
+
+    /// Whether jobs have come that were not seen yet; true once for each time that some have.
+    pub(super) fn has_news(&mut self) -> Result<bool, SpoolError> {
+        if !self.has_changed() {
+            return Ok(false);
+        }
+        let before: HashSet<SpoolName> = self.names.iter().cloned().collect();
+        self.scan()?;
+        Ok(self.names.iter().any(|name| !before.contains(name)))
+    }
+
+    fn has_changed(&self) -> bool {
+        let unchanged = || {
+            let changed = self.look.changed;
+            changed.is_some() && changed == self.spool.queue_changed(&self.system)
+        };
+        self.look.is_due() && !unchanged()
+    }
+
+    fn scan(&mut self) -> Result<(), SpoolError> {
+        let begun = Instant::now();
+        let changed = self.spool.queue_changed(&self.system);
+        let found = self.spool.scan(&self.system, self.limits.grade)?;
+        let seen = &self.seen;
+        self.names = found
+            .into_iter()
+            .filter(|name| !seen.contains(name))
+            .collect();
+        self.look.at = Instant::now();
+        self.look.took = begun.elapsed();
+        // Within one tick of the file system's clock another change would not show.
+        self.look.changed = changed.filter(|at| at.elapsed().is_ok_and(|age| age > TICK));
+        Ok(())
     }
 
     fn open_job(&mut self, name: &SpoolName) -> Result<(), SpoolError> {
@@ -240,6 +334,9 @@ impl WorkQueue {
             }
         };
         let size = opened.size;
+        if !matches!(opened.source, Source::None) {
+            self.mark();
+        }
         let work = Work {
             request: request.clone(),
             size,
@@ -250,9 +347,17 @@ impl WorkQueue {
             source: opened.source,
             job,
             data: opened.data,
+            queued: opened.queued,
         };
         self.under_way.insert(key, outgoing);
         Ok(Some(work))
+    }
+
+    /// Without the mark a file may come to the peer twice after a kill; that is no reason to send none.
+    fn mark(&mut self) {
+        if let Err(error) = self.offered.mark() {
+            self.complaints.push(error.to_string());
+        }
     }
 
     /// The `S` that carries the execute file, with its content.
@@ -266,12 +371,14 @@ impl WorkQueue {
         let size = content.len() as u64;
         let send = execute.execute_file_request(&execute.file.from, &execute.file.to, size);
         let request = Request::Send(send);
+        self.mark();
         let outgoing = Outgoing {
             request: request.clone(),
             size,
             source: Source::Bytes(content),
             job,
             data: None,
+            queued: None,
         };
         self.under_way.insert(key, outgoing);
         Ok(Some(Work { request, size }))
@@ -290,7 +397,12 @@ impl WorkQueue {
             Some(name) => self.spool.data_path(&self.system, name),
             None => self.user_file(&send.from)?,
         };
-        let file = match File::open(&path) {
+        // What is no file, a fifo for one, must not hold the call up before it is refused.
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
+            .open(&path);
+        let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && spooled.is_some() => {
                 return Err(Unopened::Done);
@@ -310,6 +422,7 @@ impl WorkQueue {
         Ok(Opened {
             source: Source::File(file),
             size: metadata.len(),
+            queued: metadata.modified().ok().filter(|_| spooled.is_some()),
             data: spooled,
         })
     }
@@ -334,14 +447,67 @@ impl WorkQueue {
     /// The request is done: the peer has confirmed it.
     pub(super) fn confirmed(&mut self, key: TransferKey) -> Result<(), SpoolError> {
         match self.under_way.remove(&key) {
-            Some(outgoing) => self.finish(&outgoing.job, outgoing.data),
+            Some(outgoing) => {
+                self.settle(&outgoing);
+                self.finish(&outgoing.job, outgoing.data)
+            }
             None => Ok(()),
         }
+    }
+
+    fn settle(&mut self, outgoing: &Outgoing) {
+        if let Some(temp) = outgoing.temp() {
+            self.offered.settled(temp);
+        }
+    }
+
+    /// The peer says that it has the file already: true of one that an earlier call may have brought over. Any other is
+    /// offered under a new name, in this call unless that was done before.
+    pub(super) fn already_received(&mut self, key: TransferKey) -> Result<Repeat, SpoolError> {
+        let Some(outgoing) = self.under_way.get(&key) else {
+            return Ok(Repeat::Disbelieved);
+        };
+        let known = outgoing
+            .temp()
+            .and_then(|temp| SpoolName::parse(temp).ok())
+            .filter(|name| name.kind() == SpoolKind::Data);
+        let Some(name) = known else {
+            self.postponed(key);
+            return Ok(Repeat::Disbelieved);
+        };
+        if self.offered.believes(name.as_bytes(), outgoing.queued) {
+            self.confirmed(key)?;
+            return Ok(Repeat::Believed);
+        }
+        let job = outgoing.job.clone();
+        // The work file of a broken `E` knows its data only: the execute file's name follows from that one's.
+        let in_work_file = match name.as_str().strip_prefix("D.X") {
+            Some(suffix) if matches!(outgoing.source, Source::Bytes(_)) => {
+                SpoolName::parse(format!("D.{suffix}").as_bytes()).unwrap_or(name)
+            }
+            _ => name,
+        };
+        self.spool.rename_offer(&job, &in_work_file)?;
+        self.postponed(key);
+        if self.renamed.insert(job.work.clone()) && !self.jobs.contains_key(&job) {
+            self.seen.remove(&job.work);
+        }
+        Ok(Repeat::Renamed)
+    }
+
+    /// The call is over: what was offered and not answered for may be at the peer.
+    pub(super) fn end(&mut self) -> Result<(), SpoolError> {
+        let drained = self.names.is_empty()
+            && self.requests.is_empty()
+            && !self.spool.has_work(&self.system, Grade::LAST)?;
+        let doubtful = self.under_way.values().filter_map(Outgoing::temp);
+        self.offered.end(doubtful, drained)
     }
 
     /// The request is to be made again in another call.
     pub(super) fn postponed(&mut self, key: TransferKey) {
         if let Some(outgoing) = self.under_way.remove(&key) {
+            self.settle(&outgoing);
             self.postpone(&outgoing.job);
         }
     }
@@ -351,6 +517,7 @@ impl WorkQueue {
         let Some(outgoing) = self.under_way.remove(&key) else {
             return Ok(None);
         };
+        self.settle(&outgoing);
         let kept = match &outgoing.data {
             Some(data) => Some(self.spool.preserve(&outgoing.job, data)?),
             None => None,
@@ -407,6 +574,7 @@ struct Opened {
     source: Source,
     size: u64,
     data: Option<SpoolName>,
+    queued: Option<SystemTime>,
 }
 
 impl Default for Opened {
@@ -415,6 +583,7 @@ impl Default for Opened {
             source: Source::None,
             size: 0,
             data: None,
+            queued: None,
         }
     }
 }
@@ -459,3 +628,6 @@ fn execute_file(execute: &ExecuteRequest, nodename: &SystemName) -> Result<Vec<u
     };
     file.emit()
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ mod layout;
 mod localmail;
 mod lock;
 mod names;
+mod offered;
 mod queue;
 mod receipt;
 mod reception;
@@ -26,7 +27,7 @@ mod sequence;
 mod status;
 mod submission;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod work;
 mod workfile;
 
@@ -42,6 +43,7 @@ pub use incoming::Incoming;
 pub use journal::{Journal, Severity, Transfer};
 pub use localmail::LocalMail;
 pub use lock::{LockError, PidLock, SystemLock};
+pub use offered::Offered;
 pub use queue::{Draft, StageKind, Staged};
 pub use reception::Reception;
 pub use status::{Status, StatusKind};

@@ -1,6 +1,7 @@
 //! Queued jobs: finding, reading, finishing, keeping, setting aside.
 
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::workfile::{WORK_FILE_LIMIT, grade_of_work};
 use super::{Spool, SpoolError, WorkFile, durable, names};
@@ -28,6 +29,14 @@ impl Spool {
                 .then_with(|| names::work_order(a).cmp(names::work_order(b)))
         });
         Ok(found)
+    }
+
+    /// When jobs of a system last came or went; `None` where that cannot be told.
+    #[must_use]
+    pub fn queue_changed(&self, system: &SystemName) -> Option<SystemTime> {
+        std::fs::metadata(self.work_folder(system))
+            .and_then(|folder| folder.modified())
+            .ok()
     }
 
     /// Whether a system has work of grade `least` or better.

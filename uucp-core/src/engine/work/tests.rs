@@ -1,0 +1,199 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::spool::tests::{TestSpool, beta, grade, queue_mail};
+
+/// A call's queue on a spool, with the keys given out.
+struct Call {
+    queue: WorkQueue,
+    keys: u64,
+}
+
+impl Call {
+    fn new(test: &TestSpool, features: Features) -> Self {
+        let limits = Limits {
+            grade: Grade::LAST,
+            size: None,
+            features,
+            rules: PathRules::new(["/"]),
+            pubdir: test.folder().to_path_buf(),
+        };
+        let offered = test.spool.offered(&beta()).unwrap();
+        let mut queue = WorkQueue::new(test.spool.clone(), beta(), limits, offered);
+        // Every look counts.
+        queue.look.interval = Duration::ZERO;
+        Self { queue, keys: 0 }
+    }
+
+    fn next(&mut self) -> Option<(TransferKey, Request)> {
+        self.keys += 1;
+        // The time that the last look took does not hold the next up here.
+        self.queue.look.took = Duration::ZERO;
+        let key = TransferKey(self.keys);
+        let work = self.queue.next(key).unwrap()?;
+        Some((key, work.request))
+    }
+
+    fn has_news(&mut self) -> bool {
+        self.queue.look.took = Duration::ZERO;
+        self.queue.has_news().unwrap()
+    }
+
+    fn content(&self, key: TransferKey) -> Vec<u8> {
+        let outgoing = self.queue.under_way(key).unwrap();
+        let mut buffer = vec![0; 1000];
+        let count = outgoing.source.read_at(&mut buffer, 0).unwrap();
+        buffer.truncate(count);
+        buffer
+    }
+}
+
+fn temp(request: &Request) -> Vec<u8> {
+    match request {
+        Request::Send(send) => send.temp.clone(),
+        Request::Execute(execute) => execute.file.temp.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_file_that_was_never_offered_is_not_believed_to_have_arrived() {
+    let test = TestSpool::new();
+    queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+    let mut call = Call::new(&test, Features::OURS);
+    let (key, first) = call.next().unwrap();
+    assert_eq!(call.queue.already_received(key).unwrap(), Repeat::Renamed);
+    // Again in the same call, under a name that the peer cannot know.
+    let (key, second) = call.next().unwrap();
+    assert_ne!(temp(&first), temp(&second));
+    assert_eq!(call.content(key), b"mail");
+    // A peer that says so of every name does not keep the call going.
+    assert_eq!(call.queue.already_received(key).unwrap(), Repeat::Renamed);
+    assert!(call.next().is_none());
+    call.queue.end().unwrap();
+    let mut next = Call::new(&test, Features::OURS);
+    let (key, third) = next.next().unwrap();
+    assert_ne!(temp(&second), temp(&third));
+    next.queue.confirmed(key).unwrap();
+    next.queue.end().unwrap();
+    assert_eq!(test.files(), [] as [String; 0]);
+}
+
+#[test]
+fn a_file_that_a_broken_call_had_offered_is_believed_to_have_arrived() {
+    for killed in [false, true] {
+        let test = TestSpool::new();
+        for _ in 0..2 {
+            queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+        }
+        let mut broken = Call::new(&test, Features::OURS);
+        let (_, first) = broken.next().unwrap();
+        if !killed {
+            broken.queue.end().unwrap();
+        }
+        drop(broken);
+        let mut call = Call::new(&test, Features::OURS);
+        let (key, again) = call.next().unwrap();
+        assert_eq!(temp(&first), temp(&again));
+        assert_eq!(call.queue.already_received(key).unwrap(), Repeat::Believed);
+        // The other one was never offered; after a kill nobody knows.
+        let (key, _) = call.next().unwrap();
+        let expected = if killed {
+            Repeat::Believed
+        } else {
+            Repeat::Renamed
+        };
+        assert_eq!(call.queue.already_received(key).unwrap(), expected);
+    }
+}
+
+#[test]
+fn the_halves_of_a_broken_execution_get_new_names_too() {
+    let test = TestSpool::new();
+    queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+    let mut call = Call::new(&test, Features::NONE);
+    let (data, _) = call.next().unwrap();
+    call.queue.confirmed(data).unwrap();
+    let (second, before) = call.next().unwrap();
+    let told = call.content(second);
+    assert_eq!(
+        call.queue.already_received(second).unwrap(),
+        Repeat::Renamed
+    );
+    let (third, after) = call.next().unwrap();
+    assert_ne!(temp(&before), temp(&after));
+    assert_eq!(call.content(third), told);
+    call.queue.confirmed(third).unwrap();
+    assert_eq!(test.files(), [] as [String; 0]);
+}
+
+#[test]
+fn an_execution_is_broken_into_data_and_execute_file_for_a_peer_without_e() {
+    let test = TestSpool::new();
+    queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+    let mut call = Call::new(&test, Features::NONE);
+    let (data, Request::Send(first)) = call.next().unwrap() else {
+        panic!("no S");
+    };
+    let (execute, Request::Send(second)) = call.next().unwrap() else {
+        panic!("no second S");
+    };
+    assert!(first.to.starts_with(b"D.alphaN") && second.to.starts_with(b"X.alphaN"));
+    assert_eq!(first.to[1..], second.to[1..]);
+    let written = String::from_utf8(call.content(execute)).unwrap();
+    let name = String::from_utf8(first.to).unwrap();
+    assert_eq!(
+        written,
+        format!("U uucp alpha\nF {name}\nI {name}\nC rmail joe@x.example\n")
+    );
+    // In any order; the job goes with the last.
+    call.queue.confirmed(execute).unwrap();
+    assert!(!test.files().is_empty());
+    call.queue.confirmed(data).unwrap();
+    assert_eq!(test.files(), [] as [String; 0]);
+}
+
+#[test]
+fn what_comes_late_goes_in_the_order_of_its_grade() {
+    let test = TestSpool::new();
+    for content in [b"1", b"2"] {
+        queue_mail(&test.spool, Grade::DEFAULT, content).unwrap();
+    }
+    let mut call = Call::new(&test, Features::OURS);
+    let (first, _) = call.next().unwrap();
+    queue_mail(&test.spool, grade(b'C'), b"urgent").unwrap();
+    queue_mail(&test.spool, grade(b'z'), b"late").unwrap();
+    let mut order = BTreeMap::from([(first, call.content(first))]);
+    while let Some((key, _)) = call.next() {
+        order.insert(key, call.content(key));
+    }
+    let order: Vec<Vec<u8>> = order.into_values().collect();
+    assert_eq!(order, [&b"1"[..], b"urgent", b"2", b"late"]);
+    assert!(!call.has_news());
+    queue_mail(&test.spool, grade(b'z'), b"news").unwrap();
+    assert!(call.has_news());
+    assert!(!call.has_news(), "told once");
+    assert!(call.next().is_some());
+}
+
+#[test]
+fn what_is_no_file_is_not_sent_and_does_not_hold_the_call_up() {
+    let test = TestSpool::new();
+    let fifo = test.folder().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    for path in [fifo.to_str().unwrap(), "/dev/zero", "/", "/dev/tty"] {
+        let request =
+            Request::parse_work_line(format!("S {path} ~/x uucp -c D.0 0644 ").as_bytes()).unwrap();
+        test.spool
+            .queue(&beta(), Grade::DEFAULT, &[request], Vec::new())
+            .unwrap();
+    }
+    let mut call = Call::new(&test, Features::OURS);
+    assert!(call.next().is_none());
+    assert_eq!(
+        call.queue.complaints.len(),
+        4,
+        "{:?}",
+        call.queue.complaints
+    );
+}

@@ -485,3 +485,216 @@ fn files_outside_the_spool_are_never_named_by_the_peer() {
         assert!(said.contains("SN2") || said.contains("SN4"), "{to}: {said}");
     }
 }
+
+/// A program of the other side, in a file.
+fn script(node: &Node, name: &str, text: &str) -> PathBuf {
+    let path = node.root.join(name);
+    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    path
+}
+
+#[test]
+fn a_terminal_made_for_the_answering_side_carries_every_byte() {
+    // As `ssh -tt` with a forced command: a terminal that echoes and translates until the answerer has made it raw.
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: no script(1)");
+        return;
+    }
+    for protocol in ["i", "g"] {
+        let lab = Lab::new(&format!("sequence true\nprotocol {protocol}"));
+        let answer = script(
+            &lab.beta,
+            "answer",
+            &format!(
+                "exec {UUCICO} -I {} --prompt --login Ualpha",
+                lab.beta.config().display()
+            ),
+        );
+        lab.alpha.write(
+            "etc/port",
+            &format!(
+                "port out\ntype pipe\ncommand script -qec {} /dev/null\n",
+                answer.display()
+            ),
+        );
+        lab.alpha.append("etc/sys", "chat word: \\P\n");
+        let content: Vec<u8> = (0..=u8::MAX).cycle().take(100_000).collect();
+        lab.alpha.queue("beta", "joe", &content);
+        lab.beta.queue("alpha", "ann", &content);
+        let output = lab.alpha.uucico(&["-S", "beta"]);
+        assert!(
+            output.status.success(),
+            "{protocol}: {}\n{}",
+            text(&output),
+            lab.beta.log()
+        );
+        assert!(lab.beta.arrived("alpha") == [content.clone()], "{protocol}");
+        assert!(lab.alpha.arrived("beta") == [content], "{protocol}");
+        assert!(lab.beta.log().contains("(login Ualpha port stdin)"));
+    }
+}
+
+#[test]
+fn uuxqt_is_started_after_so_many_executions_and_at_the_end() {
+    let lab = Lab::new("");
+    // A uuxqt of our own beside a copy of the program.
+    let program = lab.beta.root.join("uucico");
+    fs::copy(UUCICO, &program).unwrap();
+    let told = lab.beta.root.join("told");
+    script(
+        &lab.beta,
+        "uuxqt",
+        &format!(
+            "ls {}/spool/alpha/X. | wc -l >> {}",
+            lab.beta.root.display(),
+            told.display()
+        ),
+    );
+    let config = fs::read_to_string(lab.beta.config()).unwrap();
+    lab.beta.write(
+        "etc/config",
+        &config.replace("run-uuxqt never", "run-uuxqt 2"),
+    );
+    for _ in 0..5 {
+        lab.alpha.queue("beta", "joe", b"mail");
+    }
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-S", "beta"])
+        .spawn()
+        .unwrap();
+    let (socket, _) = lab.listener.accept().unwrap();
+    let output = socket.try_clone().unwrap();
+    let mut answerer = lab
+        .beta
+        .command(program.to_str().unwrap())
+        .args(["-l", "-D"])
+        .stdin(OwnedFd::from(socket))
+        .stdout(OwnedFd::from(output))
+        .spawn()
+        .unwrap();
+    assert!(caller.wait_with_output().unwrap().status.success());
+    assert!(answerer.wait().unwrap().success());
+    // With -D the last one is waited for. Those before it may still be counting: each line is a run.
+    let runs = || fs::read_to_string(&told).unwrap();
+    assert!(runs().lines().any(|line| line.trim() == "5"), "{}", runs());
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while runs().lines().count() < 2 {
+        assert!(std::time::Instant::now() < patience, "{}", runs());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn chat_programs_speak_on_the_line_and_decide() {
+    let lab = Lab::new("");
+    // On both sides: the caller's before the handshake, the answerer's between the choice of the protocol and its start.
+    let dial = script(
+        &lab.alpha,
+        "dial",
+        "echo \"dialling $1 as $2\" >&2; printf 'knock\\r'; read word; test \"$word\" = knocked",
+    );
+    let called = script(&lab.beta, "called", "echo \"called by $1\" >&2; exit 0");
+    let answer = script(
+        &lab.beta,
+        "answer",
+        &format!(
+            "word=$(dd bs=1 count=6 2>/dev/null); echo knocked; exec {UUCICO} -I {} -u Ualpha",
+            lab.beta.config().display()
+        ),
+    );
+    lab.alpha.write(
+        "etc/port",
+        &format!("port out\ntype pipe\ncommand {}\n", answer.display()),
+    );
+    lab.alpha.append(
+        "etc/sys",
+        &format!("chat \"\"\nchat-program {} \\Z \\L\n", dial.display()),
+    );
+    lab.beta.append(
+        "etc/sys",
+        &format!("called-chat-program {} \\Z\n", called.display()),
+    );
+    lab.alpha.queue("beta", "joe", b"mail");
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        text(&output),
+        lab.beta.log()
+    );
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
+    let log = lab.alpha.log();
+    assert!(log.contains("chat: dialling beta as Ualpha"), "{log}");
+    let log = lab.beta.log();
+    assert!(log.contains("chat: called by alpha"), "{log}");
+    // One that fails ends the call; the job stays.
+    script(&lab.alpha, "dial", "exit 3");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert!(
+        text(&output).contains("Chat program failed"),
+        "{}",
+        text(&output)
+    );
+    assert_eq!(lab.alpha.queued("beta"), 1);
+}
+
+#[test]
+fn a_signal_in_mid_call_leaves_the_jobs_and_no_lock() {
+    let lab = Lab::new("protocol t");
+    lab.alpha.queue("beta", "joe", &vec![b'x'; 3_000_000]);
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-S", "beta"])
+        .spawn()
+        .unwrap();
+    let (mut peer, _) = lab.listener.accept().unwrap();
+    // A peer that takes the request and no file.
+    let mut expect = |wanted: &[u8]| {
+        let mut seen = Vec::new();
+        while !seen.ends_with(wanted) {
+            let mut byte = [0];
+            peer.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        peer.try_clone().unwrap()
+    };
+    let mut peer = TcpStream::from(OwnedFd::from({
+        let mut line = expect(b"");
+        line.write_all(b"login: ").unwrap();
+        expect(b"Ualpha\r").write_all(b"Password:").unwrap();
+        expect(b"secret-of-alpha\r")
+            .write_all(b"\x10Shere=beta\0")
+            .unwrap();
+        expect(b"N01147\0")
+            .write_all(b"\x10ROKN047\0\x10Pt\0")
+            .unwrap();
+        expect(b"\x10Ut\0");
+        let mut request = vec![0; 512];
+        line.read_exact(&mut request).unwrap();
+        let mut yes = b"EY".to_vec();
+        yes.resize(512, 0);
+        line.write_all(&yes).unwrap();
+        line
+    }));
+    peer.read_exact(&mut [0; 1000]).unwrap();
+    assert_eq!(
+        fs::read_dir(lab.alpha.root.join("lock")).unwrap().count(),
+        1
+    );
+    let kill = Command::new("kill").arg(caller.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(lab.alpha.queued("beta"), 1);
+    assert_eq!(lab.alpha.names("beta/D.").len(), 1);
+    assert_eq!(
+        fs::read_dir(lab.alpha.root.join("lock")).unwrap().count(),
+        0
+    );
+    let log = lab.alpha.log();
+    assert!(log.contains("ERROR: Got termination signal"), "{log}");
+}

@@ -14,7 +14,7 @@ use uuxqt::Starter;
 
 use super::debug;
 use crate::config::{Config, DebugSet, RunUuxqt};
-use crate::engine::{CallOptions, Called, Signals, call};
+use crate::engine::{CallOptions, Called, ExecuteEvery, Signals, call};
 use crate::name::{Grade, SystemName};
 use crate::program;
 use crate::spool::Spool;
@@ -107,6 +107,7 @@ impl Site<'_> {
             port: arguments.port.clone(),
             try_next: arguments.try_next,
             progress: !arguments.no_uuxqt && !arguments.quiet,
+            execute_every: self.execute_every(),
         };
         call(
             &self.config,
@@ -141,14 +142,24 @@ impl Site<'_> {
         wanted.then(|| Starter::new(&self.config, self.arguments))
     }
 
+    /// With `run-uuxqt 50`: what is started after every 50 executions of a call.
+    fn execute_every(&self) -> Option<ExecuteEvery> {
+        let RunUuxqt::Every(count) = self.config.run_uuxqt else {
+            return None;
+        };
+        let command = self.starter()?.command();
+        Some(ExecuteEvery { count, command })
+    }
+
     fn after_call(&self, starter: Option<&Starter>, executions: u64) {
         let now = match self.config.run_uuxqt {
             RunUuxqt::PerCall => true,
+            // The last few; those before were counted while the call lasted.
             RunUuxqt::Every(_) => executions > 0,
             RunUuxqt::Once | RunUuxqt::Never => false,
         };
         if let (Some(starter), true) = (starter, now) {
-            starter.start(false);
+            starter.start(self.arguments.no_detach);
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::call::usable_protocols;
 use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
+use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
 use super::outcome::Finished;
 use super::signals::Signals;
@@ -28,6 +29,8 @@ pub struct Answer {
     pub user: Option<Vec<u8>>,
     /// What is known of the line.
     pub line: LineInfo,
+    /// uuxqt while the call lasts.
+    pub execute_every: Option<ExecuteEvery>,
 }
 
 /// Answers one call on a line.
@@ -46,6 +49,7 @@ pub fn answer(
         answer.line,
     );
     desk.login = answer.user;
+    desk.executor = Executions::new(answer.execute_every);
     let profile = AnswerProfile {
         local: config.nodename.clone(),
         login: answer.login,

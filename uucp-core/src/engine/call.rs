@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
+use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
 use super::outcome::{DAY, Finished, next_status, now_seconds};
 use super::progress::Progress;
@@ -38,6 +39,8 @@ pub struct CallOptions {
     pub try_next: bool,
     /// Whether progress is shown on a terminal.
     pub progress: bool,
+    /// uuxqt while the call lasts.
+    pub execute_every: Option<ExecuteEvery>,
 }
 
 /// What became of a call.
@@ -311,6 +314,7 @@ impl Caller<'_> {
         );
         desk.neighbour = Some(neighbour);
         desk.failures_before = self.failures_before();
+        desk.executor = Executions::new(self.options.execute_every.clone());
         desk.words = profile.words.clone();
         desk.sequence = profile
             .sequence

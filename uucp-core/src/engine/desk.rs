@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::executions::Executions;
 use super::neighbour::Neighbour;
 use super::progress::Progress;
 use super::receive::Receptions;
@@ -68,6 +69,8 @@ pub(super) struct Desk<'a> {
     pub(super) totals: Totals,
     /// Executions that came in.
     pub(super) executions: u64,
+    /// Starts uuxqt for them while the call lasts, where that is wanted.
+    pub(super) executor: Executions,
     pub(super) progress: Progress,
     /// Words for chat programs.
     pub(super) words: crate::conversation::ChatWords,
@@ -102,6 +105,7 @@ impl<'a> Desk<'a> {
             buffer: vec![0; READ],
             totals: Totals::default(),
             executions: 0,
+            executor: Executions::default(),
             progress: Progress::off(),
             words: crate::conversation::ChatWords::default(),
             sequence: None,

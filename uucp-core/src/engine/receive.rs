@@ -140,6 +140,12 @@ impl Desk<'_> {
         Admission::Refuse(refusal)
     }
 
+    fn execute_in_passing(&mut self) {
+        if let Err(error) = self.executor.count() {
+            self.complain(&format!("cannot start uuxqt: {error}"));
+        }
+    }
+
     /// Makes complete files count, together; one answer each.
     pub(super) fn commit(&mut self, keys: &[TransferKey]) -> Vec<Placed> {
         let mut placed = vec![Placed::No; keys.len()];
@@ -170,7 +176,10 @@ impl Desk<'_> {
             } else {
                 self.totals.received += bytes;
                 self.progress.received(bytes);
-                self.executions += u64::from(execution);
+                if execution {
+                    self.executions += 1;
+                    self.execute_in_passing();
+                }
                 self.stats(&user, false, false, bytes, since.elapsed());
             }
             set(&mut placed, at, outcome(result));

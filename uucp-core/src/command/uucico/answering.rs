@@ -120,7 +120,12 @@ impl Site<'_> {
             &self.config,
             &self.spool,
             &mut port,
-            Answer { login, user, line },
+            Answer {
+                login,
+                user,
+                line,
+                execute_every: self.execute_every(),
+            },
             Some(&self.signals),
         );
         drop(port);

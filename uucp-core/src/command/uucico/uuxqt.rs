@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::Arguments;
 use crate::config::Config;
+use crate::engine::ChildCommand;
 use crate::port::spawn;
 
 /// Where `uuxqt` may be when it is not beside this program.
@@ -30,6 +31,14 @@ impl Starter {
         Self {
             program: find(),
             arguments: words,
+        }
+    }
+
+    /// Program and arguments, for whoever starts it.
+    pub(super) fn command(&self) -> ChildCommand {
+        ChildCommand {
+            program: self.program.clone(),
+            arguments: self.arguments.clone(),
         }
     }
 

@@ -12,6 +12,8 @@ pub struct Protocols {
     pub letters: Vec<u8>,
     /// Parameters of all of them; the last of one name counts.
     pub parameters: Vec<ProtocolParameter>,
+    /// The line carries one direction at a time: one request at a time, whatever the link could do.
+    pub half_duplex: bool,
 }
 
 /// Everything a caller needs to know.
@@ -68,6 +70,8 @@ pub struct Admitted {
     pub protocols: Vec<u8>,
     /// Parameters of these protocols.
     pub parameters: Vec<ProtocolParameter>,
+    /// As in [`Protocols`].
+    pub half_duplex: bool,
     /// A script to run between the choice of the protocol and its start.
     pub chat: Option<Chat>,
 }

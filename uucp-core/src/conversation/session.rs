@@ -113,6 +113,12 @@ impl Session {
         }
     }
 
+    /// One request at a time, the master's: the line carries one direction at a time.
+    pub(super) fn use_one_channel(&mut self) {
+        self.duplex = false;
+        self.channels = 1;
+    }
+
     /// Whether the link has closed and raw bytes follow.
     pub(super) fn is_closed(&self) -> bool {
         self.hang_up == HangUp::Closed

@@ -260,7 +260,10 @@ impl Conversation {
         };
         link.start(now);
         let master = self.role == CallRole::Caller;
-        let session = Session::new(now, link, chosen, master);
+        let mut session = Session::new(now, link, chosen, master);
+        if self.protocols.half_duplex {
+            session.use_one_channel();
+        }
         self.stage = Stage::Session(Box::new(session));
     }
 

@@ -50,6 +50,24 @@ fn every_protocol_carries_files_of_both_sides_in_one_call() {
 }
 
 #[test]
+fn a_line_of_one_direction_at_a_time_carries_files_of_both_sides() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(PairOptions {
+            half_duplex: true,
+            ..options(protocol)
+        });
+        queue_some(&mut pair.caller, "A");
+        queue_some(&mut pair.called, "B");
+        pair.run();
+        pair.assert_complete();
+        // The caller's all come first: the called side waits until it is master.
+        let order = pair.caller.order.borrow().clone();
+        let turn = order.iter().position(|id| id.starts_with('B')).unwrap();
+        assert_eq!(turn, SIZES.len(), "{}: {order:?}", char::from(protocol));
+    }
+}
+
+#[test]
 fn files_are_asked_for_in_both_directions() {
     for protocol in PROTOCOLS {
         let mut pair = Pair::new(options(protocol));
@@ -326,6 +344,7 @@ fn a_peer_that_trickles_is_given_up() {
             let admitted = Admitted {
                 protocols: b"t".to_vec(),
                 parameters: Vec::new(),
+                half_duplex: false,
                 chat: None,
             };
             conversation.answer_identity(now, Verdict::Admit(Box::new(admitted)));

@@ -123,6 +123,7 @@ impl Desk<'_> {
         Ok(Admitted {
             protocols,
             parameters,
+            half_duplex: self.line.half_duplex,
             chat,
         })
     }

@@ -399,6 +399,7 @@ impl Caller<'_> {
             protocols: Protocols {
                 letters,
                 parameters,
+                half_duplex: port.half_duplex,
             },
             strip_parity: self.config.strip_proto,
         }))
@@ -476,6 +477,7 @@ impl LineInfo {
             traits,
             protocols: port.protocols.clone(),
             parameters: port.protocol_parameters.clone(),
+            half_duplex: port.half_duplex,
         }
     }
 
@@ -487,6 +489,7 @@ impl LineInfo {
             traits,
             protocols: None,
             parameters: Vec::new(),
+            half_duplex: false,
         }
     }
 }

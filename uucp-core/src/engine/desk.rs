@@ -31,6 +31,8 @@ pub struct LineInfo {
     pub protocols: Option<Vec<u8>>,
     /// Protocol parameters of the port file.
     pub parameters: Vec<ProtocolParameter>,
+    /// Whether it carries one direction at a time.
+    pub half_duplex: bool,
 }
 
 /// How much went over the line.

@@ -29,6 +29,8 @@ pub(super) struct PairOptions {
     /// After so many bytes of the caller, these are put in.
     pub(super) noise_after: Option<usize>,
     pub(super) noise: Vec<u8>,
+    /// The line carries one direction at a time.
+    pub(super) half_duplex: bool,
 }
 
 impl Default for PairOptions {
@@ -43,6 +45,7 @@ impl Default for PairOptions {
             silent_after: None,
             noise_after: None,
             noise: Vec::new(),
+            half_duplex: false,
         }
     }
 }
@@ -88,6 +91,7 @@ pub(super) struct Side {
     receiving: HashMap<TransferKey, (String, bool, Vec<u8>)>,
     serving: HashMap<TransferKey, Vec<u8>>,
     protocols: Vec<u8>,
+    half_duplex: bool,
 }
 
 fn name(text: &str) -> SystemName {
@@ -159,6 +163,7 @@ impl Side {
             receiving: HashMap::new(),
             serving: HashMap::new(),
             protocols,
+            half_duplex: false,
         }
     }
 
@@ -262,6 +267,7 @@ impl Side {
                     None => Verdict::Admit(Box::new(Admitted {
                         protocols: self.protocols.clone(),
                         parameters: Vec::new(),
+                        half_duplex: self.half_duplex,
                         chat: None,
                     })),
                 };
@@ -390,6 +396,7 @@ impl Pair {
         let caller = Side::new(vec![options.protocol]);
         let mut called = Side::new(offered.unwrap_or_else(|| vec![options.protocol]));
         called.order = Rc::clone(&caller.order);
+        called.half_duplex = options.half_duplex;
         Self {
             caller,
             called,
@@ -419,6 +426,7 @@ impl Pair {
             protocols: Protocols {
                 letters: self.caller.protocols.clone(),
                 parameters: Vec::new(),
+                half_duplex: self.options.half_duplex,
             },
             strip_parity: true,
         };

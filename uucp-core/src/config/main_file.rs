@@ -67,7 +67,7 @@ pub(super) fn load(explicit: Option<&Path>) -> Result<Config, ConfigError> {
         None if explicit.is_some() => {
             return Err(ConfigError::Read {
                 path,
-                source: std::io::ErrorKind::NotFound.into(),
+                source: nix::errno::Errno::ENOENT.into(),
             });
         }
         None => {}

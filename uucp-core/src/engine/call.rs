@@ -211,7 +211,10 @@ impl Caller<'_> {
         Ok(last.unwrap_or_else(|| {
             self.journal(Severity::Error, "No matching ports");
             self.failed_before_talking(StatusKind::PortUnavailable, None);
-            Called::NotMade(format!("{}: No matching ports", self.system.name))
+            Called::NotMade(format!(
+                "{}: no matching ports; check 'port' in sys, and that the port file describes it",
+                self.system.name
+            ))
         }))
     }
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::receipt::{Key, Move, Receipts};
+use super::receipt::{Key, Move, Receipt, Receipts};
 use super::reception::{Reception, Target};
 use super::{Inbox, SpoolError, durable};
 use crate::name::SpoolName;
@@ -17,7 +17,11 @@ impl Inbox {
         let mut results = sync_received(&mut receptions);
         let mut group: Vec<(Reception, &mut Result<(), SpoolError>)> =
             receptions.into_iter().zip(results.iter_mut()).collect();
-        group.retain(|(_, result)| result.is_ok());
+        // What came before is here, durably; it goes when this value goes.
+        for (reception, _) in group.iter_mut().filter(|(r, _)| r.is_repetition()) {
+            reception.key = None;
+        }
+        group.retain(|(reception, result)| result.is_ok() && !reception.is_repetition());
         if let Err(error) = self.commit_group(&mut group) {
             let mut error = Some(error);
             for (reception, result) in &mut group {
@@ -39,16 +43,20 @@ impl Inbox {
         group: &mut [(Reception, &mut Result<(), SpoolError>)],
     ) -> Result<(), SpoolError> {
         let now = self.spool.observed_now()?;
-        let receipts: Vec<(Key, Vec<Move>)> = group
+        let receipts: Vec<Receipt> = group.iter().filter_map(|(r, _)| receipt(r)).collect();
+        let ordered = group
             .iter()
-            .filter_map(|(reception, _)| Some((reception.key?, reception.moves.clone())))
-            .collect();
+            .any(|(reception, _)| !is_its_own_receipt(reception));
         // From here on what is staged must stay: the receipt may be on the disk even if we are told that it is not.
         for (reception, _) in group.iter_mut() {
             reception.kept = reception.key.is_some();
         }
         if !receipts.is_empty() {
-            self.load()?.receive(&receipts, now)?;
+            let log = self.load()?;
+            log.receive(&receipts, now)?;
+            if ordered {
+                log.sync()?;
+            }
         }
         let mut folders = BTreeSet::new();
         for execute_files in [false, true] {
@@ -56,7 +64,11 @@ impl Inbox {
                 **result = place(reception, execute_files, &mut folders);
             }
         }
-        durable::sync_directories(folders.iter().map(PathBuf::as_path))?;
+        let log = self.receipts.as_ref().and_then(Receipts::unsynced);
+        durable::sync_with_directories(
+            log.filter(|_| !ordered && !receipts.is_empty()),
+            folders.iter().map(PathBuf::as_path),
+        )?;
         for (reception, _) in group.iter().filter(|(_, result)| result.is_ok()) {
             if let Target::Outside(destination) = &reception.target
                 && !folders.contains(destination.directory_path())
@@ -119,8 +131,24 @@ fn sync_received(receptions: &mut [Reception]) -> Vec<Result<(), SpoolError>> {
     results
 }
 
+fn receipt(reception: &Reception) -> Option<Receipt> {
+    Some(Receipt {
+        key: reception.key?,
+        content: reception.content,
+        moves: reception.moves.clone(),
+    })
+}
+
+/// An execution whose names come from a sender that never gives one twice is known by its execute file's name alone: then
+/// receipt and names may reach the disk in either order, and share a round of syncs.
+fn is_its_own_receipt(reception: &Reception) -> bool {
+    reception.key.is_some()
+        && !reception.returning
+        && matches!(reception.target, Target::Execution(_))
+}
+
 fn is_complete(reception: &Reception) -> Result<(), SpoolError> {
-    if reception.moves.is_empty() {
+    if reception.moves.is_empty() && !reception.is_repetition() {
         return Err(SpoolError::Peer {
             path: reception.staged_path(),
             reason: "not complete".to_owned(),

@@ -169,11 +169,20 @@ fn sync_share(share: Vec<(&(&File, &Path), io::Result<()>)>) -> Vec<io::Result<(
 pub(super) fn sync_directories<'a>(
     paths: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), SpoolError> {
+    sync_with_directories(None, paths)
+}
+
+/// As [`sync_directories`], with a file in the same round.
+pub(super) fn sync_with_directories<'a>(
+    file: Option<(&'a File, &'a Path)>,
+    paths: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), SpoolError> {
     let mut open = Vec::new();
     for path in paths {
         open.push((File::open(path).at("open", path)?, path));
     }
-    let files: Vec<_> = open.iter().map(|(file, path)| (file, *path)).collect();
+    let directories = open.iter().map(|(file, path)| (file, *path));
+    let files: Vec<_> = file.into_iter().chain(directories).collect();
     sync_side_by_side("sync directory", &files)
         .into_iter()
         .collect()

@@ -15,7 +15,7 @@ use super::commit::finish_unfinished;
 use super::destination::Destination;
 use super::error::At;
 use super::fault::step;
-use super::receipt::{Key, Receipts};
+use super::receipt::{Key, Receipt, Receipts, may_return};
 use super::reception::{Reception, Target, check_space};
 use super::{ExecuteFile, Incoming, Spool, SpoolError, SystemLock, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName, TempName};
@@ -24,6 +24,8 @@ use crate::wire::command::Refusal;
 /// How long a partial file, and a data file that nobody names, is left alone: longer than a week, in which Taylor's senders
 /// come back to their names.
 const PARTIAL_KEPT: Duration = Duration::from_hours(8 * 24);
+/// How many bytes a file must have, under a name that may come back, to be continued where it stopped.
+const RESTART_WORTH: u64 = 64 * 1024;
 /// How long Taylor's receipt markers count.
 const TAYLOR_MARKER_KEPT: Duration = Duration::from_hours(7 * 24);
 
@@ -65,7 +67,7 @@ pub struct Inbox {
     /// Which boot of the machine this is: what was kept of a file is trusted within one.
     boot: String,
     /// Read when the first file is offered: most calls with nothing to receive never need them.
-    receipts: Option<Receipts>,
+    pub(super) receipts: Option<Receipts>,
 }
 
 impl Spool {
@@ -176,15 +178,19 @@ impl Inbox {
 
     fn try_begin(&mut self, incoming: &Incoming<'_>) -> Result<Admission, Stop> {
         let key = Key::of(incoming);
+        let returning = incoming.temp.as_ref().is_some_and(may_return);
+        let mut earlier = None;
         if let Some(key) = key {
             let receipts = self.load()?;
             if receipts.is_unfinished(key) {
                 // A commit of this very call failed half-way: what it left is finished, or void, before it is believed.
                 finish_unfinished(receipts)?;
             }
-            if receipts.contains(key) {
+            if receipts.contains(key) && !returning {
                 return Ok(Admission::AlreadyReceived);
             }
+            // A name that comes back says nothing: the file is taken again, and its content tells.
+            earlier = receipts.content(key);
         }
         let target = self.target(incoming)?;
         if let Some(temp) = &incoming.temp
@@ -192,11 +198,24 @@ impl Inbox {
         {
             return Ok(Admission::AlreadyReceived);
         }
-        if let Target::Spool(name) = &target {
+        if let (Some(key), Target::Execution(execution)) = (key, &target)
+            && !returning
+            && self.is_in_place(key, execution)
+        {
+            self.note_late(key)?;
+            return Ok(Admission::AlreadyReceived);
+        }
+        if let Target::Spool(name) = &target
+            && earlier.is_none()
+        {
             self.check_name_is_free(name)?;
         }
         let mut reception = self.open(key, target, incoming)?;
+        reception.returning = returning;
+        reception.earlier = earlier;
         let restart_at = match (key, incoming.size) {
+            // A small file is not worth the doubt whether a name that comes back still means the same one.
+            (Some(_), Some(size)) if returning && size < RESTART_WORTH => 0,
             (Some(_), Some(size)) if reception.end <= size => reception.end,
             _ => 0,
         };
@@ -221,6 +240,30 @@ impl Inbox {
                 })
             }
         }
+    }
+
+    /// Whether the job is here although its receipt is not: a power failure came between the two.
+    fn is_in_place(&self, key: Key, execution: &ExecuteFile) -> bool {
+        let Some(data) = execution.files.first() else {
+            return false;
+        };
+        let grade = names::grade_of(&data.name, &self.system);
+        let execute = names::execute_name(&self.system, grade, key.number());
+        let path = |name| self.spool.data_path(&self.system, name);
+        path(&execute).exists() && path(&data.name).exists()
+    }
+
+    fn note_late(&mut self, key: Key) -> Result<(), SpoolError> {
+        let now = self.spool.observed_now()?;
+        let receipt = Receipt {
+            key,
+            content: None,
+            moves: Vec::new(),
+        };
+        let receipts = self.load()?;
+        receipts.receive(&[receipt], now)?;
+        receipts.sync()?;
+        receipts.done(&[key])
     }
 
     /// Where the file is to go, if it may.
@@ -372,6 +415,9 @@ impl Inbox {
             spool: self.spool.clone(),
             system: self.system.clone(),
             key,
+            returning: false,
+            earlier: None,
+            content: None,
             target,
             file,
             staged_name,

@@ -10,6 +10,9 @@ use crate::name::{Grade, SpoolKind, SpoolName, SystemName};
 const BASE36: &[u8; 36] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const BASE62: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/// How many characters make a name unique.
+pub(super) const UNIQUE_LENGTH: usize = 13;
+
 /// Thirteen of `0-9A-Z`: eight for the time in milliseconds, five at random.
 ///
 /// Taylor's four characters from a file come back after 1.7 million files, and at once when the spool is made anew; its
@@ -101,6 +104,12 @@ pub(super) fn peer_name(kind: SpoolKind, sender: &SystemName, grade: Grade) -> S
         clean_short(sender),
         unique()
     ))
+}
+
+/// The name of the execute file for the file of this number: offered again, it would get the same.
+pub(super) fn execute_name(sender: &SystemName, grade: Grade, number: u64) -> SpoolName {
+    let number = digits(number, BASE36, UNIQUE_LENGTH);
+    valid(&format!("X.{}{grade}{number}", clean_short(sender)))
 }
 
 /// The first seven characters of a system's name, with a `-` for what cannot stand in a spool file's name.

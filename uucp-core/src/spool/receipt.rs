@@ -4,7 +4,8 @@
 //! One append-only file a neighbour, `.Bangpath/receipts/SYSTEM`, a line a fact, each with a check sum; what a crash has cut
 //! is cut off. A receipt is durable before the file gets its name.
 //!
-//! * `R KEY TIME FROM TO [FROM TO] SUM`: the file(s) in the making, and the names they are to get
+//! * `R KEY TIME CONTENT FROM TO [FROM TO] SUM`: the file(s) in the making, and the names they are to get; CONTENT is a hash of
+//!   the data where the neighbour's names come back, else `-`
 //! * `D KEY SUM`: they have them
 //! * `V KEY SUM`: the receipt is void, the file was not taken after all
 //! * `A SUM`: the neighbour has seen all confirmations up to here
@@ -17,8 +18,8 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::At;
-use super::{Incoming, ObservedTime, Spool, SpoolError, durable};
-use crate::name::SystemName;
+use super::{Incoming, ObservedTime, Spool, SpoolError, durable, names};
+use crate::name::{SystemName, TempName};
 
 /// What makes two offered files the same: 128 bits of a hash of temporary name, names, user, size and command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,10 +55,35 @@ impl Key {
         super::localmail::hexadecimal(&self.0)
     }
 
+    /// 64 bits of the key, for a name that belongs to this file alone.
+    pub(super) fn number(self) -> u64 {
+        self.0
+            .iter()
+            .take(8)
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let bytes = super::localmail::from_hexadecimal(text)?;
         Some(Self(bytes.try_into().ok()?))
     }
+}
+
+/// 128 bits of a hash of a file's data.
+pub(super) type Content = [u8; 16];
+
+/// Whether a sender may give this temporary name to another file within weeks. Taylor's four characters come back when
+/// they run out or its spool is made anew; names as long as ours do not.
+pub(super) fn may_return(temp: &TempName) -> bool {
+    temp.as_spool_name().as_str().len() < "D.".len() + names::UNIQUE_LENGTH
+}
+
+/// What is to be noted of a file that was received.
+#[derive(Debug, Clone)]
+pub(super) struct Receipt {
+    pub(super) key: Key,
+    pub(super) content: Option<Content>,
+    pub(super) moves: Vec<Move>,
 }
 
 /// From a file in the making to its place.
@@ -72,6 +98,7 @@ pub(super) struct Move {
 struct Entry {
     time: ObservedTime,
     acknowledged: bool,
+    content: Option<Content>,
 }
 
 /// Seconds that a receipt is kept for: longer than the seven days that Taylor's senders and receivers go by.
@@ -161,6 +188,10 @@ impl Receipts {
         match verb {
             "R" => {
                 let time = ObservedTime(words.next()?.parse().ok()?);
+                let content = match words.next()? {
+                    "-" => None,
+                    text => Some(Key::parse(text)?.0),
+                };
                 let paths: Vec<PathBuf> = words
                     .map(|word| self.unescape(word))
                     .collect::<Option<_>>()?;
@@ -172,7 +203,7 @@ impl Receipts {
                     _ => None,
                 });
                 self.open.insert(key, moves.collect());
-                self.remember(key, time);
+                self.remember(key, time, content);
             }
             "D" => {
                 self.open.remove(&key);
@@ -186,18 +217,22 @@ impl Receipts {
         Some(())
     }
 
-    fn remember(&mut self, key: Key, time: ObservedTime) {
+    fn remember(&mut self, key: Key, time: ObservedTime, content: Option<Content>) {
         let entry = Entry {
             time,
             acknowledged: false,
+            content,
         };
         self.entries.insert(key, entry);
         self.unacknowledged = true;
     }
 
-    fn receipt_line(&self, key: Key, moves: &[Move], time: ObservedTime) -> String {
-        let mut body = format!("R {} {}", key.text(), time.0);
-        for path in moves.iter().flat_map(|m| [&m.from, &m.to]) {
+    fn receipt_line(&self, receipt: &Receipt, time: ObservedTime) -> String {
+        let content = receipt
+            .content
+            .map_or_else(|| "-".to_owned(), |c| Key(c).text());
+        let mut body = format!("R {} {} {content}", receipt.key.text(), time.0);
+        for path in receipt.moves.iter().flat_map(|m| [&m.from, &m.to]) {
             body.push(' ');
             body.push_str(&self.escape(path));
         }
@@ -246,6 +281,11 @@ impl Receipts {
         self.entries.contains_key(&key)
     }
 
+    /// The content of what was received under this key, where it was noted.
+    pub(super) fn content(&self, key: Key) -> Option<Content> {
+        self.entries.get(&key).and_then(|entry| entry.content)
+    }
+
     /// Whether a file was received, but may not have its name yet.
     pub(super) fn is_unfinished(&self, key: Key) -> bool {
         self.open.contains_key(&key)
@@ -259,27 +299,33 @@ impl Receipts {
             .collect()
     }
 
-    /// Makes receipts durable: one write, one sync for all.
+    /// Writes receipts: one write for all. They are durable when [`unsynced`](Self::unsynced) is synced.
     pub(super) fn receive(
         &mut self,
-        receipts: &[(Key, Vec<Move>)],
+        receipts: &[Receipt],
         now: ObservedTime,
     ) -> Result<(), SpoolError> {
         let mut text = String::new();
-        for (key, moves) in receipts {
-            push_line(&mut text, &self.receipt_line(*key, moves, now));
+        for receipt in receipts {
+            push_line(&mut text, &self.receipt_line(receipt, now));
         }
         self.append(&text)?;
-        let (file, path) = (self.file.as_ref(), &self.path);
-        if let Some(file) = file {
-            super::fault::step("sync", path).at("sync", path)?;
-            file.sync_data().at("sync", path)?;
-        }
-        for (key, moves) in receipts {
-            self.open.insert(*key, moves.clone());
-            self.remember(*key, now);
+        for receipt in receipts {
+            self.open.insert(receipt.key, receipt.moves.clone());
+            self.remember(receipt.key, now, receipt.content);
         }
         Ok(())
+    }
+
+    /// The file to be synced after [`receive`](Self::receive).
+    pub(super) fn unsynced(&self) -> Option<(&File, &Path)> {
+        self.file.as_ref().map(|file| (file, self.path.as_path()))
+    }
+
+    /// Waits until the receipts are on the disk.
+    pub(super) fn sync(&self) -> Result<(), SpoolError> {
+        self.unsynced()
+            .map_or(Ok(()), |(file, path)| durable::sync(file, path))
     }
 
     /// Notes that the files have their names. Not synced: without it, the next look finds nothing left to rename.
@@ -374,10 +420,14 @@ impl Receipts {
                 push_line(&mut text, "A");
                 acknowledged = false;
             }
-            if let Some(moves) = self.open.get(key) {
-                push_line(&mut text, &self.receipt_line(*key, moves, entry.time));
-            } else {
-                push_line(&mut text, &self.receipt_line(*key, &[], entry.time));
+            let moves = self.open.get(key);
+            let receipt = Receipt {
+                key: *key,
+                content: entry.content,
+                moves: moves.cloned().unwrap_or_default(),
+            };
+            push_line(&mut text, &self.receipt_line(&receipt, entry.time));
+            if moves.is_none() {
                 push_line(&mut text, &format!("D {}", key.text()));
             }
         }

@@ -1,15 +1,17 @@
 //! One file that is being received: where its bytes go until it is committed.
 
 use std::fs::{File, Permissions};
+use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::sys::statvfs::fstatvfs;
+use sha2::{Digest, Sha256};
 
 use super::destination::Destination;
 use super::error::At;
 use super::fault::step;
-use super::receipt::{Key, Move};
+use super::receipt::{Content, Key, Move};
 use super::{ExecuteFile, Spool, SpoolError, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 
@@ -33,6 +35,12 @@ pub struct Reception {
     pub(super) spool: Spool,
     pub(super) system: SystemName,
     pub(super) key: Option<Key>,
+    /// Whether the sender may give the temporary name to another file.
+    pub(super) returning: bool,
+    /// The content of a file that came under the same key before.
+    pub(super) earlier: Option<Content>,
+    /// The content of this one, once it is complete, where it matters.
+    pub(super) content: Option<Content>,
     pub(super) target: Target,
     pub(super) file: File,
     /// The name of the file in the making, in the folder that `target` tells.
@@ -99,8 +107,19 @@ impl Reception {
             .set_permissions(Permissions::from_mode(mode))
             .at("set the mode of", &path)?;
         durable::start_writeback(&self.file);
+        if self.returning && !matches!(self.target, Target::Outside(_)) {
+            self.content = Some(content_of(&self.file).at("read", &path)?);
+            if self.is_repetition() {
+                return Ok(());
+            }
+        }
         self.moves = self.decide_moves(path)?;
         Ok(())
+    }
+
+    /// Whether this very file was received before: it is confirmed, and not kept.
+    pub(super) fn is_repetition(&self) -> bool {
+        self.earlier.is_some() && self.earlier == self.content
     }
 
     /// Chooses the final names, and writes the execute file of an `E`.
@@ -129,7 +148,13 @@ impl Reception {
                     from: staged.clone(),
                     to: to_be(&data.name),
                 };
-                let execute_name = names::peer_name(SpoolKind::Execute, &self.system, grade);
+                let own = self
+                    .key
+                    .filter(|_| !self.returning)
+                    .map(|key| names::execute_name(&self.system, grade, key.number()))
+                    .filter(|name| !to_be(name).exists());
+                let execute_name = own
+                    .unwrap_or_else(|| names::peer_name(SpoolKind::Execute, &self.system, grade));
                 let execute_move = Move {
                     from: staged.with_extension("X"),
                     to: to_be(&execute_name),
@@ -207,6 +232,26 @@ impl Drop for Reception {
             self.remove_staged();
         }
     }
+}
+
+fn content_of(file: &File) -> io::Result<Content> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 * 1024];
+    let mut at = 0;
+    loop {
+        let count = file.read_at(&mut buffer, at)?;
+        if count == 0 {
+            break;
+        }
+        hash.update(buffer.get(..count).unwrap_or_default());
+        at += count as u64;
+    }
+    let mut content = Content::default();
+    content
+        .iter_mut()
+        .zip(hash.finalize())
+        .for_each(|(to, from)| *to = from);
+    Ok(content)
 }
 
 /// A file with this content, in the place of what an earlier attempt may have left.

@@ -9,6 +9,10 @@ use crate::config::PathRules;
 use crate::wire::command::Request;
 
 const MAIL: &[u8] = b"E D.0001 D.betaN0001 uucp -C D.0001 0666 \"\" 0xb rmail joe@x.example";
+/// The same from a sender whose names never come back.
+const UNIQUE: &[u8] = b"E D.MWP17Z5KNL7E0 D.betaNMWP17Z684NTNO uucp -C D.MWP17Z5KNL7E0 0666 \"\" 0xb rmail joe@x.example";
+/// What a repetition of each is told.
+const AGAIN: [(&[u8], &str); 2] = [(MAIL, "the same again"), (UNIQUE, "already received")];
 const CONTENT: &[u8] = b"hello mail\n";
 
 struct Peer {
@@ -71,8 +75,9 @@ impl Peer {
                     reception.write(None, chunk)?;
                 }
                 reception.finish()?;
+                let again = reception.is_repetition();
                 inbox.commit(vec![*reception]).pop().unwrap()?;
-                Ok("received")
+                Ok(if again { "the same again" } else { "received" })
             }
         }
     }
@@ -97,11 +102,42 @@ impl Peer {
 
 #[test]
 fn an_execution_arrives_whole_and_once() {
+    for (mail, again) in AGAIN {
+        let peer = Peer::new();
+        assert_eq!(peer.transfer(mail, CONTENT).unwrap(), "received");
+        assert_eq!(peer.executions(), 1);
+        assert_eq!(peer.transfer(mail, CONTENT).unwrap(), again);
+        assert_eq!(peer.executions(), 1);
+        assert_eq!(peer.test.files().len(), 2, "{:?}", peer.test.files());
+    }
+}
+
+#[test]
+fn a_name_that_came_back_with_another_content_is_another_file() {
     let peer = Peer::new();
     assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+    // The peer's spool was made anew: the same name, recipients and size, but not the same mail.
+    assert_eq!(peer.transfer(MAIL, b"other mail\n").unwrap(), "received");
+    assert_eq!(peer.test.spool.executions().unwrap().len(), 2);
+    assert_eq!(
+        peer.transfer(MAIL, b"other mail\n").unwrap(),
+        "the same again"
+    );
+    assert_eq!(peer.test.files().len(), 4, "{:?}", peer.test.files());
+    // Nor is what was kept of the first one the beginning of the second.
+    let peer = Peer::new();
+    let mut inbox = peer.inbox();
+    let (mut reception, _) = peer.begin(&mut inbox, MAIL);
+    reception.write(None, b"other ").unwrap();
+    drop((reception, inbox));
+    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
     assert_eq!(peer.executions(), 1);
-    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "already received");
-    assert_eq!(peer.executions(), 1);
+}
+
+#[test]
+fn another_request_under_the_same_temporary_name_is_another_file() {
+    let peer = Peer::new();
+    peer.transfer(MAIL, CONTENT).unwrap();
     // Another file under the same temporary name is another file.
     let other = b"E D.0001 D.betaN0001 uucp -C D.0001 0666 \"\" 0xb rmail ann@x.example";
     assert_eq!(peer.transfer(other, b"other mail\n").unwrap(), "received");
@@ -146,27 +182,85 @@ fn the_confirmation_stands_on_syncs_in_the_right_order() {
     );
 }
 
+/// A job that is known by the name of its execute file: the receipt shares the last round of syncs.
+#[test]
+fn the_receipt_of_a_unique_name_is_synced_with_the_names() {
+    let peer = Peer::new();
+    peer.transfer(UNIQUE, CONTENT).unwrap();
+    let second =
+        b"E D.MWP17Z5KNL7E1 D.betaNMWP17Z684NTN1 uucp -C D.MWP17Z5KNL7E1 0666 \"\" 0x1 rmail joe@x";
+    let mut inbox = peer.inbox();
+    let (mut reception, _) = peer.begin(&mut inbox, second);
+    reception.write(Some(0), b"x").unwrap();
+    reception.finish().unwrap();
+    fault::record();
+    assert!(inbox.commit(vec![reception]).iter().all(Result::is_ok));
+    let steps = fault::record();
+    let what: Vec<&str> = steps.iter().map(|(what, _)| *what).collect();
+    assert_eq!(
+        what,
+        [
+            "sync",
+            "sync",  // data and execute file
+            "write", // the receipt
+            "rename",
+            "rename",
+            "sync directory",
+            "sync directory",
+            "sync directory", // the receipt, D. and X.
+            "write",          // "done", which may be lost
+        ]
+    );
+    let synced: Vec<bool> = steps[5..8].iter().map(|(_, path)| path.is_dir()).collect();
+    assert_eq!(synced, [false, true, true]);
+}
+
+#[test]
+fn a_job_whose_receipt_a_power_failure_took_is_known_by_its_name() {
+    let peer = Peer::new();
+    peer.transfer(UNIQUE, CONTENT).unwrap();
+    let receipts = peer.test.spool.own_folder("receipts").join("beta");
+    std::fs::write(&receipts, b"").unwrap();
+    assert_eq!(peer.transfer(UNIQUE, CONTENT).unwrap(), "already received");
+    assert_eq!(peer.executions(), 1);
+    // It stands in the receipts again, also when the job is done.
+    let execution = peer.test.spool.executions().unwrap().remove(0);
+    std::fs::remove_file(
+        peer.test
+            .spool
+            .data_path(&execution.system, &execution.name),
+    )
+    .unwrap();
+    assert_eq!(peer.transfer(UNIQUE, CONTENT).unwrap(), "already received");
+}
+
 /// Death between any two steps of a transfer, then the peer calls again, as often as it takes.
 #[test]
 fn death_between_any_two_steps_neither_loses_nor_doubles() {
+    for (mail, again) in AGAIN {
+        death_at_every_step(mail, again);
+    }
+}
+
+fn death_at_every_step(mail: &[u8], again: &str) {
     let peer = Peer::new();
     fault::record();
-    peer.transfer(MAIL, CONTENT).unwrap();
+    peer.transfer(mail, CONTENT).unwrap();
     let last = fault::record().len();
     let mut interrupted = 0;
     for steps in 0.. {
         let peer = Peer::new();
         fault::arm(steps, Trouble::Death);
-        let told = peer.transfer(MAIL, CONTENT);
+        let told = peer.transfer(mail, CONTENT);
         let died = fault::disarm();
         // Only the very last step, the note that all is done, may be lost unseen.
         assert!(
             told.is_err() || !died || steps + 1 == last,
             "step {steps}: {told:?}"
         );
-        peer.transfer(MAIL, CONTENT).unwrap();
+        peer.transfer(mail, CONTENT).unwrap();
         assert_eq!(peer.executions(), 1, "step {steps}");
-        assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "already received");
+        assert_eq!(peer.transfer(mail, CONTENT).unwrap(), again);
         assert_eq!(
             peer.test.files().len(),
             2,
@@ -184,16 +278,19 @@ fn death_between_any_two_steps_neither_loses_nor_doubles() {
 /// The same, and the process that recovers dies too.
 #[test]
 fn death_in_recovery_neither_loses_nor_doubles() {
-    for first in (20..40).step_by(2) {
-        for second in 0..10 {
+    for (mail, _) in AGAIN {
+        for (first, second) in (20..40)
+            .step_by(2)
+            .flat_map(|f| (0..10).map(move |s| (f, s)))
+        {
             let peer = Peer::new();
             fault::arm(first, Trouble::Death);
-            let _ = peer.transfer(MAIL, CONTENT);
+            let _ = peer.transfer(mail, CONTENT);
             fault::disarm();
             fault::arm(second, Trouble::Death);
-            let _ = peer.transfer(MAIL, CONTENT);
+            let _ = peer.transfer(mail, CONTENT);
             fault::disarm();
-            peer.transfer(MAIL, CONTENT).unwrap();
+            peer.transfer(mail, CONTENT).unwrap();
             assert_eq!(peer.executions(), 1, "steps {first}, {second}");
         }
     }
@@ -225,23 +322,23 @@ fn a_full_disk_at_any_step_is_told_and_the_next_call_gets_it_through() {
 fn a_broken_transfer_goes_on_where_it_stopped_but_only_with_the_same_file() {
     let peer = Peer::new();
     let mut inbox = peer.inbox();
-    let (mut reception, at) = peer.begin(&mut inbox, MAIL);
+    let (mut reception, at) = peer.begin(&mut inbox, UNIQUE);
     assert_eq!(at, 0);
     reception.write(None, b"hello ").unwrap();
     drop(reception);
     // What another file of that temporary name brought is not this one's beginning.
     for other in [
-        &b"E D.0001 D.betaN0001 uucp -C D.0001 0666 \"\" 0xc rmail joe@x.example"[..],
-        b"E D.0001 D.betaN0002 uucp -C D.0001 0666 \"\" 0xb rmail joe@x.example",
+        &b"E D.MWP17Z5KNL7E0 D.betaNMWP17Z684NTNO uucp -C D.MWP17Z5KNL7E0 0666 \"\" 0xc rmail joe@x.example"[..],
+        b"E D.MWP17Z5KNL7E0 D.betaN0002 uucp -C D.MWP17Z5KNL7E0 0666 \"\" 0xb rmail joe@x.example",
     ] {
         assert_eq!(peer.begin(&mut inbox, other).1, 0);
     }
-    let (mut reception, at) = peer.begin(&mut inbox, MAIL);
+    let (mut reception, at) = peer.begin(&mut inbox, UNIQUE);
     assert_eq!(at, 6);
     // i and j: the data may have overtaken our answer.
     reception.write(Some(0), b"hello mail\n").unwrap();
     assert!(matches!(
-        peer.offer(&mut inbox, MAIL, 0),
+        peer.offer(&mut inbox, UNIQUE, 0),
         Admission::Refuse {
             refusal: Refusal::CannotCreate,
             ..
@@ -430,7 +527,7 @@ fn files_outside_the_spool_arrive_and_replace_older_ones() {
     let again = b"S /home/beta/f ~/in/ uucp -Cd D.0002 0644 \"\" 0x3";
     assert_eq!(peer.transfer(again, b"two").unwrap(), "received");
     assert_eq!(std::fs::read(&path).unwrap(), b"two");
-    assert_eq!(peer.transfer(again, b"two").unwrap(), "already received");
+    assert_eq!(peer.transfer(again, b"two").unwrap(), "received");
     assert_eq!(
         std::fs::read_dir(peer.pubdir.join("in")).unwrap().count(),
         1

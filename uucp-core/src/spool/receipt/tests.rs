@@ -20,6 +20,14 @@ fn moves(test: &TestSpool) -> Vec<Move> {
     }]
 }
 
+fn receipt(key: Key, moves: Vec<Move>) -> Receipt {
+    Receipt {
+        key,
+        content: None,
+        moves,
+    }
+}
+
 #[test]
 fn receipts_are_kept_and_unfinished_ones_known() {
     let test = TestSpool::new();
@@ -28,9 +36,9 @@ fn receipts_are_kept_and_unfinished_ones_known() {
     receipts
         .receive(
             &[
-                (key(1), moves(&test)),
-                (key(2), Vec::new()),
-                (key(3), Vec::new()),
+                receipt(key(1), moves(&test)),
+                receipt(key(2), Vec::new()),
+                receipt(key(3), Vec::new()),
             ],
             now,
         )
@@ -47,10 +55,10 @@ fn a_cut_line_is_cut_off_and_the_next_one_is_whole() {
     let test = TestSpool::new();
     let mut receipts = load(&test);
     receipts
-        .receive(&[(key(1), Vec::new())], ObservedTime(1))
+        .receive(&[receipt(key(1), Vec::new())], ObservedTime(1))
         .unwrap();
     receipts
-        .receive(&[(key(2), moves(&test))], ObservedTime(1))
+        .receive(&[receipt(key(2), moves(&test))], ObservedTime(1))
         .unwrap();
     let path = receipts.path.clone();
     let whole = std::fs::read(&path).unwrap();
@@ -63,7 +71,7 @@ fn a_cut_line_is_cut_off_and_the_next_one_is_whole() {
             "{length}"
         );
         receipts
-            .receive(&[(key(3), Vec::new())], ObservedTime(1))
+            .receive(&[receipt(key(3), Vec::new())], ObservedTime(1))
             .unwrap();
         assert!(load(&test).contains(key(3)), "{length}");
     }
@@ -73,12 +81,12 @@ fn a_cut_line_is_cut_off_and_the_next_one_is_whole() {
 fn old_receipts_and_too_many_are_forgotten_but_never_unfinished_ones() {
     let test = TestSpool::new();
     let mut receipts = load(&test);
-    let seen: Vec<(Key, Vec<Move>)> = (10..30).map(|n| (key(n), Vec::new())).collect();
-    let seen_keys: Vec<Key> = seen.iter().map(|(key, _)| *key).collect();
+    let seen: Vec<Receipt> = (10..30).map(|n| receipt(key(n), Vec::new())).collect();
+    let seen_keys: Vec<Key> = seen.iter().map(|receipt| receipt.key).collect();
     receipts.receive(&seen, ObservedTime(0)).unwrap();
     receipts.done(&seen_keys).unwrap();
     receipts
-        .receive(&[(key(1), moves(&test))], ObservedTime(0))
+        .receive(&[receipt(key(1), moves(&test))], ObservedTime(0))
         .unwrap();
     receipts.forget_old(ObservedTime(LIFETIME - 1));
     assert!(receipts.contains(key(10)));
@@ -90,7 +98,7 @@ fn old_receipts_and_too_many_are_forgotten_but_never_unfinished_ones() {
         entry.acknowledged = true;
     }
     receipts
-        .receive(&[(key(2), Vec::new())], ObservedTime(9))
+        .receive(&[receipt(key(2), Vec::new())], ObservedTime(9))
         .unwrap();
     receipts.forget_beyond(5, |entry| entry.acknowledged);
     assert!(receipts.contains(key(1)) && receipts.contains(key(2)));
@@ -103,14 +111,14 @@ fn a_grown_file_is_written_anew_with_the_same_meaning() {
     let mut receipts = load(&test);
     receipts
         .receive(
-            &[(key(1), moves(&test)), (key(2), Vec::new())],
+            &[receipt(key(1), moves(&test)), receipt(key(2), Vec::new())],
             ObservedTime(0),
         )
         .unwrap();
     receipts.done(&[key(2)]).unwrap();
     receipts.acknowledged();
     receipts
-        .receive(&[(key(3), Vec::new())], ObservedTime(0))
+        .receive(&[receipt(key(3), Vec::new())], ObservedTime(0))
         .unwrap();
     receipts.done(&[key(3)]).unwrap();
     receipts.lines += SLACK_LINES;

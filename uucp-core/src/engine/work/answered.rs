@@ -1,0 +1,147 @@
+//! What becomes of a job when the peer has answered: done, later, or refused for good.
+
+use std::path::PathBuf;
+
+use super::{Outgoing, Repeat, Source, WorkQueue};
+use crate::conversation::TransferKey;
+use crate::name::{Grade, JobId, SpoolKind, SpoolName};
+use crate::spool::SpoolError;
+
+impl WorkQueue {
+    pub(in crate::engine) fn under_way(&self, key: TransferKey) -> Option<&Outgoing> {
+        self.under_way.get(&key)
+    }
+
+    /// The request is done: the peer has confirmed it.
+    pub(in crate::engine) fn confirmed(&mut self, key: TransferKey) -> Result<(), SpoolError> {
+        match self.under_way.remove(&key) {
+            Some(outgoing) => {
+                self.settle(&outgoing);
+                self.finish(&outgoing.job, outgoing.data)
+            }
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn settle(&mut self, outgoing: &Outgoing) {
+        if let Some(temp) = outgoing.temp() {
+            self.offered.settled(temp);
+        }
+    }
+
+    /// The peer says that it has the file already: true of one that an earlier call may have brought over. Any other is
+    /// offered under a new name, in this call unless that was done before.
+    pub(in crate::engine) fn already_received(
+        &mut self,
+        key: TransferKey,
+    ) -> Result<Repeat, SpoolError> {
+        let Some(outgoing) = self.under_way.get(&key) else {
+            return Ok(Repeat::Disbelieved);
+        };
+        let known = outgoing
+            .temp()
+            .and_then(|temp| SpoolName::parse(temp).ok())
+            .filter(|name| name.kind() == SpoolKind::Data);
+        let Some(name) = known else {
+            self.postponed(key);
+            return Ok(Repeat::Disbelieved);
+        };
+        if self.offered.believes(name.as_bytes(), outgoing.queued) {
+            self.confirmed(key)?;
+            return Ok(Repeat::Believed);
+        }
+        let job = outgoing.job.clone();
+        // The work file of a broken `E` knows its data only: the execute file's name follows from that one's.
+        let in_work_file = match name.as_str().strip_prefix("D.X") {
+            Some(suffix) if matches!(outgoing.source, Source::Bytes(_)) => {
+                SpoolName::parse(format!("D.{suffix}").as_bytes()).unwrap_or(name)
+            }
+            _ => name,
+        };
+        self.spool.rename_offer(&job, &in_work_file)?;
+        self.postponed(key);
+        if self.renamed.insert(job.work.clone()) && !self.jobs.contains_key(&job) {
+            self.seen.remove(&job.work);
+        }
+        Ok(Repeat::Renamed)
+    }
+
+    /// The call is over: what was offered and not answered for may be at the peer.
+    pub(in crate::engine) fn end(&mut self) -> Result<(), SpoolError> {
+        let drained = self.names.is_empty()
+            && self.requests.is_empty()
+            && !self.spool.has_work(&self.system, Grade::LAST)?;
+        let doubtful = self.under_way.values().filter_map(Outgoing::temp);
+        self.offered.end(doubtful, drained)
+    }
+
+    /// The request is to be made again in another call.
+    pub(in crate::engine) fn postponed(&mut self, key: TransferKey) {
+        if let Some(outgoing) = self.under_way.remove(&key) {
+            self.settle(&outgoing);
+            self.postpone(&outgoing.job);
+        }
+    }
+
+    /// The request was refused for good: its data is kept where a person finds it.
+    pub(in crate::engine) fn refused(
+        &mut self,
+        key: TransferKey,
+    ) -> Result<Option<PathBuf>, SpoolError> {
+        let Some(outgoing) = self.under_way.remove(&key) else {
+            return Ok(None);
+        };
+        self.settle(&outgoing);
+        let kept = match &outgoing.data {
+            Some(data) => Some(self.spool.preserve(&outgoing.job, data)?),
+            None => None,
+        };
+        self.finish(&outgoing.job, None)?;
+        Ok(kept)
+    }
+
+    pub(super) fn finish(
+        &mut self,
+        job: &JobId,
+        data: Option<SpoolName>,
+    ) -> Result<(), SpoolError> {
+        let Some(progress) = self.jobs.get_mut(job) else {
+            return Ok(());
+        };
+        progress.open = progress.open.saturating_sub(1);
+        if let Some(data) = data {
+            if progress.single {
+                progress.done.push(data);
+            } else {
+                self.spool.finish_request(job, &data)?;
+            }
+        }
+        self.close(job)
+    }
+
+    pub(super) fn postpone(&mut self, job: &JobId) {
+        if let Some(progress) = self.jobs.get_mut(job) {
+            progress.open = progress.open.saturating_sub(1);
+            progress.postponed = true;
+        }
+        let _ = self.close(job);
+    }
+
+    /// Removes the job once nothing of it is left to do; one with a postponed request stays.
+    pub(super) fn close(&mut self, job: &JobId) -> Result<(), SpoolError> {
+        let Some(progress) = self.jobs.get(job) else {
+            return Ok(());
+        };
+        if progress.open > 0 || !progress.read {
+            return Ok(());
+        }
+        let progress = self.jobs.remove(job).unwrap_or_default();
+        if progress.postponed {
+            return Ok(());
+        }
+        self.spool.finish_job(job, &progress.done)?;
+        // Its name will not come back, so there is no need to remember it.
+        self.seen.remove(&job.work);
+        Ok(())
+    }
+}

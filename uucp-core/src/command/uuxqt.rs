@@ -18,7 +18,7 @@ use crate::config::{Config, DebugSet};
 use crate::delivery::deliver_local_queue;
 use crate::execute::job::{Runner, Wishes};
 use crate::execute::queue::{self, Limits, QueueError, Tally};
-use crate::execute::{sweep, tell_of_untold, worker};
+use crate::execute::{keep_unnamed, sweep, tell_of_untold, worker};
 use crate::name::SystemName;
 use crate::program;
 use crate::spool::{Journal, Severity, Spool};
@@ -137,9 +137,10 @@ fn run_queue(
     tracing::debug!(target: "uucp::execute", "{tally:?}");
     sweep(spool);
     let told = tell_of_untold(spool, mail, &tally);
+    let kept = keep_unnamed(spool, mail, &mut journal);
     let delivered = deliver_local_queue(spool, mail).map(drop);
     // The jobs are done, whatever became of the mail about them: it waits in the spool.
-    for error in [told, delivered].into_iter().filter_map(Result::err) {
+    for error in [told, kept, delivered].into_iter().filter_map(Result::err) {
         journal.log(None, None, Severity::Error, &error.to_string());
     }
     Ok(ExitCode::SUCCESS)

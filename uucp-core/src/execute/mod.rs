@@ -15,13 +15,51 @@ mod report;
 pub mod retry;
 pub mod worker;
 
+use std::fmt::Write as _;
+
 use crate::config::mail::MailConfig;
 use crate::report::note;
-use crate::spool::{Spool, SpoolError};
+use crate::spool::{Journal, Severity, Spool, SpoolError};
+
+/// Lines of a note to the postmaster that name files; the log names all.
+const FILES_NAMED: usize = 50;
 
 /// Removes what runs that were killed left behind.
 pub fn sweep(spool: &Spool) {
     files::sweep(spool);
+}
+
+/// Sets aside files that nothing has named for days, and tells the log and the postmaster: among them may be mail.
+///
+/// # Errors
+/// When the spool cannot be looked through, or the note cannot be queued.
+pub fn keep_unnamed(
+    spool: &Spool,
+    mail: &MailConfig,
+    journal: &mut Journal,
+) -> Result<(), SpoolError> {
+    let (mut lines, mut kept) = (String::new(), 0);
+    for one in spool.collect_unnamed()? {
+        // A lock in the making is nobody's loss.
+        let Some(to) = &one.to else {
+            continue;
+        };
+        let (from, to) = (one.from.display(), to.display());
+        let text = format!("{from} was named by no job for eight days; kept as {to}");
+        journal.log(one.system.as_ref(), None, Severity::Error, &text);
+        kept += 1;
+        if kept <= FILES_NAMED {
+            let _ = writeln!(lines, "{to}");
+        }
+    }
+    if kept == 0 {
+        return Ok(());
+    }
+    let text = format!(
+        "{kept} files lay in the spool for eight days and no job named them. A crash can leave copies of what was done, but \
+         also mail whose job never came. They are kept, and deleted by nobody but you:\n\n{lines}"
+    );
+    note::tell_postmaster(spool, mail, "UUCP files without a job", &text)
 }
 
 /// Tells the postmaster, once an hour, about failures that were too many to be told about one by one.

@@ -173,7 +173,7 @@ impl Drop for LockedFile {
 }
 
 /// Opens and locks a guard; `None` while somebody holds it.
-fn lock_guard(path: &Path) -> Result<Option<File>, SpoolError> {
+pub(super) fn lock_guard(path: &Path) -> Result<Option<File>, SpoolError> {
     loop {
         let guard = open_guard(path)?;
         match guard.try_lock() {

@@ -28,6 +28,7 @@ mod status;
 mod submission;
 #[cfg(test)]
 pub(crate) mod tests;
+mod unnamed;
 mod work;
 mod workfile;
 
@@ -48,6 +49,7 @@ pub use queue::{Draft, StageKind, Staged};
 pub use reception::Reception;
 pub use status::{Status, StatusKind};
 pub use submission::{LocalMailDraft, Submission, SubmissionKey};
+pub use unnamed::Collected;
 pub use workfile::WorkFile;
 
 use crate::config::Config;

@@ -125,9 +125,8 @@ pub(super) struct Receipts {
 }
 
 impl Receipts {
-    /// Reads the file, as far as it is whole.
-    pub(super) fn load(spool: &Spool, system: &SystemName) -> Result<Self, SpoolError> {
-        let mut receipts = Self {
+    fn none(spool: &Spool, system: &SystemName) -> Self {
+        Self {
             root: spool.root().to_path_buf(),
             path: spool.own_folder("receipts").join(system.as_str()),
             file: None,
@@ -135,7 +134,32 @@ impl Receipts {
             open: HashMap::new(),
             lines: 0,
             unacknowledged: false,
-        };
+        }
+    }
+
+    /// The names that received files are to get and may not have yet; for whoever does not hold the neighbour's lock, and so
+    /// must not touch the file.
+    pub(super) fn unfinished_moves(
+        spool: &Spool,
+        system: &SystemName,
+    ) -> Result<Vec<PathBuf>, SpoolError> {
+        let mut receipts = Self::none(spool, system);
+        match File::open(&receipts.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => {
+                let file = other.at("open", &receipts.path)?;
+                receipts
+                    .read(BufReader::new(file))
+                    .at("read", &receipts.path)?;
+            }
+        }
+        let moves = receipts.open.into_values().flatten();
+        Ok(moves.map(|each| each.to).collect())
+    }
+
+    /// Reads the file, as far as it is whole.
+    pub(super) fn load(spool: &Spool, system: &SystemName) -> Result<Self, SpoolError> {
+        let mut receipts = Self::none(spool, system);
         let file = match OpenOptions::new()
             .read(true)
             .append(true)

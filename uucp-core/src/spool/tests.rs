@@ -50,6 +50,17 @@ impl TestSpool {
         names
     }
 
+    /// Lets observed time pass, as the clock file counts it.
+    pub(crate) fn let_pass(&self, time: std::time::Duration) {
+        let now = self.spool.observed_now().unwrap().0;
+        let path = self.spool.own_folder("clock");
+        let count = std::fs::read_to_string(&path).unwrap();
+        let (observed, clocks) = count.split_once(' ').unwrap();
+        let later = observed.parse::<u64>().unwrap() + time.as_secs();
+        std::fs::write(&path, format!("{later} {clocks}")).unwrap();
+        assert!(self.spool.observed_now().unwrap().0 >= now + time.as_secs());
+    }
+
     /// Files in the making.
     pub(crate) fn in_the_making(&self) -> usize {
         let mut found = Vec::new();

@@ -76,3 +76,27 @@ fn the_next_run_of_the_same_hour_tells_no_more() {
     }
     assert_eq!(node.files(".Failed/alpha").len(), 6);
 }
+
+#[test]
+fn data_that_no_job_names_is_kept_and_told_of() {
+    let node = Node::new();
+    node.data_file("alpha", "D.alphaN0001", "whose job never came\n");
+    node.run(&[]);
+    assert!(node.has("alpha/D./D.alphaN0001") && node.told().is_empty());
+    // Nine days of observed time later.
+    let clock = node.path("spool/.Bangpath/clock");
+    let count = std::fs::read_to_string(&clock).unwrap();
+    let (seconds, clocks) = count.split_once(' ').unwrap();
+    let later = seconds.parse::<u64>().unwrap() + 9 * 86_400;
+    std::fs::write(&clock, format!("{later} {clocks}")).unwrap();
+    node.run(&[]);
+    assert_eq!(node.files(".Preserve"), ["alpha/D.alphaN0001"]);
+    assert!(!node.has("alpha/D./D.alphaN0001"));
+    let mails = node.mails();
+    assert_eq!(mails.len(), 1);
+    assert_eq!(mails[0].recipient, "postmaster");
+    assert!(mails[0].text.contains(".Preserve/alpha/D.alphaN0001\n"));
+    assert!(node.log().contains("uuxqt alpha - ("), "{}", node.log());
+    node.run(&[]);
+    assert_eq!(node.mails().len(), 1);
+}

@@ -1,9 +1,7 @@
 //! rmail: takes one message from a UUCP neighbour, as RFC 976 says, and hands it to this system's MTA.
 
 mod cli;
-mod header;
 mod receive;
-mod surroundings;
 
 use std::process::ExitCode;
 

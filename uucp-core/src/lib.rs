@@ -20,6 +20,7 @@ pub mod link;
 pub mod name;
 pub mod port;
 pub mod program;
+pub mod receive;
 pub mod report;
 pub mod spool;
 pub mod sysexits;

@@ -3,27 +3,28 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-use uucp_core::name::SystemName;
-use uucp_core::sysexits::{Failure, Status};
+use crate::name::SystemName;
+use crate::sysexits::{Failure, Status};
 
 /// Where a message comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// The authenticated neighbour; `None` when a person runs us.
-    pub(crate) neighbour: Option<SystemName>,
+    pub neighbour: Option<SystemName>,
     /// The user that the job names: the peer's word, for the trace line only.
-    pub(crate) user: Option<String>,
+    pub user: Option<String>,
     /// Whether the carrier was NNCP.
-    pub(crate) by_nncp: bool,
+    pub by_nncp: bool,
     /// The id of the job.
-    pub(crate) job: Vec<u8>,
+    pub job: Vec<u8>,
 }
 
 impl Origin {
     /// Reads the environment.
-    pub(crate) fn from_environment(
-        variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<Self, Failure> {
+    ///
+    /// # Errors
+    /// When the neighbour's name is none.
+    pub fn from_environment(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, Failure> {
         let by_nncp = variable("UU_MACHINE").is_none();
         let name = variable("UU_MACHINE").or_else(|| variable("NNCP_SENDER"));
         let neighbour = name

@@ -1,9 +1,9 @@
-//! The message's header: the trace line that we add, and the ones that tell a loop.
+//! A message's header: the trace line that we add, and the ones that tell a loop.
 
 use jiff::Zoned;
-use uucp_core::name::SystemName;
 
-use crate::surroundings::Origin;
+use super::Origin;
+use crate::name::SystemName;
 
 /// Hops after which a message is taken to go in circles; what RFC 5321 asks for at least.
 const MOST_HOPS: usize = 100;
@@ -12,7 +12,7 @@ const MOST_VISITS: usize = 3;
 
 /// What the trace lines of a header tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Trace {
+pub struct Trace {
     hops: usize,
     visits: usize,
     has_message_id: bool,
@@ -20,7 +20,8 @@ pub(crate) struct Trace {
 
 impl Trace {
     /// Reads the header at the beginning of a message. `names` are our own, as they stand behind `by`.
-    pub(crate) fn read(message: &[u8], names: &[String]) -> Self {
+    #[must_use]
+    pub fn read(message: &[u8], names: &[String]) -> Self {
         let mut trace = Self::default();
         for field in fields(message) {
             let Some((name, value)) = field.split_once(':') else {
@@ -39,12 +40,14 @@ impl Trace {
     }
 
     /// Whether an equal message would be this one come again.
-    pub(crate) fn is_recognisable(self) -> bool {
+    #[must_use]
+    pub fn is_recognisable(self) -> bool {
         self.has_message_id || self.hops > 0
     }
 
     /// Why the message is taken to go in circles.
-    pub(crate) fn loop_found(self) -> Option<String> {
+    #[must_use]
+    pub fn loop_found(self) -> Option<String> {
         if self.hops > MOST_HOPS {
             Some(format!("mail loop: {} Received lines", self.hops))
         } else if self.visits >= MOST_VISITS {
@@ -88,15 +91,23 @@ fn is_by(value: &str, names: &[String]) -> bool {
     false
 }
 
+/// What the trace line says beside who sent the message and when.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    /// The program that takes the message.
+    pub program: &'a str,
+    /// Completes the neighbour's name.
+    pub domain: Option<&'a str>,
+    /// This system.
+    pub by: &'a SystemName,
+    /// What is odd about the message.
+    pub note: Option<&'a str>,
+}
+
 /// The one trace line that this hop adds: names the neighbour that the carrier authenticated, whatever the message says.
-pub(crate) fn received_line(
-    origin: &Origin,
-    domain: Option<&str>,
-    by: &SystemName,
-    has_sender: bool,
-    now: &Zoned,
-) -> String {
-    let domain = domain.map(|d| format!(".{d}")).unwrap_or_default();
+#[must_use]
+pub fn received_line(origin: &Origin, stamp: &Stamp<'_>, now: &Zoned) -> String {
+    let domain = stamp.domain.map(|d| format!(".{d}")).unwrap_or_default();
     let from = origin.neighbour.as_ref().map_or_else(String::new, |name| {
         let user = origin
             .user
@@ -106,9 +117,10 @@ pub(crate) fn received_line(
         format!("from {name}{domain} (authenticated neighbour {name}{user})\n\t")
     });
     let carrier = if origin.by_nncp { "NNCP" } else { "UUCP" };
-    let note = if has_sender { "" } else { "; no sender named" };
+    let note = stamp.note.map(|n| format!("; {n}")).unwrap_or_default();
     let date = now.strftime("%a, %d %b %Y %H:%M:%S %z");
-    format!("Received: {from}by {by} via {carrier} (rmail of Bangpath{note});\n\t{date}\n")
+    let Stamp { program, by, .. } = stamp;
+    format!("Received: {from}by {by} via {carrier} ({program} of Bangpath{note});\n\t{date}\n")
 }
 
 #[cfg(test)]
@@ -166,12 +178,23 @@ mod tests {
             ..Origin::default()
         };
         let leaf = "leaf".parse().unwrap();
-        let line = received_line(&origin, Some("lab"), &leaf, true, &Zoned::now());
+        let stamp = Stamp {
+            program: "rmail",
+            domain: Some("lab"),
+            by: &leaf,
+            note: None,
+        };
+        let line = received_line(&origin, &stamp, &Zoned::now());
         assert!(line.starts_with(
             "Received: from hub.lab (authenticated neighbour hub, user uucp)\n\tby leaf via UUCP"
         ));
         assert!(trace(&line.repeat(3)).loop_found().is_some());
-        let bare = received_line(&Origin::default(), None, &leaf, false, &Zoned::now());
+        let stamp = Stamp {
+            domain: None,
+            note: Some("no sender named"),
+            ..stamp
+        };
+        let bare = received_line(&Origin::default(), &stamp, &Zoned::now());
         assert!(bare.starts_with("Received: by leaf via UUCP") && bare.contains("no sender named"));
     }
 }

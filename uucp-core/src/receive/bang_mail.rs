@@ -1,0 +1,176 @@
+//! One message of RFC 976: `From ` lines, header, body; its recipients are words of a command line.
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use jiff::Zoned;
+
+use super::words::unquoted;
+use super::{Origin, Site, Stamp, Trace, received_line};
+use crate::address::{Address, BangPath, Envelope, FromLines, ReversePath};
+use crate::delivery::{Consignment, Message, Oversize, Receiver, Reply, Settled};
+use crate::sysexits::{Failure, Status};
+
+/// How much of a message is looked through for its header, in bytes.
+const HEADER_LIMIT: usize = 1024 * 1024;
+/// NNCP authenticates 128 KiB at a time and hands each block on before it has seen the next, so a packet that was cut looks
+/// like a whole message. What fits into one block, its frame taken off, cannot be cut.
+const NNCP_LIMIT: u64 = 127 * 1024;
+
+/// What the caller says about a message.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The program's name, for the trace line.
+    pub program: &'a str,
+    /// Who runs it.
+    pub origin: &'a Origin,
+    /// Completes the neighbour's name in the trace line.
+    pub domain: Option<&'a str>,
+    /// The recipients, as they stand on the command line.
+    pub recipients: &'a [OsString],
+    /// Whether a message that was cut is told from a whole one before it gets here.
+    pub is_surely_whole: bool,
+}
+
+/// Takes one message, as far as it goes now.
+///
+/// # Errors
+/// When it cannot be read, or nobody knows how mail is handed over.
+pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Settled, Failure> {
+    let origin = call.origin;
+    let neighbour = origin.neighbour.as_ref();
+    let limits_nncp = origin.by_nncp && !call.is_surely_whole;
+    let policy = site.mail.policy(neighbour);
+    let limit = if limits_nncp {
+        policy.message_limit.min(NNCP_LIMIT)
+    } else {
+        policy.message_limit
+    };
+    let (mut message, fits) = Message::read_from(input, limit, &site.around.state)
+        .map_err(|e| Failure::temporary(format!("cannot read the message: {e}")))?;
+    let unreadable = |e| Failure::temporary(format!("cannot read the message again: {e}"));
+    let lines = FromLines::parse(&message.head(HEADER_LIMIT).map_err(unreadable)?);
+    message.skip(lines.length());
+    let names = site.names();
+    let trace = Trace::read(&message.head(HEADER_LIMIT).map_err(unreadable)?, &names);
+    let sender = lines.sender(neighbour);
+    let (recipients, unfit) = recipients_of(call.recipients, &names);
+    let verdict = verdict(&message, fits, limits_nncp, trace);
+    let now = Zoned::now();
+    let has_sender = !lines.is_empty() && sender.is_ok();
+    let stamp = Stamp {
+        program: call.program,
+        domain: call.domain,
+        by: &site.config.nodename,
+        note: (!has_sender).then_some("no sender named"),
+    };
+    message.prepend(received_line(origin, &stamp, &now).as_bytes());
+    let spool = site.spool.as_ref();
+    let mut receiver = Receiver::new(&site.mail, spool, site.around.clone(), neighbour, now)
+        .map_err(|e| Failure::new(Status::Configuration, e.to_string()))?;
+    Ok(receiver.settle(&Consignment {
+        envelope: &Envelope {
+            sender: sender.unwrap_or(ReversePath::Null),
+            recipients,
+        },
+        message: &message,
+        job: &origin.job,
+        is_recognisable: trace.is_recognisable(),
+        unfit: &unfit,
+        verdict,
+    }))
+}
+
+/// Why nobody gets this message, whoever they are.
+fn verdict(
+    message: &Message,
+    fits: Result<(), Oversize>,
+    limits_nncp: bool,
+    trace: Trace,
+) -> Option<Reply> {
+    if fits.is_err() && limits_nncp {
+        let text = "rmail over NNCP takes at most 127 KiB, since of a larger message it cannot tell whether it was cut; \
+                    send it through rsmtp";
+        return Some(Reply::new("5.3.4", text));
+    }
+    if fits.is_err() {
+        return Some(Reply::new(
+            "5.3.4",
+            "the message is larger than this system takes",
+        ));
+    }
+    if message.is_empty() {
+        return Some(Reply::new("5.6.0", "the message is empty"));
+    }
+    trace.loop_found().map(|text| Reply::new("5.4.6", text))
+}
+
+/// The recipients, our own name taken off the front of paths; and the words that are no addresses, in a form that can
+/// stand in a report. Nobody else is refused for them.
+fn recipients_of(words: &[OsString], names: &[String]) -> (Vec<Address>, Vec<Address>) {
+    let (mut recipients, mut unfit) = (Vec::new(), Vec::new());
+    for word in words {
+        let word = strip_own_hosts(&unquoted(word), names);
+        match Address::parse(&word) {
+            Ok(recipient) => recipients.push(recipient),
+            Err(_) => unfit.extend(Address::parse(&stand_in(&word))),
+        }
+    }
+    if words.is_empty() {
+        unfit.extend(Address::parse(b"\"no recipient\""));
+    }
+    (recipients, unfit)
+}
+
+fn strip_own_hosts(word: &[u8], names: &[String]) -> Vec<u8> {
+    let mut path = BangPath::parse(word);
+    let is_own = |host: &Vec<u8>| {
+        names
+            .iter()
+            .any(|name| host.eq_ignore_ascii_case(name.as_bytes()))
+    };
+    let own = path.hosts.iter().take_while(|host| is_own(host)).count();
+    if own == 0 {
+        return word.to_vec();
+    }
+    path.hosts.drain(..own);
+    path.to_bytes()
+}
+
+/// A quoted local part that shows what stood there.
+fn stand_in(word: &[u8]) -> Vec<u8> {
+    let shown = word.get(..200).unwrap_or(word).escape_ascii().to_string();
+    format!("\"{}\"", shown.replace('\\', "/").replace('"', "'")).into_bytes()
+}
+
+/// The exit status of `program`, and what is worth a line.
+///
+/// # Errors
+/// When somebody is to be tried again.
+pub fn tell(program: &str, settled: &Settled) -> Result<ExitCode, Failure> {
+    if let Some(reply) = &settled.deferred {
+        return Err(Failure::temporary(reply));
+    }
+    if let Some((recipient, reply)) = settled.refused.first() {
+        let others = match settled.refused.len() - 1 {
+            0 => String::new(),
+            count => format!(" and {count} more"),
+        };
+        let notes = if settled.notes.is_empty() {
+            "the sender is told".to_owned()
+        } else {
+            settled.notes.join("; ")
+        };
+        let text = format!(
+            "{} {program}: {recipient}{others}: {reply}; {notes}",
+            reply.status
+        );
+        let line: String = text
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect();
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

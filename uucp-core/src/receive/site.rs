@@ -1,0 +1,96 @@
+//! This system, as configured, for the mail of one neighbour.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::Origin;
+use crate::config::Config;
+use crate::config::mail::{HostPort, MailConfig, MethodName};
+use crate::delivery::Surroundings;
+use crate::spool::Spool;
+use crate::sysexits::{Failure, Status};
+
+/// Names the configuration where the command line is the peer's.
+const CONFIG_VARIABLE: &str = "BANGPATH_CONFIG";
+
+/// The options that say how mail is handed over, for this run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DeliveryOptions {
+    /// Hand over by SMTP to this server
+    #[arg(long, value_name = "HOST:PORT", group = "method")]
+    pub smtp: Option<HostPort>,
+    /// Hand over through this sendmail command
+    #[arg(long, value_name = "COMMAND", group = "method")]
+    pub sendmail: Option<PathBuf>,
+    /// Deliver into Maildir folders; %u is the recipient's local part, %d the domain
+    #[arg(long, value_name = "FOLDER", group = "method")]
+    pub maildir: Option<PathBuf>,
+}
+
+impl DeliveryOptions {
+    fn method(&self) -> Option<MethodName> {
+        if self.smtp.is_some() {
+            Some(MethodName::Smtp)
+        } else if self.sendmail.is_some() {
+            Some(MethodName::Sendmail)
+        } else {
+            self.maildir.as_ref().map(|_| MethodName::Maildir)
+        }
+    }
+}
+
+/// What a receiver must know of this system.
+#[derive(Debug)]
+pub struct Site {
+    /// Taylor's files.
+    pub config: Config,
+    /// `mail.toml`.
+    pub mail: MailConfig,
+    /// The spool. Without one there is no queue for reports: then a report that cannot be handed over now is 75.
+    pub spool: Option<Spool>,
+    /// Where things are, and what this system is called.
+    pub around: Surroundings,
+}
+
+impl Site {
+    /// Reads the configuration: `file`, else the one that `BANGPATH_CONFIG` names, else the usual one.
+    ///
+    /// # Errors
+    /// When it cannot be read or is wrong.
+    pub fn load(
+        file: Option<&Path>,
+        delivery: &DeliveryOptions,
+        origin: &Origin,
+    ) -> Result<Self, Failure> {
+        let wrong = |e: &dyn std::fmt::Display| Failure::new(Status::Configuration, e.to_string());
+        let named = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
+        let file = file.map(Path::to_owned).or(named);
+        let config = Config::load(file.as_deref()).map_err(|e| wrong(&e))?;
+        let mut mail = MailConfig::load(&config.directory).map_err(|e| wrong(&e))?;
+        if let Some(method) = delivery.method() {
+            let mut settings = mail.delivery(origin.neighbour.as_ref());
+            settings.method = Some(method);
+            settings.smtp = delivery.smtp.clone().or(settings.smtp);
+            settings.sendmail = delivery.sendmail.clone().or(settings.sendmail);
+            settings.maildir = delivery.maildir.clone().or(settings.maildir);
+            mail.set_delivery(&settings);
+        }
+        let spool = Spool::open(&config).ok();
+        let around = Surroundings::new(&mail, &config.nodename, &config.spool);
+        Ok(Self {
+            config,
+            mail,
+            spool,
+            around,
+        })
+    }
+
+    /// What this system is called in paths and trace lines.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let mut names = self.mail.names().to_vec();
+        names.push(self.config.nodename.to_string());
+        names
+    }
+}

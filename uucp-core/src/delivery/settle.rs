@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 
 use jiff::Zoned;
 
-use super::journal::{Identity, Journal, JournalError};
-use super::{Handover, Message, NoWay, Outcome, Reply, Surroundings, policy};
+use super::journal::{Journal, JournalError, JournalKey};
+use super::{Handover, Message, NoWay, Outcome, Record, Reply, Surroundings, policy};
 use crate::address::{Address, Envelope};
 use crate::config::mail::{MailConfig, Policy};
 use crate::name::SystemName;
@@ -25,6 +25,8 @@ pub struct Settled {
     pub refused: Vec<(Address, Reply)>,
     /// Why somebody is to be tried again; `None` when the message is done.
     pub deferred: Option<Reply>,
+    /// Who is to be tried again, and why.
+    pub waiting: Vec<(Address, Reply)>,
     /// What else is worth a line: where a refused message was put.
     pub notes: Vec<String>,
 }
@@ -85,7 +87,7 @@ impl<'a> Receiver<'a> {
     /// Brings a message as far as it goes now.
     pub fn settle(&mut self, consignment: &Consignment<'_>) -> Settled {
         let envelope = consignment.envelope;
-        let identity = Identity {
+        let identity = JournalKey {
             neighbour: self.neighbour,
             job: consignment.job,
             sender: &envelope.sender,
@@ -121,21 +123,12 @@ impl<'a> Receiver<'a> {
     }
 
     fn offer(&mut self, consignment: &Consignment<'_>, journal: &mut Journal) -> Settled {
-        let envelope = consignment.envelope;
-        let (rest, done) = outstanding(&envelope.recipients, journal);
-        let mut settled = Settled {
-            delivered: done,
-            ..Settled::default()
-        };
-        let (offered, mut refused) = self.sort_by_policy(consignment, rest);
-        let (unfit, _) = outstanding(consignment.unfit, journal);
-        let refuse = |word| (word, Reply::new("5.1.3", "this is not an address"));
-        refused.extend(unfit.into_iter().map(refuse));
-        let is_divided = !refused.is_empty();
+        let plan = Plan::new(&self.policy, consignment, |r| journal.is_done(r));
+        let is_divided = !plan.refused.is_empty();
         let is_remembered = self.is_remembered(consignment);
         let part = Envelope {
-            sender: envelope.sender.clone(),
-            recipients: offered,
+            sender: consignment.envelope.sender.clone(),
+            recipients: plan.offered.clone(),
         };
         let all = part.recipients.len();
         let mut record = |have_it: &[&Address]| {
@@ -145,40 +138,37 @@ impl<'a> Receiver<'a> {
         let outcomes = self
             .handover
             .deliver(&part, consignment.message, &mut record);
-        for (recipient, outcome) in part.recipients.into_iter().zip(outcomes) {
+        let is_left = outcomes.iter().any(|o| matches!(o, Outcome::Deferred(_)));
+        let durable = is_left || is_remembered;
+        let mut record = |refused: &[&Address]| journal.record(refused, durable);
+        self.conclude(consignment, plan, outcomes, &mut record)
+    }
+
+    /// What became of a message that was offered as planned: those who were refused are reported and recorded.
+    pub fn conclude(
+        &mut self,
+        consignment: &Consignment<'_>,
+        plan: Plan,
+        outcomes: Vec<Outcome>,
+        record: &mut Record<'_>,
+    ) -> Settled {
+        let mut settled = Settled {
+            delivered: plan.done,
+            ..Settled::default()
+        };
+        let mut refused = plan.refused;
+        for (recipient, outcome) in plan.offered.into_iter().zip(outcomes) {
             match outcome {
                 Outcome::Delivered => settled.delivered += 1,
                 Outcome::Refused(reply) => refused.push((recipient, reply)),
-                Outcome::Deferred(reply) => settled.deferred = Some(reply),
+                Outcome::Deferred(reply) => settled.waiting.push((recipient, reply)),
             }
         }
+        settled.deferred = settled.waiting.last().map(|(_, reply)| reply.clone());
         if !refused.is_empty() {
-            self.settle_refusals(consignment, refused, journal, &mut settled);
+            self.settle_refusals(consignment, refused, record, &mut settled);
         }
         settled
-    }
-
-    /// Who may be offered the message, and who is refused by our own rules.
-    fn sort_by_policy(
-        &self,
-        consignment: &Consignment<'_>,
-        rest: Vec<Address>,
-    ) -> (Vec<Address>, Vec<(Address, Reply)>) {
-        let verdict = consignment.verdict.clone().or_else(|| {
-            let permitted = policy::permits_sender(&self.policy, &consignment.envelope.sender);
-            (!permitted)
-                .then(|| Reply::new("5.7.1", "this neighbour may not send from that domain"))
-        });
-        if let Some(verdict) = verdict {
-            let refuse = |recipient| (recipient, verdict.clone());
-            return (Vec::new(), rest.into_iter().map(refuse).collect());
-        }
-        let (offered, refused): (Vec<_>, Vec<_>) = rest
-            .into_iter()
-            .partition(|recipient| policy::permits_recipient(&self.policy, recipient));
-        let text = "this neighbour may not send to that domain";
-        let refuse = |recipient| (recipient, Reply::new("5.7.1", text));
-        (offered, refused.into_iter().map(refuse).collect())
     }
 
     /// The sender is told, or the message is set aside; then, and not before, the refused ones are done.
@@ -186,15 +176,13 @@ impl<'a> Receiver<'a> {
         &mut self,
         consignment: &Consignment<'_>,
         refused: Vec<(Address, Reply)>,
-        journal: &mut Journal,
+        record: &mut Record<'_>,
         settled: &mut Settled,
     ) {
-        let durable = settled.deferred.is_some() || self.is_remembered(consignment);
         let told = self.complain(consignment, &refused).and_then(|note| {
             let recipients: Vec<&Address> =
                 refused.iter().map(|(recipient, _)| recipient).collect();
-            journal
-                .record(&recipients, durable)
+            record(&recipients)
                 .map_err(|e| Reply::new("4.3.0", format!("cannot record who was reported: {e}")))?;
             Ok(note)
         });
@@ -203,17 +191,83 @@ impl<'a> Receiver<'a> {
                 settled.notes.extend(note);
                 settled.refused = refused;
             }
-            Err(reply) => settled.deferred = Some(reply),
+            Err(reply) => {
+                let wait = |(recipient, _)| (recipient, reply.clone());
+                settled.waiting.extend(refused.into_iter().map(wait));
+                settled.deferred = Some(reply);
+            }
         }
     }
 }
 
+/// Who is to be offered a message, and who is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// Who is to be offered it, each once, in order.
+    pub offered: Vec<Address>,
+    /// Who is refused by our own rules.
+    refused: Vec<(Address, Reply)>,
+    /// How many have it already.
+    done: usize,
+}
+
+impl Plan {
+    /// Sorts a message's recipients; `is_done` knows those of earlier attempts.
+    pub fn new(
+        policy: &Policy,
+        consignment: &Consignment<'_>,
+        is_done: impl Fn(&Address) -> bool,
+    ) -> Self {
+        let (rest, done) = outstanding(&consignment.envelope.recipients, &is_done);
+        let (offered, mut refused) = sort_by_policy(policy, consignment, rest);
+        let (unfit, _) = outstanding(consignment.unfit, &is_done);
+        let refuse = |word| (word, Reply::new("5.1.3", "this is not an address"));
+        refused.extend(unfit.into_iter().map(refuse));
+        Self {
+            offered,
+            refused,
+            done,
+        }
+    }
+
+    /// Whether there is nobody left: all have it, or were reported.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.offered.is_empty() && self.refused.is_empty()
+    }
+}
+
+/// Who may be offered the message, and who is refused by our own rules.
+fn sort_by_policy(
+    policy: &Policy,
+    consignment: &Consignment<'_>,
+    rest: Vec<Address>,
+) -> (Vec<Address>, Vec<(Address, Reply)>) {
+    let verdict = consignment.verdict.clone().or_else(|| {
+        let permitted = policy::permits_sender(policy, &consignment.envelope.sender);
+        (!permitted).then(|| Reply::new("5.7.1", "this neighbour may not send from that domain"))
+    });
+    if let Some(verdict) = verdict {
+        let refuse = |recipient| (recipient, verdict.clone());
+        return (Vec::new(), rest.into_iter().map(refuse).collect());
+    }
+    let (offered, refused): (Vec<_>, Vec<_>) = rest
+        .into_iter()
+        .partition(|recipient| policy::permits_recipient(policy, recipient));
+    let text = "this neighbour may not send to that domain";
+    let refuse = |recipient| (recipient, Reply::new("5.7.1", text));
+    (offered, refused.into_iter().map(refuse).collect())
+}
+
 /// Those who are not done, each once, in order; and how many are.
-fn outstanding(recipients: &[Address], journal: &Journal) -> (Vec<Address>, usize) {
+fn outstanding(
+    recipients: &[Address],
+    is_done: impl Fn(&Address) -> bool,
+) -> (Vec<Address>, usize) {
     let mut seen = BTreeSet::new();
     let (mut rest, mut done) = (Vec::new(), 0);
     for recipient in recipients.iter().filter(|r| seen.insert(*r)) {
-        if journal.is_done(recipient) {
+        if is_done(recipient) {
             done += 1;
         } else {
             rest.push(recipient.clone());

@@ -50,7 +50,7 @@ pub enum JournalError {
 
 /// What makes two deliveries the same message.
 #[derive(Debug, Clone, Copy)]
-pub struct Identity<'a> {
+pub struct JournalKey<'a> {
     /// The authenticated neighbour.
     pub neighbour: Option<&'a SystemName>,
     /// The id of the job that brought it, where that is known: the same message in another job is another message.
@@ -61,7 +61,7 @@ pub struct Identity<'a> {
     pub digest: &'a [u8; 32],
 }
 
-impl Identity<'_> {
+impl JournalKey<'_> {
     fn path(&self, state: &Path) -> PathBuf {
         let neighbour = self.neighbour.map_or("-", SystemName::as_str);
         let mut hash = Sha256::new();
@@ -100,7 +100,7 @@ impl Journal {
     /// When somebody else has it locked, or it cannot be read or written.
     pub fn open(
         state: &Path,
-        identity: &Identity<'_>,
+        identity: &JournalKey<'_>,
         now: ObservedTime,
     ) -> Result<Self, JournalError> {
         let path = identity.path(state);
@@ -297,8 +297,8 @@ mod tests {
 
     const DIGEST: [u8; 32] = [7; 32];
 
-    fn identity(job: &'static [u8]) -> Identity<'static> {
-        Identity {
+    fn identity(job: &'static [u8]) -> JournalKey<'static> {
+        JournalKey {
             neighbour: None,
             job,
             sender: &ReversePath::Null,

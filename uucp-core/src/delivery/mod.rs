@@ -6,7 +6,9 @@
 
 mod child;
 mod handover;
+mod identity;
 mod journal;
+mod ledger;
 mod local;
 mod maildir;
 mod message;
@@ -20,11 +22,13 @@ use std::fmt;
 use crate::address::Address;
 
 pub use handover::{Handover, NoWay, Surroundings};
-pub use journal::{Identity, Journal, JournalError};
+pub use identity::Identity;
+pub use journal::{Journal, JournalError, JournalKey};
+pub use ledger::Ledger;
 pub use local::{deliver_local_queue, local_mail};
 pub use message::{Message, MessageReader, Oversize};
 pub use sendmail::Flavour;
-pub use settle::{Consignment, Receiver, Settled};
+pub use settle::{Consignment, Plan, Receiver, Settled};
 
 /// What became of one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]

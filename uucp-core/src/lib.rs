@@ -8,6 +8,7 @@
 //! Every module is a station of this line; nothing imports from a station to its right, except through the spool.
 
 pub mod address;
+pub mod bsmtp;
 pub mod clock;
 #[cfg(feature = "cli")]
 pub mod command;

@@ -137,16 +137,17 @@ fn strip_brackets(word: &[u8]) -> Result<&[u8], AddressError> {
     }
 }
 
-/// RFC 5321, appendix C: a receiver may take a source route off.
-fn strip_route(path: &[u8]) -> &[u8] {
-    if path.first() != Some(&b'@') {
-        return path;
+/// RFC 5321, appendix C: a receiver may take a source route off. What is left has none, so that it stays as it is the next
+/// time.
+fn strip_route(mut path: &[u8]) -> &[u8] {
+    while path.first() == Some(&b'@') {
+        let colon = path.iter().position(|b| *b == b':');
+        match colon.and_then(|colon| path.get(colon + 1..)) {
+            Some(rest) if !rest.is_empty() => path = rest,
+            _ => break,
+        }
     }
-    path.iter()
-        .position(|b| *b == b':')
-        .and_then(|colon| path.get(colon + 1..))
-        .filter(|rest| !rest.is_empty())
-        .unwrap_or(path)
+    path
 }
 
 /// Walks over the bytes outside quotes; `None` when a quote does not end.

@@ -1,0 +1,405 @@
+//! A batch, in any pieces -> events.
+//!
+//! All transitions are in [`Reader::command`]; content is followed by [`Dotted`] and [`Chunked`].
+
+use std::collections::VecDeque;
+
+use memchr::memchr_iter;
+
+use super::command::{Chunk, Command};
+use super::content::{Chunked, Dotted, Piece};
+use super::event::{Cut, End, Event, Fault, Problem};
+use super::line::{Line, LineBuffer};
+use super::parameter::RecipientParameters;
+use super::transaction::{Reason, Recipient, Refused, Transaction, Verb};
+use super::{LineEnd, MARK};
+
+/// How much of a line that was not understood is told.
+const TOLD: usize = 2000;
+
+/// How much memory a batch may cost; content costs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of one command. RFC 5321 asks for 512; addresses of 2,000 bytes with ORCPT and NOTIFY need about 9,000.
+    pub line: usize,
+    /// Recipients of one message. RFC 5321 asks for 100; MTAs cut at 1,000 to 50,000.
+    pub recipients: usize,
+    /// Bytes of all commands of one envelope.
+    pub envelope: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            line: 16 << 10,
+            recipients: 100_000,
+            envelope: 8 << 20,
+        }
+    }
+}
+
+/// Reads batched SMTP without doing IO: the same bytes give the same events, in whatever pieces they come.
+///
+/// It goes on behind everything that it does not understand, and a batch that is cut anywhere gives all messages before the
+/// cut.
+///
+/// * Call [`read`](Self::read) with each piece of input until it gives no event, then [`finish`](Self::finish) at the end.
+/// * A message is [`Event::Begin`], any number of [`Event::Content`], [`Event::End`]. Without [`Event::End`] it is cut, and
+///   must not be used: [`Event::Broken`] tells so, or [`End::cut`].
+#[derive(Debug)]
+pub struct Reader {
+    limits: Limits,
+    state: State,
+    line: LineBuffer,
+    /// The kind of line end, once the envelope has begun.
+    kind: Option<LineEnd>,
+    open: Option<Open>,
+    /// Events that are ready while nothing has to be read.
+    ready: VecDeque<Event<'static>>,
+    /// Line feeds that were read.
+    newlines: u64,
+    /// The line on which the current command begins.
+    at: u64,
+    /// The line of the last HELO.
+    hello: u64,
+    /// The line on which a batch of ours has begun that has not ended.
+    ours: Option<u64>,
+    /// Whether the last line was not understood.
+    lost: bool,
+    quit: bool,
+    messages: u64,
+}
+
+/// What the next byte belongs to.
+#[derive(Debug)]
+enum State {
+    Command,
+    Dotted {
+        content: Box<Dotted>,
+        line: u64,
+    },
+    Chunked {
+        content: Chunked,
+        line: u64,
+    },
+    /// Nobody knows.
+    Unreadable {
+        line: u64,
+    },
+}
+
+/// An envelope that is being read.
+#[derive(Debug)]
+struct Open {
+    transaction: Box<Transaction>,
+    line: u64,
+    bytes: usize,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self::new(Limits::default())
+    }
+}
+
+impl Reader {
+    /// A reader at the beginning of a batch.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            state: State::Command,
+            line: LineBuffer::new(limits.line),
+            kind: None,
+            open: None,
+            ready: VecDeque::new(),
+            newlines: 0,
+            at: 1,
+            hello: 1,
+            ours: None,
+            lost: false,
+            quit: false,
+            messages: 0,
+        }
+    }
+
+    /// Reads on: how much of `input` was used, and what was found in it. No event means that all of it was used and more is
+    /// needed; until then, call again with the rest, even an empty one.
+    pub fn read<'a>(&mut self, input: &'a [u8]) -> (usize, Option<Event<'a>>) {
+        let mut used = 0;
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return (used, Some(event));
+            }
+            let rest = input.get(used..).unwrap_or_default();
+            let (count, event) = self.step(rest);
+            let read = rest.get(..count).unwrap_or_default();
+            self.newlines += memchr_iter(b'\n', read).count() as u64;
+            used += count;
+            if event.is_some() || (rest.is_empty() && self.ready.is_empty()) {
+                return (used, event);
+            }
+        }
+    }
+
+    /// At the end of the input: whether it was an end.
+    #[must_use]
+    pub fn finish(mut self) -> End {
+        let partial = self.line.partial();
+        let text = partial.trim_ascii();
+        if self.open.is_none() && Command::parse(text) == Command::Quit {
+            self.quit = true;
+            self.ours = None;
+        }
+        let command = Cut::Command {
+            line: self.at,
+            text: shortened(partial),
+        };
+        let in_command = !text.is_empty() && !self.quit;
+        let cut = match (self.state, self.open) {
+            (State::Dotted { line, .. } | State::Chunked { line, .. }, _) => {
+                Some(Cut::Content { line })
+            }
+            (State::Unreadable { line }, _) => Some(Cut::Unreadable { line }),
+            (State::Command, Some(open)) => Some(Cut::Envelope {
+                line: open.line,
+                transaction: open.transaction,
+            }),
+            (State::Command, None) if in_command => Some(command),
+            (State::Command, None) => self.ours.map(|line| Cut::Quit { line }),
+        };
+        End {
+            messages: self.messages,
+            quit: self.quit,
+            ours: self.ours.is_some(),
+            cut,
+        }
+    }
+
+    fn step<'a>(&mut self, rest: &'a [u8]) -> (usize, Option<Event<'a>>) {
+        let (used, piece) = match &mut self.state {
+            State::Dotted { content, .. } => content.take(rest),
+            State::Chunked { content, .. } if !content.wants_command() => content.take(rest),
+            State::Unreadable { .. } => (rest.len(), Piece::Nothing),
+            State::Command | State::Chunked { .. } => {
+                if self.line.is_fresh() {
+                    self.at = self.newlines + 1;
+                }
+                let (used, line) = self.line.take(rest, self.kind);
+                if let Some(line) = line {
+                    self.command(&line);
+                }
+                (used, Piece::Nothing)
+            }
+        };
+        match piece {
+            Piece::Nothing => (used, None),
+            Piece::Text(text) => (used, Some(Event::Content(text))),
+            Piece::End => {
+                self.messages += 1;
+                self.state = State::Command;
+                self.kind = None;
+                (used, Some(Event::End))
+            }
+        }
+    }
+
+    /// One command: what it does to the state, and what is told about it.
+    fn command(&mut self, line: &Line) {
+        let command = Command::parse(&line.text);
+        if !matches!(command, Command::Idle | Command::Unknown) {
+            self.lost = false;
+            self.quit = false;
+        }
+        match command {
+            Command::Idle => {}
+            Command::Unknown => {
+                self.quit = false;
+                if !std::mem::replace(&mut self.lost, true) {
+                    self.fault(self.at, Problem::NotACommand(shortened(&line.text)));
+                }
+            }
+            Command::Hello { name, esmtp } => {
+                self.end_envelope();
+                self.end_batch_without_quit();
+                self.hello = self.at;
+                let name = name.to_vec();
+                self.ready.push_back(Event::Hello { name, esmtp });
+            }
+            Command::Noop(text) => {
+                if text == MARK {
+                    self.ours = Some(self.hello);
+                }
+            }
+            Command::Mail(mail) => {
+                self.end_envelope();
+                let mail = if line.too_long {
+                    Err(Reason::TooLong)
+                } else {
+                    mail
+                };
+                let transaction = self.open(line.end);
+                match mail {
+                    Ok(path) => {
+                        transaction.sender = path.address;
+                        words(path.words).for_each(|word| transaction.parameters.take(word));
+                    }
+                    Err(reason) => self.refuse(Verb::Mail, &line.text, reason),
+                }
+            }
+            Command::Rcpt(rcpt) => {
+                let rcpt = if line.too_long {
+                    Err(Reason::TooLong)
+                } else {
+                    rcpt
+                };
+                let rcpt = rcpt.map(|path| {
+                    let mut parameters = RecipientParameters::default();
+                    words(path.words).for_each(|word| parameters.take(word));
+                    Recipient {
+                        address: path.address,
+                        notify: parameters.notify,
+                        orcpt: parameters.orcpt,
+                        other: parameters.other,
+                    }
+                });
+                self.recipient(line, rcpt);
+            }
+            Command::Data => {
+                self.end_chunks();
+                let line = self.begin(line.end);
+                let content = Box::new(Dotted::new(self.kind.unwrap_or(LineEnd::Lf)));
+                self.state = State::Dotted { content, line };
+            }
+            Command::Chunk(Some(chunk)) => self.chunk(line.end, chunk),
+            Command::Chunk(None) => {
+                self.end_envelope();
+                self.fault(self.at, Problem::BadChunk(shortened(&line.text)));
+                self.state = State::Unreadable { line: self.at };
+            }
+            Command::Reset => {
+                self.end_chunks();
+                self.open = None;
+                self.kind = None;
+            }
+            Command::Quit => {
+                self.end_envelope();
+                self.ours = None;
+                self.quit = true;
+                self.ready.push_back(Event::Quit);
+            }
+        }
+    }
+
+    /// An envelope begins, with a sender or without.
+    fn open(&mut self, kind: LineEnd) -> &mut Transaction {
+        self.kind = Some(kind);
+        let open = self.open.insert(Open {
+            transaction: Box::default(),
+            line: self.at,
+            bytes: 0,
+        });
+        &mut open.transaction
+    }
+
+    /// There has to be an envelope; where there is none, its sender is unknown.
+    fn open_anyway(&mut self, kind: LineEnd) {
+        if self.open.is_none() {
+            self.open(kind);
+            self.refuse(Verb::Mail, b"", Reason::NoMail);
+        }
+    }
+
+    fn refuse(&mut self, verb: Verb, line: &[u8], reason: Reason) {
+        if let Some(open) = &mut self.open {
+            let text = line.trim_ascii();
+            open.transaction.refused.push(Refused {
+                verb,
+                text: shortened(text.get(4..).unwrap_or_default().trim_ascii()),
+                reason,
+                line: self.at,
+            });
+        }
+    }
+
+    fn recipient(&mut self, line: &Line, rcpt: Result<Recipient, Reason>) {
+        if let State::Chunked { .. } = self.state {
+            // Too late for this message, and for no other.
+            self.fault(self.at, Problem::NotACommand(shortened(&line.text)));
+            return;
+        }
+        self.open_anyway(line.end);
+        let Some(open) = &mut self.open else { return };
+        open.bytes += line.text.len();
+        let transaction = &mut open.transaction;
+        let count = transaction.recipients.len() + transaction.refused.len();
+        if count >= self.limits.recipients || open.bytes > self.limits.envelope {
+            transaction.unlisted += 1;
+            return;
+        }
+        match rcpt {
+            Ok(recipient) => transaction.recipients.push(recipient),
+            Err(reason) => self.refuse(Verb::Rcpt, &line.text, reason),
+        }
+    }
+
+    /// Content begins: the envelope is told, and the line where it began given back.
+    fn begin(&mut self, kind: LineEnd) -> u64 {
+        self.open_anyway(kind);
+        let Some(open) = self.open.take() else {
+            return self.at;
+        };
+        self.ready.push_back(Event::Begin(open.transaction));
+        open.line
+    }
+
+    fn chunk(&mut self, kind: LineEnd, chunk: Chunk) {
+        if !matches!(self.state, State::Chunked { .. }) {
+            let line = self.begin(kind);
+            let content = Chunked::new(self.kind.unwrap_or(LineEnd::Lf));
+            self.state = State::Chunked { content, line };
+        }
+        if let State::Chunked { content, .. } = &mut self.state {
+            content.begin(chunk.size, chunk.last);
+        }
+    }
+
+    /// Whatever message was begun ends here, without its content.
+    fn end_envelope(&mut self) {
+        self.end_chunks();
+        self.kind = None;
+        if let Some(open) = self.open.take() {
+            self.fault(open.line, Problem::NoContent(open.transaction));
+        }
+    }
+
+    fn end_chunks(&mut self) {
+        if let State::Chunked { line, .. } = self.state {
+            self.state = State::Command;
+            self.kind = None;
+            self.ready.push_back(Event::Broken(Fault {
+                line,
+                problem: Problem::NoLastChunk,
+            }));
+        }
+    }
+
+    fn end_batch_without_quit(&mut self) {
+        if let Some(line) = self.ours.take() {
+            self.fault(line, Problem::NoQuit);
+        }
+    }
+
+    fn fault(&mut self, line: u64, problem: Problem) {
+        self.ready.push_back(Event::Fault(Fault { line, problem }));
+    }
+}
+
+fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+}
+
+fn shortened(text: &[u8]) -> Vec<u8> {
+    text.get(..TOLD).unwrap_or(text).to_vec()
+}

@@ -10,6 +10,7 @@
 pub mod address;
 pub mod bsmtp;
 pub mod clock;
+pub mod codec;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod config;

@@ -2,7 +2,7 @@
 //!
 //! One module, one question: [`programs`] where an executable is, [`peers`] where Debian's are, [`process`] how one is run
 //! without ever waiting for ever, [`node`] what a UUCP system is on disk, [`queue`] how jobs come into its spool,
-//! [`mail_host`] a real Postfix, [`strace`] and [`durability`] what a program had made durable when it answered.
+//! [`host`] a root directory with namespaces of its own, [`mail_host`] a real MTA in one, [`strace`] and [`durability`] what a program had made durable when it answered.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +16,7 @@
 )]
 
 pub mod durability;
+pub mod host;
 pub mod mail_host;
 pub mod maildir;
 pub mod node;
@@ -85,6 +86,22 @@ pub fn is_root() -> bool {
     nix::unistd::geteuid().is_root()
 }
 
+/// The real peers with some layers, or `None` after one line that says which test is skipped and why.
+///
+/// # Panics
+/// In CI (`CI` set), where a skip is a failure.
+#[must_use]
+pub fn peers_with_or_skip(test: &str, layers: &[peers::Layer]) -> Option<&'static peers::Peers> {
+    let peers = peers_or_skip(test)?;
+    for layer in layers {
+        if let Err(why) = peers.layer(*layer) {
+            skip(test, &why);
+            return None;
+        }
+    }
+    Some(peers)
+}
+
 /// The real peers, or `None` after one line that says which test is skipped and why.
 ///
 /// # Panics
@@ -94,14 +111,18 @@ pub fn peers_or_skip(test: &str) -> Option<&'static peers::Peers> {
     match peers::peers() {
         Ok(peers) => Some(peers),
         Err(why) => {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "{test} may not be skipped in CI: {why}"
-            );
-            // Written past the capture of the test runner, so that the skip is seen.
-            let line = format!("skipped {test}: {why}\n");
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
+            skip(test, why);
             None
         }
     }
+}
+
+fn skip(test: &str, why: &str) {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{test} may not be skipped in CI: {why}"
+    );
+    // Written past the capture of the test runner, so that the skip is seen.
+    let line = format!("skipped {test}: {why}\n");
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
 }

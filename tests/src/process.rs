@@ -214,7 +214,7 @@ pub fn children(parent: Pid) -> Vec<Pid> {
 }
 
 /// Ended, and only not yet waited for by its parent.
-fn is_dead(process: Pid) -> bool {
+pub(crate) fn is_dead(process: Pid) -> bool {
     let stat = lossy(Path::new(&format!("/proc/{process}/stat")));
     // The state stands after the name, which is in parentheses and may hold anything.
     stat.rsplit_once(") ")

@@ -59,21 +59,57 @@ impl Session {
         self.expect('2', "the message");
     }
 
-    fn say(&mut self, line: &str, class: char) {
+    /// The server's no to a recipient; the session can go on.
+    pub fn refuses(&mut self, recipient: &str) -> String {
+        self.say("MAIL FROM:<ann@leaf.example>\r\n", '2');
+        let reply = self.ask(&format!("RCPT TO:<{recipient}>\r\n"));
+        self.say("RSET\r\n", '2');
+        reply
+    }
+
+    /// The server's no to a whole message, wherever it says it.
+    pub fn refusal_of(&mut self, message: &Message) -> String {
+        let mut commands = vec![format!("MAIL FROM:<{}>\r\n", message.sender)];
+        commands.extend(
+            message
+                .recipients
+                .iter()
+                .map(|recipient| format!("RCPT TO:<{recipient}>\r\n")),
+        );
+        commands.push("DATA\r\n".to_owned());
+        commands.push("\r\n.\r\n".to_owned());
+        commands
+            .iter()
+            .map(|command| self.ask(command))
+            .find(|reply| reply.starts_with(['4', '5']))
+            .expect("a refusal")
+    }
+
+    fn ask(&mut self, line: &str) -> String {
         self.reader
             .get_mut()
             .write_all(line.as_bytes())
             .expect("a command");
-        self.expect(class, line.trim_end());
+        self.reply()
+    }
+
+    fn say(&mut self, line: &str, class: char) {
+        let reply = self.ask(line);
+        assert!(reply.starts_with(class), "{}: {reply:?}", line.trim_end());
     }
 
     fn expect(&mut self, class: char, what: &str) {
+        let reply = self.reply();
+        assert!(reply.starts_with(class), "{what}: {reply:?}");
+    }
+
+    /// The last line of a reply.
+    fn reply(&mut self) -> String {
         loop {
             let mut line = String::new();
             self.reader.read_line(&mut line).expect("a reply");
-            assert!(line.starts_with(class), "{what}: {line:?}");
             if line.as_bytes().get(3) != Some(&b'-') {
-                return;
+                return line;
             }
         }
     }

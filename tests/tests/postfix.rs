@@ -16,15 +16,15 @@
 
 use std::collections::BTreeMap;
 
-use suite_tests::mail_host::{MailHost, Setup};
+use suite_tests::mail_host::{MailHost, Postfix};
 use suite_tests::maildir::add_rmail;
 use suite_tests::node::{Node, Reach, free_port};
 use suite_tests::payload::Random;
-use suite_tests::peers::Peers;
+use suite_tests::peers::{Layer, Peers};
 use suite_tests::process;
 use suite_tests::programs::{self, Side};
 use suite_tests::smtp::{self, Message};
-use suite_tests::{Site, peers_or_skip};
+use suite_tests::{Site, peers_with_or_skip};
 
 const MASTER: &str = include_str!("../../conf-snippets/postfix/master.cf");
 const MAIN: &str = include_str!("../../conf-snippets/postfix/main.cf");
@@ -229,11 +229,11 @@ fn deliveries(sent: &[Message]) -> usize {
 
 #[test]
 fn plain_smtp_shows_that_the_scenario_itself_is_sound() {
-    let Some(peers) = peers_or_skip("postfix: plain SMTP") else {
+    let Some(peers) = peers_with_or_skip("postfix: plain SMTP", &[Layer::Postfix]) else {
         return;
     };
     let site = Site::new("postfix");
-    let hub = MailHost::start(&site, peers, "hub", &Setup::default());
+    let hub = MailHost::start(&site, peers, "hub", &Postfix::default());
     let main = format!(
         "relay_domains = hub.example\nswap_bangpath = no\nallow_percent_hack = no\nsmtp_line_length_limit = 0\n\
          transport_maps = inline:{{{{hub.example = smtp:[127.0.0.1]:{}}}}}\n",
@@ -243,9 +243,9 @@ fn plain_smtp_shows_that_the_scenario_itself_is_sound() {
         &site,
         peers,
         "leaf",
-        &Setup {
+        &Postfix {
             main: &main,
-            ..Setup::default()
+            ..Postfix::default()
         },
     );
     let sent = messages(200);
@@ -294,18 +294,18 @@ fn chain(peers: &Peers, caller: Side, answerer: Side) -> Chain {
         &site,
         peers,
         "hub",
-        &Setup {
+        &Postfix {
             // Of itself Postfix takes `x!y@` and `u%h@` for routes, and refuses them to strangers.
             main: "swap_bangpath = no\nallow_percent_hack = no\nallow_untrusted_routing = yes\n",
             master: &master(&hub, from_leaf),
-            ..Setup::default()
+            ..Postfix::default()
         },
     );
     let leaf_mail = MailHost::start(
         &site,
         peers,
         "leaf",
-        &Setup {
+        &Postfix {
             main: MAIN,
             master: &master(&leaf, from_hub),
             transport: TRANSPORT,
@@ -330,7 +330,7 @@ fn chain(peers: &Peers, caller: Side, answerer: Side) -> Chain {
 }
 
 fn run_chain(name: &str, caller: Side, answerer: Side, count: usize) {
-    let Some(peers) = peers_or_skip(name) else {
+    let Some(peers) = peers_with_or_skip(name, &[Layer::Postfix]) else {
         return;
     };
     let chain = chain(peers, caller, answerer);

@@ -2,8 +2,7 @@
 
 use super::ConversationError;
 use super::event::Introduction;
-use super::profile::{Admitted, CallProfile, Verdict};
-use crate::name::SystemName;
+use super::profile::{Admitted, AnswerProfile, CallProfile, Verdict};
 use crate::wire::command::Features;
 use crate::wire::handshake::{
     Accepted, Announced, Answer, CallerLine, Greeting, StringReader, choose, emit_choice,
@@ -46,27 +45,30 @@ enum State {
 pub(super) struct Handshake {
     state: State,
     reader: StringReader,
+    /// What we announce.
+    features: Features,
 }
 
 impl Handshake {
     pub(super) fn caller(profile: Box<CallProfile>) -> Self {
         Self {
             reader: StringReader::new(profile.strip_parity),
+            features: profile.features,
             state: State::Greeting(profile),
         }
     }
 
     /// The called side speaks first.
     pub(super) fn called(
-        local: &SystemName,
+        profile: &AnswerProfile,
         login: Option<Vec<u8>>,
-        strip_parity: bool,
         out: &mut Vec<u8>,
     ) -> Self {
-        let name = Some(local.as_bytes().to_vec());
+        let name = Some(profile.local.as_bytes().to_vec());
         Greeting { name }.emit(out);
         Self {
-            reader: StringReader::new(strip_parity),
+            reader: StringReader::new(profile.strip_parity),
+            features: profile.features,
             state: State::Line { login },
         }
     }
@@ -147,7 +149,7 @@ impl Handshake {
                 self.state = State::Judging(Box::new(line));
                 Ok(Some(HandshakeStep::Identify(introduction)))
             }
-            State::Choice(line, admitted) => take_choice(&line, &admitted, text),
+            State::Choice(line, admitted) => take_choice(self.features, &line, &admitted, text),
             state @ (State::Judging(_) | State::Over) => {
                 self.state = state;
                 Ok(None)
@@ -175,7 +177,7 @@ impl Handshake {
             sequence: profile.sequence,
             grade: profile.grade,
             restart: true,
-            announced: Announced::Bits(Features::OURS),
+            announced: Announced::Bits(profile.features),
             ..CallerLine::default()
         };
         line.emit(out);
@@ -190,7 +192,7 @@ impl Handshake {
         };
         match verdict {
             Verdict::Admit(admitted) => {
-                Answer::accepting(&line, Features::OURS).emit(out);
+                Answer::accepting(&line, self.features).emit(out);
                 emit_offer(&admitted.protocols, out);
                 self.state = State::Choice(line, admitted);
                 None
@@ -237,12 +239,13 @@ fn choose_protocol(
     };
     Ok(Some(HandshakeStep::Chosen(Chosen {
         letter,
-        features: accepted.features().agreed_with_peer(),
+        features: profile.features.agreed(accepted.features()),
         largest: accepted.size_limit,
     })))
 }
 
 fn take_choice(
+    ours: Features,
     line: &CallerLine,
     admitted: &Admitted,
     text: &[u8],
@@ -251,7 +254,7 @@ fn take_choice(
         Some(letter) if admitted.protocols.contains(&letter) => {
             Ok(Some(HandshakeStep::Chosen(Chosen {
                 letter,
-                features: line.features().agreed_with_peer(),
+                features: ours.agreed(line.features()),
                 largest: line.size_limit,
             })))
         }

@@ -3,6 +3,7 @@
 use super::chat::ChatWords;
 use crate::config::{Chat, ProtocolParameter};
 use crate::name::SystemName;
+use crate::wire::command::Features;
 use crate::wire::handshake::Answer;
 
 /// The link protocols that may be used, best first, and their parameters.
@@ -37,6 +38,8 @@ pub struct CallProfile {
     pub protocols: Protocols,
     /// Whether the eighth bit is cleared in the handshake.
     pub strip_parity: bool,
+    /// What we announce: [`Features::OURS`], or less of it.
+    pub features: Features,
 }
 
 /// How a caller logs in at our side.
@@ -61,6 +64,8 @@ pub struct AnswerProfile {
     pub strip_login: bool,
     /// Whether the eighth bit is cleared in the handshake.
     pub strip_parity: bool,
+    /// What we announce: [`Features::OURS`], or less of it.
+    pub features: Features,
 }
 
 /// What a caller that may come in is offered.

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::config::Chat;
 use crate::link::{self, CallRole};
-use crate::name::SystemName;
 use crate::wire::handshake::{StringReader, emit_over, is_over};
 
 /// How many strings are looked through for the last one.
@@ -52,7 +51,7 @@ pub(super) struct HandshakeStage {
 /// What the next stage needs, kept while the chat or the login runs.
 pub(super) enum Next {
     Call(Box<CallProfile>),
-    Answer { local: SystemName, strip: bool },
+    Answer(Box<AnswerProfile>),
 }
 
 impl Conversation {
@@ -67,16 +66,14 @@ impl Conversation {
     }
 
     pub(super) fn begin_answer(&mut self, now: Instant, profile: AnswerProfile) {
-        self.next = Some(Next::Answer {
-            local: profile.local,
-            strip: profile.strip_parity,
-        });
-        let fixed = match profile.login {
+        let (login, strip) = (profile.login.clone(), profile.strip_login);
+        self.next = Some(Next::Answer(Box::new(profile)));
+        let fixed = match login {
             LoginMode::Done => return self.begin_handshake(now, None),
             LoginMode::Prompt => None,
             LoginMode::Password(name) => Some(name),
         };
-        let mut prompts = LoginPrompts::new(now, fixed, profile.strip_login);
+        let mut prompts = LoginPrompts::new(now, fixed, strip);
         prompts.start(&mut self.out);
         self.stage = Stage::Login(prompts);
     }
@@ -84,9 +81,7 @@ impl Conversation {
     fn begin_handshake(&mut self, now: Instant, login: Option<Vec<u8>>) {
         let handshake = match self.next.take() {
             Some(Next::Call(profile)) => Handshake::caller(profile),
-            Some(Next::Answer { local, strip }) => {
-                Handshake::called(&local, login, strip, &mut self.out)
-            }
+            Some(Next::Answer(profile)) => Handshake::called(&profile, login, &mut self.out),
             None => return,
         };
         self.stage = Stage::Handshake(Box::new(HandshakeStage {

@@ -18,6 +18,7 @@ use crate::link::CallRole;
 use crate::name::{Grade, SystemName};
 use crate::port::Port;
 use crate::spool::{Journal, LockError, Severity, Spool};
+use crate::wire::command::Features;
 use crate::wire::handshake::Answer as Reply;
 
 /// How a call is to be answered.
@@ -55,6 +56,7 @@ pub fn answer(
         login: answer.login,
         strip_login: config.strip_login,
         strip_parity: config.strip_proto,
+        features: Features::OURS,
     };
     let conversation = Conversation::called(Instant::now(), profile);
     let result = Driver::new(port, conversation, signals).run(&mut desk);

@@ -19,6 +19,7 @@ use crate::link::{self, CallRole};
 use crate::name::{Grade, SystemName};
 use crate::port::{LineTraits, PipePort, Port, PortError, StdioPort, TcpTarget, connect};
 use crate::spool::{Journal, LockError, Severity, Spool, SpoolError, Status, StatusKind};
+use crate::wire::command::Features;
 
 /// How a call is to be made.
 #[derive(Debug, Clone, Default)]
@@ -405,6 +406,7 @@ impl Caller<'_> {
                 half_duplex: port.half_duplex,
             },
             strip_parity: self.config.strip_proto,
+            features: Features::OURS,
         }))
     }
 

@@ -6,6 +6,7 @@
 mod e;
 mod g;
 mod i;
+mod mux;
 mod parameters;
 mod reception;
 mod stream;
@@ -90,6 +91,12 @@ impl LinkTraits {
         restart: true,
         streams_ahead: false,
     };
+    /// `t` and `e` between two of ours.
+    const MUX: Self = Self {
+        channels: crate::wire::mux::CHANNELS - 1,
+        streams_ahead: true,
+        ..Self::STREAM
+    };
     /// `i`: the only one that keeps both directions busy.
     const I: Self = Self {
         channels: 7,
@@ -124,6 +131,9 @@ pub fn make(
 ) -> Option<Box<dyn Link>> {
     let parameters = Parameters(parameters);
     match letter {
+        b't' | b'e' if features.contains(Features::MULTIPLEX) => {
+            Some(Box::new(mux::new(letter, parameters)))
+        }
         b't' => Some(Box::new(t::new(parameters))),
         b'e' => Some(Box::new(e::new(parameters))),
         b'g' => Some(Box::new(g::new(role, features, parameters))),

@@ -15,7 +15,7 @@ use super::receipt::{Content, Key, Move};
 use super::{ExecuteFile, Spool, SpoolError, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 
-/// How many bytes are written between two looks at the free space.
+/// How many bytes are written between two looks at the free space, and until they are on their way to the disk.
 const SPACE_INTERVAL: u64 = 1 << 20;
 
 /// Where a received file goes.
@@ -75,6 +75,8 @@ impl Reception {
         }
         self.unchecked += bytes.len() as u64;
         if self.unchecked >= SPACE_INTERVAL {
+            // The disk writes while more comes in, so that the sync at the end is short.
+            durable::start_writeback_from(&self.file, self.end.saturating_sub(self.unchecked));
             self.unchecked = 0;
             check_space(&self.file, &path, bytes.len() as u64, self.free_space)?;
         }

@@ -48,12 +48,14 @@ impl Features {
     /// Every packet of `g` and `i` ends in a CRC over all of it. An extension of ours: the sums of both protocols leave
     /// gaps (see `DEVIATIONS.md`) through which a bad line damages files in silence. Taylor ignores the bit.
     pub const SEALED: Self = Self(0o1000);
+    /// `t` and `e` carry tagged frames, many requests at once (see [`super::mux`]). An extension of ours; Taylor ignores the bit.
+    pub const MULTIPLEX: Self = Self(0o2000);
     /// What a bare `-N` or `ROKN` means.
     pub const BARE: Self = Self(0o11);
     /// What `ROK -R` means: an SVR4 that knows restart.
     pub const SVR4: Self = Self(0o23);
     /// What this implementation announces. Debian's Taylor announces 047, Taylor's later master 0147.
-    pub const OURS: Self = Self(0o1147);
+    pub const OURS: Self = Self(0o3147);
 
     /// Whether every bit of `other` is there.
     #[must_use]
@@ -67,11 +69,11 @@ impl Features {
         Self(self.0 & other.0)
     }
 
-    /// What to use towards a peer that announced `self`: what we have in common, and the spellings (decimal sizes, the
-    /// dummy word) that this peer asks for.
+    /// What to use when `self` is what we announced, `peer` what the peer did: what we have in common, and the spellings
+    /// (decimal sizes, the dummy word) that this peer asks for.
     #[must_use]
-    pub fn agreed_with_peer(self) -> Self {
-        Self(self.0 & (Self::OURS.0 | Self::DECIMAL.0 | Self::DUMMY.0))
+    pub fn agreed(self, peer: Self) -> Self {
+        Self(peer.0 & (self.0 | Self::DECIMAL.0 | Self::DUMMY.0))
     }
 }
 

@@ -12,6 +12,7 @@ pub mod e;
 pub mod g;
 pub mod handshake;
 pub mod i;
+pub mod mux;
 pub mod t;
 
 /// Bytes of a peer that have no meaning in the protocol.

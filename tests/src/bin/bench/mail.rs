@@ -1,6 +1,6 @@
 //! What the programs at both ends of the chain cost: queueing, alone and under Postfix, and execution into Postfix.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use suite_tests::Site;
 use suite_tests::mail_host::{MailHost, Setup};
@@ -13,11 +13,13 @@ use suite_tests::queue::HandQueue;
 use suite_tests::smtp::{self, Message};
 
 use crate::calls::per_second;
-use crate::table::{Better, Table};
+use crate::table::{self, Better, Table};
 
 const MASTER: &str = include_str!("../../../../conf-snippets/postfix/master.cf");
 const MAIN: &str = include_str!("../../../../conf-snippets/postfix/main.cf");
 const TRANSPORT: &str = include_str!("../../../../conf-snippets/postfix/transport");
+/// How long nothing may come before the queue is flushed once more.
+const FLUSH_AGAIN: Duration = Duration::from_secs(2);
 /// Debian's own line, with the recipe's options.
 const CLASSIC: &str = "uucp unix - n n - 20 pipe flags=Fq user=uucp argv=/uux -r -n -z -a$sender - $nexthop!rmail ($recipient)\n";
 
@@ -67,7 +69,9 @@ pub(crate) fn queueing_alone(table: &mut Table, count: usize) {
                 let status = command.status().expect("the sender");
                 assert!(status.success(), "{status}");
             }
-            per_second(count, start.elapsed().as_secs_f64())
+            let seconds = start.elapsed().as_secs_f64();
+            table::keep(folder);
+            per_second(count, seconds)
         }
     };
     table.compare(
@@ -117,12 +121,22 @@ pub(crate) fn queueing_under_postfix(table: &mut Table, peers: &Peers, count: us
             };
             run("/usr/sbin/postconf", &["-e", "defer_transports="]);
             run("/usr/sbin/postfix", &["reload"]);
-            let start = Instant::now();
+            let mut start = Instant::now();
             run("/usr/sbin/postqueue", &["-f"]);
+            let mut flushed = Instant::now();
             process::wait_for("all jobs", process::PATIENCE, || {
+                // A queue manager that is just being replaced does not hear the first word.
+                if flushed.elapsed() > FLUSH_AGAIN && leaf.count("hub/C.") == 0 {
+                    run("/usr/sbin/postqueue", &["-f"]);
+                    flushed = Instant::now();
+                    start = flushed;
+                }
                 (leaf.count("hub/C.") >= count).then_some(())
             });
-            per_second(count, start.elapsed().as_secs_f64())
+            let seconds = start.elapsed().as_secs_f64();
+            drop(host);
+            table::keep(folder);
+            per_second(count, seconds)
         }
     };
     table.compare(
@@ -197,6 +211,8 @@ pub(crate) fn execution(table: &mut Table, peers: &Peers, count: usize) {
             process::wait_for("Postfix to deliver all", process::PATIENCE, || {
                 (host.delivered().len() >= count).then_some(())
             });
+            drop(host);
+            table::keep(folder);
             per_second(count, seconds)
         }
     };

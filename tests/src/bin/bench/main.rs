@@ -57,5 +57,6 @@ fn main() -> ExitCode {
     mail::queueing_under_postfix(&mut table, peers, 1000 / scale);
     mail::execution(&mut table, peers, 1000 / scale);
     table.print();
+    table::remove_kept();
     ExitCode::SUCCESS
 }

@@ -1,5 +1,23 @@
 //! Rows of the table, as they are measured.
 
+use std::sync::Mutex;
+
+use suite_tests::Site;
+
+/// Folders of measurements that are over. They go when all is measured: a file system that tells its disk about freed
+/// blocks makes whoever syncs next wait for that.
+static KEPT: Mutex<Vec<Site>> = Mutex::new(Vec::new());
+
+/// Keeps a folder until the end.
+pub(crate) fn keep(folder: Site) {
+    KEPT.lock().expect("the folders").push(folder);
+}
+
+/// Removes what was kept.
+pub(crate) fn remove_kept() {
+    KEPT.lock().expect("the folders").clear();
+}
+
 /// Whether more is better, or less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Better {

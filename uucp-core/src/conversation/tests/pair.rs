@@ -10,7 +10,7 @@ use crate::config::chat::{Chat, Exchange, Expect, SendItem};
 use crate::conversation::*;
 use crate::name::SystemName;
 use crate::wire::command::{
-    ExecuteRequest, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
+    ExecuteRequest, Features, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
 };
 use crate::wire::handshake::Answer;
 
@@ -31,6 +31,8 @@ pub(super) struct PairOptions {
     pub(super) noise: Vec<u8>,
     /// The line carries one direction at a time.
     pub(super) half_duplex: bool,
+    /// What the caller announces; the called side announces all there is.
+    pub(super) features: Features,
 }
 
 impl Default for PairOptions {
@@ -46,6 +48,7 @@ impl Default for PairOptions {
             noise_after: None,
             noise: Vec::new(),
             half_duplex: false,
+            features: Features::OURS,
         }
     }
 }
@@ -104,6 +107,7 @@ pub(super) fn answer_profile(login: LoginMode) -> AnswerProfile {
         login,
         strip_login: true,
         strip_parity: true,
+        features: Features::OURS,
     }
 }
 
@@ -429,6 +433,7 @@ impl Pair {
                 half_duplex: self.options.half_duplex,
             },
             strip_parity: true,
+            features: self.options.features,
         };
         let login = if self.options.login {
             LoginMode::Prompt

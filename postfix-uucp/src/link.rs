@@ -1,16 +1,14 @@
 //! What is settled before the message is read: the system, how mail is sent to it, the sender.
 
-use std::ffi::OsStr;
 use std::io::Write;
-use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 
 use jiff::Zoned;
-use nix::unistd::{Uid, User};
 use uucp_core::address::{FromLineStyle, ReversePath, from_line};
 use uucp_core::config::mail::{MailConfig, Sending};
-use uucp_core::config::{Config, ConfigError, System};
+use uucp_core::config::{Config, System};
 use uucp_core::name::SystemName;
+use uucp_core::send::user_name;
 use uucp_core::spool::{Spool, StageKind, Staged, SubmissionKey};
 use uucp_core::sysexits::{Failure, Status};
 use uucp_core::wire::command::{ExecuteRequest, Request, RequestOptions, SendRequest};
@@ -137,41 +135,6 @@ impl<'a> Link<'a> {
     }
 }
 
-/// The system that Postfix names. Its transport maps keep upper case, UUCP names are mostly lower: the name as it is comes
-/// first.
-pub(crate) fn look_up(config: &Config, host: &OsStr) -> Result<System, Failure> {
-    let shown = host.as_bytes().escape_ascii().to_string();
-    let lower = host.as_bytes().to_ascii_lowercase();
-    let names = [host.as_bytes(), &lower];
-    for name in names.iter().filter_map(|name| SystemName::parse(name).ok()) {
-        if let Some(system) = config.system(&name).map_err(|e| of_config(&e))? {
-            return Ok(system);
-        }
-    }
-    if let Ok(name) = SystemName::parse(host.as_bytes())
-        && let Some(system) = config.unknown_system(&name).map_err(|e| of_config(&e))?
-    {
-        return Ok(system);
-    }
-    // "Unknown" returns the mail, so it is said only when all sys files were read, understood, and describe systems.
-    let mut known = 0_usize;
-    config
-        .for_each_system(|_| {
-            known += 1;
-            ControlFlow::Continue(())
-        })
-        .map_err(|e| of_config(&e))?;
-    if known > 0 {
-        return Err(Failure::new(
-            Status::UnknownSystem,
-            format!("'{shown}' is not a system of the sys files"),
-        ));
-    }
-    Err(Failure::temporary(format!(
-        "no sys file describes any system, so '{shown}' is not known"
-    )))
-}
-
 /// The words of the command, each checked as a recipient is.
 fn command_words(command: &str) -> Result<Vec<u8>, Failure> {
     let words: Vec<&str> = command.split_ascii_whitespace().collect();
@@ -184,14 +147,4 @@ fn command_words(command: &str) -> Result<Vec<u8>, Failure> {
         return Err(Failure::new(Status::Configuration, "the command is empty"));
     }
     Ok(words.join(" ").into_bytes())
-}
-
-fn user_name() -> Vec<u8> {
-    let uid = Uid::current();
-    let name = User::from_uid(uid).ok().flatten().map(|user| user.name);
-    name.unwrap_or_else(|| uid.to_string()).into_bytes()
-}
-
-pub(crate) fn of_config(error: &ConfigError) -> Failure {
-    Failure::new(Status::Configuration, error.to_one_line())
 }

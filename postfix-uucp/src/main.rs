@@ -2,7 +2,6 @@
 
 mod cli;
 mod content;
-mod deadline;
 mod link;
 mod recipients;
 mod send;

@@ -9,10 +9,9 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use nix::unistd::getppid;
-use uucp_core::address::Address;
 use uucp_core::config::Config;
 use uucp_core::name::{Grade, SpoolKind};
-use uucp_core::report::{FailedRecipient, Report};
+use uucp_core::send::{Refusal, answer, look_up, of_config, report};
 use uucp_core::spool::{
     Draft, Journal, LocalMailDraft, Severity, Spool, SpoolError, Staged, SubmissionKey,
 };
@@ -20,8 +19,7 @@ use uucp_core::sysexits::{Failure, Status};
 
 use crate::cli::Arguments;
 use crate::content::{self, Content};
-use crate::deadline;
-use crate::link::{Link, look_up, of_config};
+use crate::link::Link;
 use crate::recipients::{self, CommandLine, Recipient, Refused};
 
 /// Runs the program, within its deadline.
@@ -30,9 +28,9 @@ use crate::recipients::{self, CommandLine, Recipient, Refused};
 /// Whatever keeps the message from being queued; Postfix reads the status and the line.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let begun = Instant::now();
-    deadline::watch(arguments.deadline)?;
+    answer::watch("postfix-uucp", arguments.deadline)?;
     let result = deliver(arguments, begun);
-    deadline::claim();
+    answer::claim();
     result.map(|()| ExitCode::SUCCESS)
 }
 
@@ -173,33 +171,17 @@ impl Message<'_> {
 
     /// The report about the refused recipients; none to the null sender.
     fn report(&self, bad: &[&Refused<'_>]) -> Result<Option<Vec<u8>>, Failure> {
-        if bad.is_empty() {
-            return Ok(None);
-        }
-        let failures = bad
+        let refusals: Vec<Refusal> = bad
             .iter()
-            .map(|refused| {
-                Ok(FailedRecipient {
-                    recipient: displayable(refused.given)?,
-                    status: Status::BadAddress.enhanced().to_owned(),
-                    diagnostic: format!("{} {}", Status::BadAddress.enhanced(), refused.reason),
-                    remote: None,
-                })
+            .map(|refused| Refusal {
+                given: refused.given.to_vec(),
+                status: Status::BadAddress,
+                reason: refused.reason.to_string(),
             })
-            .collect::<Result<Vec<_>, Failure>>()?;
-        let node = self.link.config.nodename.as_str();
-        let system = self.link.mail.domain().unwrap_or(node);
-        let Some(mut report) = Report::new(
-            &self.link.sender,
-            system,
-            self.link.date.clone(),
-            &failures,
-            &self.content.head,
-        ) else {
-            return Ok(None);
-        };
-        report.postmaster = self.link.mail.postmaster();
-        report.build().map(Some).map_err(Failure::temporary)
+            .collect();
+        let (head, link) = (&self.content.head, self.link);
+        let date = link.date.clone();
+        report(&link.sender, &refusals, head, link.config, &link.mail, date)
     }
 
     fn log(&self, queued: &[String], bad: &[&Refused<'_>]) {
@@ -257,16 +239,6 @@ fn dry_run(
     std::io::stdout()
         .write_all(&out)
         .map_err(|e| Failure::temporary(format!("standard output: {e}")))
-}
-
-/// A refused recipient for a report; what no address can hold is shown escaped.
-fn displayable(given: &[u8]) -> Result<Address, Failure> {
-    let escaped = given.escape_ascii().to_string();
-    let shortened = escaped.get(..200).unwrap_or(&escaped);
-    Address::parse(given)
-        .or_else(|_| Address::parse(shortened.as_bytes()))
-        .or_else(|_| Address::parse(b"(unprintable)"))
-        .map_err(Failure::temporary)
 }
 
 fn of_spool(error: &SpoolError) -> Failure {

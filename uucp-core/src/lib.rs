@@ -24,6 +24,7 @@ pub mod port;
 pub mod program;
 pub mod receive;
 pub mod report;
+pub mod send;
 pub mod spool;
 pub mod sysexits;
 pub mod wire;

@@ -13,7 +13,7 @@ use uucp_core::config::Config;
 use uucp_core::name::{Grade, SpoolKind};
 use uucp_core::send::{Refusal, answer, look_up, of_config, report};
 use uucp_core::spool::{
-    Draft, Journal, LocalMailDraft, Severity, Spool, SpoolError, Staged, SubmissionKey,
+    Delivery, Draft, Journal, LocalMailDraft, Severity, Spool, SpoolError, Staged, SubmissionKey,
 };
 use uucp_core::sysexits::{Failure, Status};
 
@@ -134,7 +134,12 @@ impl Message<'_> {
             .chain(bad.iter().map(|r| r.given))
             .collect();
         submission
-            .commit(&covered, drafts, &mails)
+            .commit(Delivery {
+                recipients: &covered,
+                jobs: drafts,
+                mails: &mails,
+                ..Delivery::default()
+            })
             .map_err(|e| of_spool(&e))?;
         self.log(&queued, &bad);
         Ok(())

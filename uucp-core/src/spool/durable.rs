@@ -122,12 +122,18 @@ const SYNCS_AT_ONCE: usize = 4;
 /// Side by side, because each sync waits for the disk to empty its cache, and the kernel lets syncs that are under way at
 /// the same time share that: two cost little more than one.
 pub(super) fn sync_all(files: &[(&File, &Path)]) -> Vec<Result<(), SpoolError>> {
-    sync_side_by_side("sync", files)
+    sync_side_by_side(files, |_| "sync")
 }
 
-fn sync_side_by_side(what: &'static str, files: &[(&File, &Path)]) -> Vec<Result<(), SpoolError>> {
+fn sync_side_by_side(
+    files: &[(&File, &Path)],
+    what: impl Fn(usize) -> &'static str,
+) -> Vec<Result<(), SpoolError>> {
     // Tests count steps by thread, so all of them are taken here.
-    let steps: Vec<io::Result<()>> = files.iter().map(|(_, path)| step(what, path)).collect();
+    let numbered = files.iter().enumerate();
+    let steps: Vec<io::Result<()>> = numbered
+        .map(|(number, (_, path))| step(what(number), path))
+        .collect();
     let jobs: Vec<_> = files.iter().zip(steps).collect();
     let share = jobs.len().div_ceil(SYNCS_AT_ONCE).max(1);
     let mut shares = jobs
@@ -183,15 +189,37 @@ pub(super) fn sync_with_directories<'a>(
     file: Option<(&'a File, &'a Path)>,
     paths: impl IntoIterator<Item = &'a Path>,
 ) -> Result<(), SpoolError> {
-    let mut open = Vec::new();
-    for path in paths {
-        open.push((File::open(path).at("open", path)?, path));
-    }
+    let open = open_all(paths)?;
     let directories = open.iter().map(|(file, path)| (file, *path));
     let files: Vec<_> = file.into_iter().chain(directories).collect();
-    sync_side_by_side("sync directory", &files)
+    sync_side_by_side(&files, |_| "sync directory")
         .into_iter()
         .collect()
+}
+
+/// Waits until files, and the names in directories, are on the disk, all in one round.
+pub(super) fn sync_round<'a>(
+    files: &[(&'a File, &'a Path)],
+    directories: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), SpoolError> {
+    let open = open_all(directories)?;
+    let directories = open.iter().map(|(file, path)| (file, *path));
+    let all: Vec<_> = files.iter().copied().chain(directories).collect();
+    let what = |number| {
+        if number < files.len() {
+            "sync"
+        } else {
+            "sync directory"
+        }
+    };
+    sync_side_by_side(&all, what).into_iter().collect()
+}
+
+fn open_all<'a>(
+    paths: impl IntoIterator<Item = &'a Path>,
+) -> Result<Vec<(File, &'a Path)>, SpoolError> {
+    let open = |path| Ok((File::open(path).at("open", path)?, path));
+    paths.into_iter().map(open).collect()
 }
 
 /// Waits until the names in a directory are on the disk.

@@ -14,6 +14,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -169,6 +170,29 @@ pub(super) struct LockedFile(pub(super) File);
 impl Drop for LockedFile {
     fn drop(&mut self) {
         let _ = self.0.unlock();
+    }
+}
+
+/// Takes an open-file lock on a file that stays, waiting for it until `deadline`.
+pub(super) fn wait_for(path: &Path, deadline: Instant) -> Result<LockedFile, SpoolError> {
+    let file = open_guard(path)?;
+    // Made under a umask of 077 it must still open for others of the group.
+    let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
+        durable::FILE_MODE,
+    ));
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(LockedFile(file)),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(SpoolError::Locked {
+                    path: path.to_path_buf(),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
+        }
     }
 }
 

@@ -194,6 +194,12 @@ impl Prepared {
         self.id.work = names::work_name(self.grade, attempt);
     }
 
+    /// What must be on the disk before the job may exist.
+    pub(super) fn unsynced(&self) -> impl Iterator<Item = (&File, &Path)> {
+        let data = self.staged.iter().map(Staged::unsynced);
+        data.chain([self.work.unsynced()])
+    }
+
     /// Makes the job exist, unless the name is taken.
     pub(super) fn appear(&mut self, spool: &Spool) -> Result<(), SpoolError> {
         let path = spool.data_path(&self.id.system, &self.id.work);
@@ -300,7 +306,7 @@ impl Spool {
     /// Writes the work files beside the staged data and syncs both in one round.
     pub(super) fn prepare(&self, drafts: Vec<Draft>) -> Result<Vec<Prepared>, SpoolError> {
         let jobs = self.write_jobs(drafts)?;
-        sync_files(&jobs, [])?;
+        sync_files(&jobs)?;
         Ok(jobs)
     }
 
@@ -350,17 +356,9 @@ fn work_lines(draft: &Draft) -> Result<Vec<u8>, SpoolError> {
     emit_requests(&draft.requests).map_err(|error| refused(error.to_string()))
 }
 
-/// Waits until data and work files, and what else goes with them, are on the disk.
-pub(super) fn sync_files<'a>(
-    jobs: &'a [Prepared],
-    others: impl IntoIterator<Item = &'a NewFile>,
-) -> Result<(), SpoolError> {
-    let data = jobs
-        .iter()
-        .flat_map(|job| &job.staged)
-        .map(Staged::unsynced);
-    let rest = jobs.iter().map(|job| &job.work).chain(others);
-    let files: Vec<_> = data.chain(rest.map(NewFile::unsynced)).collect();
+/// Waits until data and work files are on the disk.
+fn sync_files(jobs: &[Prepared]) -> Result<(), SpoolError> {
+    let files: Vec<_> = jobs.iter().flat_map(Prepared::unsynced).collect();
     durable::sync_all(&files).into_iter().collect()
 }
 

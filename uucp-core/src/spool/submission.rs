@@ -11,20 +11,20 @@
 //! Whole weeks (of observed time) are forgotten at once.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
 use super::error::At;
-use super::localmail::{self, from_hexadecimal, hexadecimal};
-use super::lock::LockedFile;
-use super::queue::{NewFile, Prepared, is_taken, place_data, sync_files};
+use super::localmail::{self, hexadecimal};
+use super::lock::{self, LockedFile};
+use super::outbox::{EntryName, SealedMessage};
+use super::queue::{NewFile, Prepared, is_taken, place_data};
+use super::record::{Part, Record, RecordedJob};
 use super::{Draft, Spool, SpoolError, durable, names};
-use crate::name::{JobId, SpoolName, SystemName};
+use crate::name::{JobId, SystemName};
 
 /// Seconds of observed time in one folder.
 const WEEK: u64 = 7 * 86_400;
@@ -68,122 +68,35 @@ pub struct LocalMailDraft<'a> {
     pub content: &'a [u8],
 }
 
-/// One job as the record has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct RecordedJob {
-    id: JobId,
-    data: Vec<SpoolName>,
-    lines: Vec<u8>,
+/// What one delivery queues.
+#[derive(Debug, Default)]
+pub struct Delivery<'a> {
+    /// The recipients (or whatever else a repeat is to leave out) that it covers.
+    pub recipients: &'a [&'a [u8]],
+    /// Jobs.
+    pub jobs: Vec<Draft>,
+    /// Messages for outboxes.
+    pub messages: Vec<SealedMessage>,
+    /// Reports.
+    pub mails: &'a [LocalMailDraft<'a>],
 }
 
-impl RecordedJob {
-    fn of(job: &Prepared) -> Self {
-        Self {
-            id: job.id.clone(),
-            data: job.staged.iter().map(|s| s.name().clone()).collect(),
-            lines: job.lines.clone(),
-        }
-    }
-
-    fn emit(&self) -> String {
-        let data: Vec<&str> = self.data.iter().map(SpoolName::as_str).collect();
-        format!(
-            "job {} {} {} {}\n",
-            self.id.system,
-            self.id.work,
-            data.join(","),
-            hexadecimal(&self.lines)
-        )
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.split(' ');
-        let system = words.next()?.parse().ok()?;
-        let work = words.next()?.parse().ok()?;
-        let data = words
-            .next()?
-            .split(',')
-            .filter(|name| !name.is_empty())
-            .map(|name| name.parse().ok())
-            .collect::<Option<_>>()?;
-        Some(Self {
-            id: JobId { system, work },
-            data,
-            lines: from_hexadecimal(words.next()?)?,
-        })
-    }
-}
-
-/// What one delivery has queued.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Part {
-    recipients: Vec<Vec<u8>>,
-    jobs: Vec<RecordedJob>,
-    mails: Vec<String>,
-}
-
-impl Part {
-    /// The part as it stands in the file; its last line vouches for the others.
-    fn emit(&self) -> Vec<u8> {
-        use std::fmt::Write;
-        let mut text = String::new();
-        for recipient in &self.recipients {
-            let _ = writeln!(text, "to {}", hexadecimal(recipient));
-        }
-        for job in &self.jobs {
-            text.push_str(&job.emit());
-        }
-        for mail in &self.mails {
-            let _ = writeln!(text, "mail {mail}");
-        }
-        let check = crc32fast::hash(text.as_bytes());
-        let _ = writeln!(text, "end {check:08x}");
-        text.into_bytes()
-    }
-
-    fn take_line(&mut self, line: &str) -> Option<()> {
-        let (word, rest) = line.split_once(' ')?;
-        match word {
-            "to" => self.recipients.push(from_hexadecimal(rest)?),
-            "job" => self.jobs.push(RecordedJob::parse(rest)?),
-            "mail" => self.mails.push(rest.to_owned()),
-            _ => return None,
-        }
-        Some(())
-    }
-}
-
-/// The whole parts of a record, and how long they are together: what follows was cut.
-fn parse_parts(content: &[u8]) -> (Vec<Part>, u64) {
-    let mut parts = Vec::new();
-    let (mut part, mut begin, mut at) = (Part::default(), 0, 0);
-    for line in content.split_inclusive(|b| *b == b'\n') {
-        let text = std::str::from_utf8(line).ok();
-        let Some(text) = text.and_then(|text| text.strip_suffix('\n')) else {
-            break;
-        };
-        if let Some(check) = text.strip_prefix("end ") {
-            let body = content.get(begin..at).unwrap_or_default();
-            if format!("{:08x}", crc32fast::hash(body)) != check {
-                break;
-            }
-            parts.push(std::mem::take(&mut part));
-            begin = at + line.len();
-        } else if part.take_line(text).is_none() {
-            break;
-        }
-        at += line.len();
-    }
-    (parts, begin as u64)
+/// What a delivery has queued.
+#[derive(Debug)]
+pub struct Queued {
+    /// The jobs.
+    pub jobs: Vec<JobId>,
+    /// The messages' names in their outboxes.
+    pub messages: Vec<EntryName>,
 }
 
 /// One delivery of a message, while its record is locked.
 #[derive(Debug)]
 pub struct Submission {
     spool: Spool,
-    path: PathBuf,
-    /// Where whole parts end.
-    length: u64,
+    /// The record's file name.
+    name: String,
+    record: Record,
     covered: BTreeSet<Vec<u8>>,
     _lock: LockedFile,
 }
@@ -213,50 +126,21 @@ impl Spool {
         let path = self
             .find_submission(&name)?
             .unwrap_or_else(|| self.submissions().join(week.to_string()).join(&name));
-        let content = durable::read_small(&path, 64 << 20)?.unwrap_or_default();
-        let (parts, length) = parse_parts(&content);
-        self.finish_parts(&parts)?;
+        let (record, parts) = Record::read(path)?;
+        self.finish_parts(&name, &parts)?;
         Ok(Submission {
             spool: self.clone(),
-            path,
-            length,
+            name,
+            record,
             covered: parts.into_iter().flat_map(|part| part.recipients).collect(),
-            _lock: LockedFile(lock),
+            _lock: lock,
         })
     }
 
     /// One of 256 lock files, by the key: few enough to stay, many enough that deliveries side by side seldom meet.
-    fn lock_submission(&self, name: &str, deadline: Instant) -> Result<File, SpoolError> {
+    fn lock_submission(&self, name: &str, deadline: Instant) -> Result<LockedFile, SpoolError> {
         let shard = name.get(..2).unwrap_or("00");
-        let path = self.own_folder("submission-locks").join(shard);
-        let open = || {
-            OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(durable::FILE_MODE)
-                .open(&path)
-        };
-        let file = match open() {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                durable::make_directory(path.parent().unwrap_or_else(|| Path::new(".")))?;
-                open()
-            }
-            other => other,
-        }
-        .at("open", &path)?;
-        // Made under a umask of 077 it must still open for others of the group.
-        let _ = file.set_permissions(fs::Permissions::from_mode(durable::FILE_MODE));
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                Err(TryLockError::WouldBlock) => return Err(SpoolError::Locked { path }),
-                Err(TryLockError::Error(error)) => return Err(error).at("lock", &path),
-            }
-        }
+        lock::wait_for(&self.own_folder("submission-locks").join(shard), deadline)
     }
 
     fn find_submission(&self, name: &str) -> Result<Option<PathBuf>, SpoolError> {
@@ -268,14 +152,11 @@ impl Spool {
         Ok(found)
     }
 
-    /// Brings whatever a crash has cut to its end. A job that was recorded twice (its first name was taken) goes by its
-    /// last record.
-    fn finish_parts(&self, parts: &[Part]) -> Result<(), SpoolError> {
-        let mut seen = BTreeSet::new();
-        for job in parts.iter().rev().flat_map(|part| &part.jobs) {
-            if seen.insert(&job.data) {
-                self.finish_recorded(job)?;
-            }
+    /// Brings whatever a crash has cut to its end.
+    fn finish_parts(&self, key: &str, parts: &[Part]) -> Result<(), SpoolError> {
+        self.finish_jobs(parts)?;
+        for (system, name) in parts.iter().flat_map(|part| &part.messages) {
+            self.release_message(system, key, name)?;
         }
         for mail in parts.iter().flat_map(|part| &part.mails) {
             let pending = self.pending_mail_path(mail);
@@ -287,21 +168,44 @@ impl Spool {
         Ok(())
     }
 
-    fn finish_recorded(&self, job: &RecordedJob) -> Result<(), SpoolError> {
-        let system = &job.id.system;
-        let work = self.data_path(system, &job.id.work);
-        let data_there =
-            !job.data.is_empty() && job.data.iter().all(|n| self.data_path(system, n).exists());
-        if work.exists() || !data_there {
-            return Ok(());
+    /// What becomes of a pending message whose sender is gone: it is queued if its record promises it, else it goes. Nothing is
+    /// done while its sender is at work.
+    pub(super) fn settle_pending(
+        &self,
+        system: &SystemName,
+        key: &str,
+        name: &EntryName,
+    ) -> Result<(), SpoolError> {
+        let _lock = match self.lock_submission(key, Instant::now()) {
+            Err(SpoolError::Locked { .. }) => return Ok(()),
+            other => other?,
+        };
+        let parts = match self.find_submission(key)? {
+            Some(path) => Record::read(path)?.1,
+            None => Vec::new(),
+        };
+        let named = |part: &Part| {
+            let mut messages = part.messages.iter();
+            messages.any(|(for_system, entry)| for_system == system && entry == name)
+        };
+        if parts.iter().any(named) {
+            self.release_message(system, key, name)
+        } else {
+            durable::remove(&self.pending_path(system, key, name))
         }
-        let mut new = NewFile::write(self, &job.lines)?;
-        new.sync()?;
-        match new.rename(&work) {
-            Err(error) if !is_taken(&error) => return Err(error),
-            _ => {}
+    }
+
+    /// Makes the names durable that have just appeared.
+    fn sync_appeared(&self, part: &Part) -> Result<(), SpoolError> {
+        let jobs = part.jobs.iter().map(|job| self.work_folder(&job.id.system));
+        let messages = part.messages.iter();
+        let mut folders: BTreeSet<PathBuf> = jobs
+            .chain(messages.map(|(system, _)| self.queue_folder(system)))
+            .collect();
+        if !part.mails.is_empty() {
+            folders.insert(self.own_folder("local-mail"));
         }
-        durable::sync_directory(&self.work_folder(system))
+        durable::sync_directories(folders.iter().map(PathBuf::as_path))
     }
 
     fn release_mail(&self, name: &str) -> Result<(), SpoolError> {
@@ -339,34 +243,31 @@ impl Submission {
         self.covered.contains(recipient)
     }
 
-    /// Queues jobs and local mail that cover `recipients`, durably and once. When this returns, all of it is queued; when
-    /// it fails or is cut, the next [`Spool::begin_submission`] finishes it or knows nothing of it.
+    /// Queues jobs, messages and local mail that cover the recipients, durably and once. When this returns, all of it is
+    /// queued; when it fails or is cut, the next [`Spool::begin_submission`] finishes it or knows nothing of it.
     ///
     /// # Errors
     /// When anything could not be written.
-    pub fn commit(
-        mut self,
-        recipients: &[&[u8]],
-        jobs: Vec<Draft>,
-        mails: &[LocalMailDraft<'_>],
-    ) -> Result<Vec<JobId>, SpoolError> {
+    pub fn commit(mut self, delivery: Delivery<'_>) -> Result<Queued, SpoolError> {
         let spool = self.spool.clone();
-        let mut reports = Vec::with_capacity(mails.len());
-        for mail in mails {
+        let mut reports = Vec::with_capacity(delivery.mails.len());
+        for mail in delivery.mails {
             reports.push(NewFile::write(&spool, &localmail::emit(mail))?);
         }
-        let mut jobs = spool.write_jobs(jobs)?;
+        let mut jobs = spool.write_jobs(delivery.jobs)?;
+        let mut messages = delivery.messages;
+        for message in &mut messages {
+            message.make_pending(&spool, &self.name)?;
+        }
         let part = Part {
-            recipients: recipients.iter().map(|r| r.to_vec()).collect(),
+            recipients: delivery.recipients.iter().map(|r| r.to_vec()).collect(),
             jobs: jobs.iter().map(RecordedJob::of).collect(),
+            messages: messages.iter().map(SealedMessage::id).collect(),
             mails: reports.iter().map(|_| names::unique()).collect(),
         };
         // A first record is written beside the rest, to share its syncs; it gets its name when the data has.
-        let mut first = None;
-        if !self.path.exists() {
-            first = Some(NewFile::write(&spool, &part.emit())?);
-        }
-        sync_files(&jobs, reports.iter().chain(&first))?;
+        let mut first = self.record.write_first(&spool, &part)?;
+        sync_round(&spool, &jobs, &messages, reports.iter().chain(&first))?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
             report.rename(&spool.pending_mail_path(name))?;
         }
@@ -374,107 +275,46 @@ impl Submission {
             durable::sync_directory(&spool.own_folder("local-mail-pending"))?;
         }
         place_data(&mut jobs)?;
-        self.record_or_withdraw(&part, first.as_mut(), &mut jobs)?;
-        self.appear(&mut jobs)?;
+        self.record
+            .make_durable(&part, first.as_mut(), &mut |kept| {
+                for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
+                    file.set_kept(kept);
+                }
+                for message in &mut messages {
+                    message.set_kept(kept);
+                }
+            })?;
+        self.record.appear(&spool, &mut jobs)?;
+        for message in &mut messages {
+            message.appear(&spool)?;
+        }
         for name in &part.mails {
             spool.release_mail(name)?;
         }
-        spool.sync_jobs(&jobs)?;
-        if !part.mails.is_empty() {
-            durable::sync_directory(&spool.own_folder("local-mail"))?;
-        }
-        Ok(jobs.into_iter().map(|job| job.id).collect())
+        spool.sync_appeared(&part)?;
+        Ok(Queued {
+            jobs: jobs.into_iter().map(|job| job.id).collect(),
+            messages: part.messages.into_iter().map(|(_, name)| name).collect(),
+        })
     }
+}
 
-    /// Makes the record durable. From the moment that it may be on the disk, its data must stay: a record without data
-    /// would say "sent". If it certainly is not there, the data goes with the drafts.
-    fn record_or_withdraw(
-        &mut self,
-        part: &Part,
-        first: Option<&mut NewFile>,
-        jobs: &mut [Prepared],
-    ) -> Result<(), SpoolError> {
-        let mut staged: Vec<_> = jobs.iter_mut().flat_map(|job| &mut job.staged).collect();
-        for file in &mut staged {
-            file.set_kept(true);
-        }
-        let before = self.length;
-        let recorded = match first {
-            Some(first) => self.name_first(first, part),
-            None => self.append(part),
-        };
-        if let Err(error) = recorded {
-            if self.cut_back(before).is_ok() {
-                for file in staged {
-                    file.set_kept(false);
-                }
-            }
-            return Err(error);
-        }
-        Ok(())
-    }
-
-    fn cut_back(&self, length: u64) -> Result<(), SpoolError> {
-        super::fault::step("cut", &self.path).at("write", &self.path)?;
-        match OpenOptions::new().write(true).open(&self.path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => {
-                let file = other.at("open", &self.path)?;
-                file.set_len(length).at("write", &self.path)?;
-                durable::sync(&file, &self.path)
-            }
-        }
-    }
-
-    fn name_first(&mut self, first: &mut NewFile, part: &Part) -> Result<(), SpoolError> {
-        first.rename(&self.path)?;
-        self.length = part.emit().len() as u64;
-        self.path.parent().map_or(Ok(()), durable::sync_directory)
-    }
-
-    fn append(&mut self, part: &Part) -> Result<(), SpoolError> {
-        let (mut file, made) = self.open_record()?;
-        // What a crash has cut would garble what follows it.
-        file.set_len(self.length).at("write", &self.path)?;
-        io::Seek::seek(&mut file, io::SeekFrom::Start(self.length)).at("write", &self.path)?;
-        let bytes = part.emit();
-        durable::write_all(&file, &self.path, &bytes)?;
-        durable::sync(&file, &self.path)?;
-        if made && let Some(folder) = self.path.parent() {
-            durable::sync_directory(folder)?;
-        }
-        self.length += bytes.len() as u64;
-        Ok(())
-    }
-
-    fn open_record(&self) -> Result<(File, bool), SpoolError> {
-        match OpenOptions::new().write(true).open(&self.path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            other => return other.at("open", &self.path).map(|file| (file, false)),
-        }
-        let folder = self.path.parent().unwrap_or_else(|| Path::new("."));
-        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        durable::create_new_in(folder, &name).map(|file| (file, true))
-    }
-
-    /// Makes the jobs exist. Where a work file's name is taken, the record learns the new one first.
-    fn appear(&mut self, jobs: &mut [Prepared]) -> Result<(), SpoolError> {
-        for job in jobs {
-            let mut attempt = 0;
-            while let Err(error) = job.appear(&self.spool) {
-                attempt += 1;
-                if !is_taken(&error) || attempt > super::queue::NAME_ATTEMPTS {
-                    return Err(error);
-                }
-                job.rename(attempt);
-                self.append(&Part {
-                    jobs: vec![RecordedJob::of(job)],
-                    ..Part::default()
-                })?;
-            }
-        }
-        Ok(())
-    }
+/// Waits, in one round, until everything is on the disk that a record is to name, and the names of pending messages.
+fn sync_round<'a>(
+    spool: &Spool,
+    jobs: &'a [Prepared],
+    messages: &'a [SealedMessage],
+    others: impl IntoIterator<Item = &'a NewFile>,
+) -> Result<(), SpoolError> {
+    let folders: BTreeSet<PathBuf> = messages
+        .iter()
+        .map(|message| spool.pending_folder(message.system()))
+        .collect();
+    let data = jobs.iter().flat_map(Prepared::unsynced);
+    let messages = messages.iter().map(SealedMessage::unsynced);
+    let others = others.into_iter().map(NewFile::unsynced);
+    let files: Vec<_> = data.chain(messages).chain(others).collect();
+    durable::sync_round(&files, folders.iter().map(PathBuf::as_path))
 }
 
 #[cfg(test)]

@@ -203,13 +203,17 @@ impl Spool {
         Ok(())
     }
 
-    /// The file names among these that a submission record has: the record would take their absence for "sent".
+    /// The file names among these that a record of a submission or of a batch has: the record would take their absence for
+    /// "sent".
     fn recorded(&self, keys: &[String]) -> Result<HashSet<String>, SpoolError> {
         let mut wanted: HashSet<String> = keys.iter().map(|key| last(key).to_owned()).collect();
         let all = wanted.clone();
         let records = self.own_folder("submissions");
         for week in durable::names(&records)? {
             strike_named(&records.join(week), u64::MAX, &mut wanted)?;
+        }
+        for batches in self.batch_records()? {
+            strike_named(&batches, u64::MAX, &mut wanted)?;
         }
         Ok(all.difference(&wanted).cloned().collect())
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::super::fault::{self, Trouble};
 use super::super::tests::{TestSpool, beta, mail, queue_mail};
 use super::super::{
-    Draft, ExecuteFile, ObservedTime, RetryState, RunFile, StageKind, SubmissionKey,
+    Delivery, Draft, ExecuteFile, ObservedTime, RetryState, RunFile, StageKind, SubmissionKey,
 };
 use super::*;
 use crate::name::Grade;
@@ -299,8 +299,12 @@ fn data_that_a_submission_record_has_is_not_taken_for_sent() {
                     staged: vec![staged],
                 };
                 submission
-                    .commit(&[b"joe"], vec![draft], &[])
-                    .map(|jobs| jobs.len())
+                    .commit(Delivery {
+                        recipients: &[b"joe"],
+                        jobs: vec![draft],
+                        ..Delivery::default()
+                    })
+                    .map(|queued| queued.jobs.len())
             });
         fault::disarm();
         result

@@ -635,10 +635,18 @@ fn chat_programs_speak_on_the_line_and_decide() {
     lab.alpha.queue("beta", "joe", b"mail");
     let output = lab.alpha.uucico(&["-S", "beta"]);
     assert!(
-        text(&output).contains("Chat program failed"),
+        text(&output).contains("Chat program failed (exit status: 3)"),
         "{}",
         text(&output)
     );
+    assert_eq!(lab.alpha.queued("beta"), 1);
+    // So does one that never ends.
+    script(&lab.alpha, "dial", "read nothing; sleep 100000");
+    lab.alpha.append("etc/sys", "chat-timeout 0\n");
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    let told = text(&output);
+    assert!(told.contains("did not end within 0 seconds"), "{told}");
+    assert!(lab.alpha.status("beta").starts_with("3 2 "));
     assert_eq!(lab.alpha.queued("beta"), 1);
 }
 

@@ -10,6 +10,8 @@ use crate::config::chat::{Chat, Exchange, ProgramWord, SendItem};
 const DELAY: Duration = Duration::from_secs(1);
 /// How long `\p` waits.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How often the timeout of one expected string a chat program may take: it stands for a whole script.
+const PROGRAM_TIMEOUTS: u32 = 10;
 /// How long the echo of one byte may take.
 const ECHO: Duration = Duration::from_secs(5);
 
@@ -29,8 +31,8 @@ pub struct ChatWords {
 /// What a script wants done, apart from bytes sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ChatStep {
-    /// Run this program and tell how it ended.
-    Run(Vec<ProgramWord>),
+    /// Run this program, for so long at most, and tell how it ended.
+    Run(Vec<ProgramWord>, Duration),
     /// Send a break.
     Break,
     /// The script is through.
@@ -96,20 +98,25 @@ impl ChatRunner {
         match self.chat.program.take() {
             Some(program) if !program.is_empty() => {
                 self.state = State::Program;
-                self.steps.push_back(ChatStep::Run(program));
+                let limit = self.chat.timeout.saturating_mul(PROGRAM_TIMEOUTS);
+                self.steps.push_back(ChatStep::Run(program, limit));
             }
             _ => self.expect(now, out),
         }
     }
 
-    pub(super) fn program_finished(&mut self, now: Instant, good: bool, out: &mut Vec<u8>) {
+    pub(super) fn program_finished(
+        &mut self,
+        now: Instant,
+        ended: Result<(), String>,
+        out: &mut Vec<u8>,
+    ) {
         if self.state != State::Program {
             return;
         }
-        if good {
-            self.expect(now, out);
-        } else {
-            self.fail("Chat program failed".into());
+        match ended {
+            Ok(()) => self.expect(now, out),
+            Err(reason) => self.fail(reason),
         }
     }
 
@@ -409,6 +416,29 @@ mod tests {
         chat.handle_input(now, b"b", &mut out);
         assert_eq!(out, b"ab\r");
         assert_eq!(chat.poll_step(), Some(ChatStep::Done));
+    }
+
+    #[test]
+    fn a_program_runs_before_the_script_and_may_take_ten_timeouts() {
+        let now = Instant::now();
+        for (ended, after) in [
+            (Ok(()), None),
+            (Err("why".to_owned()), Some(ChatStep::Failed("why".into()))),
+        ] {
+            let mut chat = runner(login_script(), &[]);
+            let program = vec![ProgramWord(Vec::new())];
+            chat.chat.program = Some(program.clone());
+            let mut out = Vec::new();
+            chat.start(now, &mut out);
+            let limit = Duration::from_secs(100);
+            assert_eq!(chat.poll_step(), Some(ChatStep::Run(program, limit)));
+            // The line is the program's: nothing is said or read meanwhile.
+            assert_eq!(chat.handle_input(now, b"login:", &mut out), 0);
+            assert!(out.is_empty() && chat.poll_timeout().is_none());
+            chat.program_finished(now, ended, &mut out);
+            assert_eq!(chat.poll_step(), after);
+            assert_eq!(out.is_empty(), after.is_some());
+        }
     }
 
     #[test]

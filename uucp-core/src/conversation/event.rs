@@ -1,6 +1,7 @@
 //! What a conversation asks of its owner, and what it is answered.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::ConversationError;
 use crate::config::Secret;
@@ -60,7 +61,12 @@ pub enum Event {
     /// A line for the log.
     Log(Severity, String),
     /// *Question*: run a chat program with the line as its standard input and output.
-    RunProgram(Vec<ProgramWord>),
+    RunProgram {
+        /// The program and its arguments.
+        words: Vec<ProgramWord>,
+        /// How long it may run.
+        limit: Duration,
+    },
     /// Send a break.
     Break,
     /// The chat script is through.

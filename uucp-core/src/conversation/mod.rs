@@ -255,12 +255,12 @@ impl Conversation {
         }
     }
 
-    /// Answers [`Event::RunProgram`]: whether it ended well.
-    pub fn answer_program(&mut self, now: Instant, good: bool) {
+    /// Answers [`Event::RunProgram`]: it ended well, or why not.
+    pub fn answer_program(&mut self, now: Instant, ended: Result<(), String>) {
         self.last = now;
         if self.question.take_if(|q| *q == Question::Program).is_some() {
             if let Stage::Chat(chat) | Stage::CalledChat(chat, _) = &mut self.stage {
-                chat.program_finished(now, good, &mut self.out);
+                chat.program_finished(now, ended, &mut self.out);
             }
             self.chat_steps(now);
         }

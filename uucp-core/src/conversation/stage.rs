@@ -170,9 +170,9 @@ impl Conversation {
             };
             match chat.poll_step() {
                 None => return,
-                Some(ChatStep::Run(program)) => {
+                Some(ChatStep::Run(words, limit)) => {
                     self.question = Some(Question::Program);
-                    self.events.push_back(Event::RunProgram(program));
+                    self.events.push_back(Event::RunProgram { words, limit });
                 }
                 Some(ChatStep::Break) => self.events.push_back(Event::Break),
                 Some(ChatStep::Failed(reason)) => {

@@ -219,7 +219,7 @@ impl<'a> Desk<'a> {
                     neighbour.inbox.acknowledged();
                 }
             }
-            Event::RunProgram(_) | Event::Break | Event::Finished(_) => {}
+            Event::RunProgram { .. } | Event::Break | Event::Finished(_) => {}
         }
         Ok(())
     }

@@ -8,8 +8,9 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::desk::Desk;
-use super::program;
+use super::program::{self, Ending};
 use super::signals::Signals;
+use crate::config::chat::ProgramWord;
 use crate::conversation::{Conversation, ConversationError, Event};
 use crate::port::{Port, PortRead, wait};
 
@@ -182,13 +183,7 @@ impl<'a> Driver<'a> {
                     self.lose_line(&error);
                 }
             }
-            Event::RunProgram(words) => {
-                // What was said before the program belongs before it.
-                self.transmit();
-                self.flush();
-                let good = program::run(self.port, &words, desk);
-                self.conversation.answer_program(Instant::now(), good);
-            }
+            Event::RunProgram { words, limit } => self.run_program(desk, &words, limit),
             Event::Commit(keys) => {
                 // The peer can send on while the disk writes: what it waits for, acknowledgements, goes out before.
                 self.transmit();
@@ -196,6 +191,19 @@ impl<'a> Driver<'a> {
                 desk.handle(Event::Commit(keys), &mut self.conversation);
             }
             event => desk.handle(event, &mut self.conversation),
+        }
+    }
+
+    fn run_program(&mut self, desk: &mut Desk<'_>, words: &[ProgramWord], limit: Duration) {
+        // What was said before the program belongs before it.
+        self.transmit();
+        self.flush();
+        let ending = program::run(self.port, words, limit, desk, self.signals);
+        let now = Instant::now();
+        match ending {
+            Ending::Good => self.conversation.answer_program(now, Ok(())),
+            Ending::Bad(reason) => self.conversation.answer_program(now, Err(reason)),
+            Ending::Interrupted => self.conversation.fail(now, interrupted()),
         }
     }
 
@@ -271,8 +279,7 @@ impl<'a> Driver<'a> {
         let interrupt = self.signals.map(AsFd::as_fd);
         let ready = wait(self.port.descriptors(), writing, interrupt, deadline)?;
         if ready.interrupted && self.signals.is_some_and(Signals::ends_call) {
-            let error = ConversationError::Local("Got termination signal".into());
-            self.conversation.fail(Instant::now(), error);
+            self.conversation.fail(Instant::now(), interrupted());
             return Ok(());
         }
         let now = Instant::now();
@@ -313,4 +320,9 @@ impl<'a> Driver<'a> {
         }
         Ok(())
     }
+}
+
+/// A signal has ended the call.
+fn interrupted() -> ConversationError {
+    ConversationError::Local("Got termination signal".into())
 }

@@ -1,62 +1,293 @@
-//! Chat programs: run with the line as their standard input and output.
+//! Chat programs: run with the line as their standard input and output, for so long and no longer.
+//!
+//! While one runs the line is its own, so the loop has nothing to do; what can still happen is its end, the end of its time,
+//! words on its standard error, and a signal to us. One poll(2) sees all four.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::process::{Command, Stdio};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill, killpg};
+use nix::sys::termios::tcgetsid;
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
+use nix::unistd::{Pid, getsid};
 
 use super::desk::Desk;
+use super::signals::Signals;
 use crate::config::chat::{ProgramItem, ProgramWord};
 use crate::name::SystemName;
 use crate::port::{Port, spawn};
 use crate::spool::Severity;
 
-/// Runs a chat program to its end; whether it ended well. What it says on standard error goes into the log.
-pub(super) fn run(port: &dyn Port, words: &[ProgramWord], desk: &mut Desk<'_>) -> bool {
+/// How long a program has between the request to end and the end: time to put a modem's hook down.
+const GRACE: Duration = Duration::from_secs(3);
+/// Longest line of standard error that goes into the log as one.
+const LINE_LIMIT: usize = 1024;
+/// How many lines of it do.
+const LINES: usize = 1000;
+
+/// How a chat program ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// Well.
+    Good,
+    /// Not well: why, for the log and the status.
+    Bad(String),
+    /// A signal to us has ended it.
+    Interrupted,
+}
+
+/// Runs a chat program to its end, or to the end of its time. What it says on standard error goes into the log.
+pub(super) fn run(
+    port: &dyn Port,
+    words: &[ProgramWord],
+    limit: Duration,
+    desk: &mut Desk<'_>,
+    signals: Option<&Signals>,
+) -> Ending {
     let words: Vec<Vec<u8>> = words.iter().map(|word| expand(word, desk)).collect();
-    match start(port, &words, desk) {
-        Ok(good) => good,
+    let (input, output) = port.descriptors();
+    let mut log = |line: &str| desk.log(None, Severity::Info, &format!("chat: {line}"));
+    match run_words((input, output), &words, limit, signals, &mut log) {
+        Ok(ending) => ending,
         Err(error) => {
             let name = words.first().map(|word| word.escape_ascii().to_string());
-            desk.complain(&format!("{}: {error}", name.unwrap_or_default()));
-            false
+            Ending::Bad(format!(
+                "Chat program {} cannot be run: {error}",
+                name.unwrap_or_default()
+            ))
         }
     }
 }
 
-fn start(port: &dyn Port, words: &[Vec<u8>], desk: &mut Desk<'_>) -> std::io::Result<bool> {
+fn run_words(
+    line: (BorrowedFd<'_>, BorrowedFd<'_>),
+    words: &[Vec<u8>],
+    limit: Duration,
+    signals: Option<&Signals>,
+    log: &mut dyn FnMut(&str),
+) -> io::Result<Ending> {
     let Some((program, arguments)) = words.split_first() else {
-        return Ok(true);
+        return Ok(Ending::Good);
     };
-    let (input, output) = port.descriptors();
-    let (input, output) = (input.try_clone_to_owned()?, output.try_clone_to_owned()?);
+    let (input, output) = (line.0.try_clone_to_owned()?, line.1.try_clone_to_owned()?);
+    let (stderr, writer) = io::pipe()?;
+    set_flag(&stderr, OFlag::O_NONBLOCK, true)?;
+    // On our own terminal a group of its own would be stopped as soon as it reads.
+    let own_group = !is_our_terminal(&input);
     // The program expects a line that waits; the flag is shared, so it is put back.
-    let before = OFlag::from_bits_retain(fcntl(&input, FcntlArg::F_GETFL)?);
-    let blocking = before.difference(OFlag::O_NONBLOCK);
-    fcntl(&input, FcntlArg::F_SETFL(blocking))?;
-    fcntl(&output, FcntlArg::F_SETFL(blocking))?;
-    let (input_again, output_again) = (input.try_clone()?, output.try_clone()?);
+    set_flag(&input, OFlag::O_NONBLOCK, false)?;
+    set_flag(&output, OFlag::O_NONBLOCK, false)?;
     let mut command = Command::new(OsStr::from_bytes(program));
     command
         .args(arguments.iter().map(|word| OsStr::from_bytes(word)))
         .stdin(Stdio::from(File::from(input)))
         .stdout(Stdio::from(File::from(output)))
-        .stderr(Stdio::piped());
-    let result = spawn(&mut command).and_then(|mut child| {
-        if let Some(stderr) = child.stderr.take() {
-            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                desk.log(None, Severity::Info, &format!("chat: {line}"));
+        .stderr(writer);
+    if own_group {
+        command.process_group(0);
+    }
+    let started = spawn(&mut command);
+    // It holds the other end of the pipe, and our own copies of the line.
+    drop(command);
+    let ending = started.and_then(|child| {
+        Program {
+            child,
+            own_group,
+            stderr: Some(stderr),
+            said: Words::default(),
+            log,
+        }
+        .watch(limit, signals)
+    });
+    set_flag(line.0, OFlag::O_NONBLOCK, true)?;
+    set_flag(line.1, OFlag::O_NONBLOCK, true)?;
+    ending
+}
+
+/// Whether this is the terminal that we were started on.
+fn is_our_terminal(input: &OwnedFd) -> bool {
+    matches!((tcgetsid(input), getsid(None)), (Ok(theirs), Ok(ours)) if theirs == ours)
+}
+
+fn set_flag(descriptor: impl AsFd, flag: OFlag, on: bool) -> io::Result<()> {
+    let mut flags = OFlag::from_bits_retain(fcntl(&descriptor, FcntlArg::F_GETFL)?);
+    flags.set(flag, on);
+    fcntl(&descriptor, FcntlArg::F_SETFL(flags))?;
+    Ok(())
+}
+
+/// A running chat program.
+struct Program<'a> {
+    child: Child,
+    own_group: bool,
+    /// Its standard error, until that ends.
+    stderr: Option<PipeReader>,
+    said: Words,
+    log: &'a mut dyn FnMut(&str),
+}
+
+/// Why the waiting ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Woken {
+    Ended,
+    OutOfTime,
+    Signalled,
+}
+
+impl Program<'_> {
+    /// A thread waits for the process and closes a pipe when it has ended. The process is left to be reaped here: until then
+    /// its number cannot be another's, and killing it is safe.
+    fn watch(mut self, limit: Duration, signals: Option<&Signals>) -> io::Result<Ending> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap_or_default());
+        let (ended, running) = io::pipe()?;
+        let waiter = std::thread::Builder::new().spawn(move || {
+            let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+            while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
+            drop(running);
+        });
+        if let Err(error) = waiter {
+            self.signal(pid, Signal::SIGKILL);
+            let _ = self.child.wait();
+            return Err(error);
+        }
+        let woken = self.wait(&ended, limit, signals)?;
+        if woken != Woken::Ended {
+            self.signal(pid, Signal::SIGTERM);
+            self.wait(&ended, GRACE, None)?;
+            // Also what of the group has outlived its leader.
+            self.signal(pid, Signal::SIGKILL);
+        }
+        let status = self.child.wait()?;
+        self.listen();
+        self.said.end(self.log);
+        Ok(match woken {
+            Woken::Ended => judged(status),
+            Woken::Signalled => Ending::Interrupted,
+            Woken::OutOfTime => Ending::Bad(format!(
+                "Chat program did not end within {} seconds and was killed; see 'chat-timeout'",
+                limit.as_secs()
+            )),
+        })
+    }
+
+    /// Waits for the end, for so long.
+    fn wait(
+        &mut self,
+        ended: &PipeReader,
+        limit: Duration,
+        signals: Option<&Signals>,
+    ) -> io::Result<Woken> {
+        let begun = Instant::now();
+        loop {
+            let left = limit.saturating_sub(begun.elapsed());
+            let readable = |descriptor| PollFd::new(descriptor, PollFlags::POLLIN);
+            let mut descriptors = vec![readable(ended.as_fd())];
+            descriptors.extend(self.stderr.iter().map(|stderr| readable(stderr.as_fd())));
+            descriptors.extend(signals.map(|signals| readable(signals.as_fd())));
+            // Rounded up: waking a moment early would only mean to wait once more.
+            let timeout = PollTimeout::try_from(left.as_micros().div_ceil(1000));
+            match poll(&mut descriptors, timeout.unwrap_or(PollTimeout::MAX)) {
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let is_over = descriptors.first().and_then(PollFd::any).unwrap_or(false);
+            self.listen();
+            if is_over {
+                return Ok(Woken::Ended);
+            }
+            if signals.is_some_and(Signals::ends_call) {
+                return Ok(Woken::Signalled);
+            }
+            if left.is_zero() {
+                return Ok(Woken::OutOfTime);
             }
         }
-        child.wait()
-    });
-    let nonblocking = blocking | OFlag::O_NONBLOCK;
-    fcntl(&input_again, FcntlArg::F_SETFL(nonblocking))?;
-    fcntl(&output_again, FcntlArg::F_SETFL(nonblocking))?;
-    Ok(result?.success())
+    }
+
+    fn signal(&self, pid: Pid, signal: Signal) {
+        let _ = if self.own_group {
+            killpg(pid, signal)
+        } else {
+            kill(pid, signal)
+        };
+    }
+
+    /// Logs what is there without waiting.
+    fn listen(&mut self) {
+        let mut buffer = [0; 4096];
+        let Some(stderr) = &mut self.stderr else {
+            return;
+        };
+        // A program that floods is read for a while, then the clock and its end are looked at again.
+        for _ in 0..16 {
+            match stderr.read(&mut buffer) {
+                Ok(0) => {
+                    self.stderr = None;
+                    return;
+                }
+                Ok(count) => {
+                    let bytes = buffer.get(..count).unwrap_or_default();
+                    self.said.take(bytes, self.log);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+fn judged(status: ExitStatus) -> Ending {
+    if status.success() {
+        Ending::Good
+    } else {
+        Ending::Bad(format!("Chat program failed ({status})"))
+    }
+}
+
+/// Standard error, cut into lines.
+#[derive(Debug, Default)]
+struct Words {
+    line: Vec<u8>,
+    lines: usize,
+}
+
+impl Words {
+    fn take(&mut self, bytes: &[u8], log: &mut dyn FnMut(&str)) {
+        for &byte in bytes {
+            if byte != b'\n' {
+                self.line.push(byte);
+            }
+            if byte == b'\n' || self.line.len() >= LINE_LIMIT {
+                self.tell(log);
+            }
+        }
+    }
+
+    fn tell(&mut self, log: &mut dyn FnMut(&str)) {
+        let line = std::mem::take(&mut self.line);
+        self.lines += 1;
+        if self.lines <= LINES {
+            log(&String::from_utf8_lossy(&line));
+        } else if self.lines == LINES + 1 {
+            log("(what else it says is left out)");
+        }
+    }
+
+    /// The last line may have no end.
+    fn end(&mut self, log: &mut dyn FnMut(&str)) {
+        if !self.line.is_empty() {
+            self.tell(log);
+        }
+    }
 }
 
 fn expand(word: &ProgramWord, desk: &Desk<'_>) -> Vec<u8> {
@@ -80,4 +311,72 @@ fn expand(word: &ProgramWord, desk: &Desk<'_>) -> Vec<u8> {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// Runs a shell script on one end of a line; how it ended, what it said, and what came out of the other end before it
+    /// closed, which it does when nobody of the script is left.
+    fn shell(script: &str, limit: Duration) -> (Ending, Vec<String>, Vec<u8>) {
+        let (near, mut far) = UnixStream::pair().unwrap();
+        near.set_nonblocking(true).unwrap();
+        let words = ["/bin/sh", "-c", script].map(|word| word.as_bytes().to_vec());
+        let mut said = Vec::new();
+        let mut log = |line: &str| said.push(line.to_owned());
+        let line = (near.as_fd(), near.as_fd());
+        let ending = run_words(line, &words, limit, None, &mut log).unwrap();
+        let flags = OFlag::from_bits_retain(fcntl(&near, FcntlArg::F_GETFL).unwrap());
+        assert!(flags.contains(OFlag::O_NONBLOCK));
+        drop(near);
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).unwrap();
+        (ending, said, heard)
+    }
+
+    #[test]
+    fn a_program_speaks_on_the_line_and_into_the_log() {
+        let script = "printf knock; echo one >&2; printf two >&2";
+        let (ending, said, heard) = shell(script, Duration::from_mins(1));
+        assert_eq!(ending, Ending::Good);
+        assert_eq!((said.join("|"), heard), ("one|two".into(), b"knock".into()));
+        let (ending, ..) = shell("exit 3", Duration::from_mins(1));
+        assert_eq!(
+            ending,
+            Ending::Bad("Chat program failed (exit status: 3)".into())
+        );
+    }
+
+    #[test]
+    fn one_that_never_ends_is_killed_with_its_children() {
+        // Were one of them alive, the line would stay open and this test would hang.
+        let (ending, _, heard) = shell("sleep 100000 & wait", Duration::ZERO);
+        let Ending::Bad(reason) = ending else {
+            panic!("{ending:?}");
+        };
+        assert!(reason.contains("did not end within 0 seconds"), "{reason}");
+        assert!(heard.is_empty());
+    }
+
+    #[test]
+    fn what_it_leaves_behind_is_not_waited_for() {
+        let (near, far) = UnixStream::pair().unwrap();
+        // The child of the program holds its standard error, and ends when the line does.
+        let words = ["/bin/sh", "-c", "exec 3<&0; { read word <&3; } & exit 0"];
+        let words = words.map(|word| word.as_bytes().to_vec());
+        let line = (near.as_fd(), near.as_fd());
+        let ending = run_words(line, &words, Duration::from_mins(1), None, &mut |_| {}).unwrap();
+        assert_eq!(ending, Ending::Good);
+        drop(far);
+    }
+
+    #[test]
+    fn a_flood_of_words_is_bounded() {
+        let script = "head -c 3000000 /dev/zero >&2; yes | head -n 2000 >&2";
+        let (ending, said, _) = shell(script, Duration::from_mins(1));
+        assert_eq!((ending, said.len()), (Ending::Good, LINES + 1));
+    }
 }

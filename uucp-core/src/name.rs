@@ -290,6 +290,16 @@ pub struct JobId {
     pub work: SpoolName,
 }
 
+impl JobId {
+    /// Its grade; the least urgent one where the work file's name has none.
+    #[must_use]
+    pub fn grade(&self) -> Grade {
+        let letter = self.work.as_bytes().get(2);
+        let grade = letter.and_then(|letter| Grade::parse(*letter).ok());
+        grade.unwrap_or(Grade::LAST)
+    }
+}
+
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

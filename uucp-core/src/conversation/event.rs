@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ConversationError;
 use crate::config::Secret;
 use crate::config::chat::ProgramWord;
+use crate::name::Grade;
 use crate::wire::command::{ExpandRequest, Features, ReceiveRequest, Refusal, Request};
 
 /// One transfer within one call, ours or theirs.
@@ -152,6 +153,8 @@ impl Eq for PasswordWord {}
 pub struct Work {
     /// The request, with the size of its file filled in.
     pub request: Request,
+    /// How urgent it is.
+    pub grade: Grade,
     /// Size of the file to send; 0 for `R` and `X`.
     pub size: u64,
 }

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::event::{Admission, Arrival, Event, Offer, TransferKey};
-use super::session::Session;
+use super::session::{Flow, Session};
 use super::{ConversationError, Question};
 use crate::link::Channel;
+use crate::name::Grade;
 use crate::wire::command::{Refusal, Reply, Request, RequestKind};
 
 /// A request of the peer on its channel.
@@ -55,10 +56,17 @@ impl Incoming {
         key
     }
 
-    /// Transfer, position and size of a file that flows from us.
-    pub(super) fn flow(&self) -> Option<(TransferKey, u64, u64)> {
+    /// The file, if it flows from us. Its job is the peer's, and of what grade that is the request does not say.
+    pub(super) fn flow(&self, channel: Channel) -> Option<Flow> {
         match self.progress {
-            Progress::Flowing { position, size } => Some((self.key, position, size)),
+            Progress::Flowing { position, size } => Some(Flow {
+                channel,
+                from_peer: true,
+                key: self.key,
+                grade: Grade::DEFAULT,
+                position,
+                size,
+            }),
             _ => None,
         }
     }

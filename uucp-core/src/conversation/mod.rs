@@ -290,6 +290,7 @@ impl Conversation {
         if let Verdict::Admit(admitted) = &verdict {
             self.protocols.parameters.clone_from(&admitted.parameters);
             self.protocols.half_duplex = admitted.half_duplex;
+            self.protocols.max_file_time = admitted.max_file_time;
             self.keep_called_chat(admitted.chat.clone());
         }
         if let Stage::Handshake(handshake) = &mut self.stage {

@@ -3,15 +3,17 @@
 use std::time::Instant;
 
 use super::event::{Admission, Arrival, Event, Severity, TransferKey, Work};
-use super::session::Session;
+use super::session::{Flow, Session};
 use super::{ConversationError, Question};
 use crate::link::Channel;
+use crate::name::Grade;
 use crate::wire::command::{Command, Features, Refusal, Reply, Request, RequestKind};
 
 /// A request of ours on its channel.
 pub(super) struct Outgoing {
     key: TransferKey,
     request: Request,
+    grade: Grade,
     size: u64,
     progress: Progress,
 }
@@ -58,10 +60,17 @@ impl Outgoing {
         key
     }
 
-    /// Transfer, position and size of a file that flows from us.
-    pub(super) fn flow(&self) -> Option<(TransferKey, u64, u64)> {
+    /// The file, if it flows from us.
+    pub(super) fn flow(&self, channel: Channel) -> Option<Flow> {
         match self.progress {
-            Progress::Flowing { position, .. } => Some((self.key, position, self.size)),
+            Progress::Flowing { position, .. } => Some(Flow {
+                channel,
+                from_peer: false,
+                key: self.key,
+                grade: self.grade,
+                position,
+                size: self.size,
+            }),
             _ => None,
         }
     }
@@ -92,7 +101,11 @@ impl Outgoing {
 impl Session {
     /// Makes a request. One that this peer cannot be sent is refused at once.
     pub(super) fn begin_outgoing(&mut self, now: Instant, key: TransferKey, work: Work) {
-        let Work { mut request, size } = work;
+        let Work {
+            mut request,
+            grade,
+            size,
+        } = work;
         match &mut request {
             Request::Send(send) => send.size = Some(size),
             Request::Execute(execute) => execute.file.size = Some(size),
@@ -116,6 +129,7 @@ impl Session {
             Outgoing {
                 key,
                 request,
+                grade,
                 size,
                 progress: Progress::Asked,
             },

@@ -1,5 +1,7 @@
 //! What a conversation is told before it begins, and about a caller once it is known.
 
+use std::time::Duration;
+
 use super::chat::ChatWords;
 use crate::config::{Chat, ProtocolParameter};
 use crate::name::SystemName;
@@ -15,6 +17,8 @@ pub struct Protocols {
     pub parameters: Vec<ProtocolParameter>,
     /// The line carries one direction at a time: one request at a time, whatever the link could do.
     pub half_duplex: bool,
+    /// How long one file may have the line while others wait; zero: as long as it takes.
+    pub max_file_time: Duration,
 }
 
 /// Everything a caller needs to know.
@@ -77,6 +81,8 @@ pub struct Admitted {
     pub parameters: Vec<ProtocolParameter>,
     /// As in [`Protocols`].
     pub half_duplex: bool,
+    /// As in [`Protocols`].
+    pub max_file_time: Duration,
     /// A script to run between the choice of the protocol and its start.
     pub chat: Option<Chat>,
 }

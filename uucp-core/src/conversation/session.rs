@@ -5,9 +5,10 @@
 //! for hanging up alone.
 
 mod answers;
+mod turns;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::event::{Event, Severity, TransferKey, Wanted};
 use super::handshake::Chosen;
@@ -16,6 +17,8 @@ use super::outgoing::Outgoing;
 use super::{ConversationError, Question};
 use crate::link::{Channel, Link, LinkEvent};
 use crate::wire::command::{Command, Features, Refusal, Reply, Request};
+pub(super) use turns::Flow;
+use turns::Turns;
 
 /// How many commands that nobody understands are borne with in one call.
 const GARBLED_LIMIT: u32 = 50;
@@ -79,8 +82,7 @@ pub(super) struct Session {
     pub(super) progress: Instant,
     garbled: u32,
     next_key: u64,
-    /// The channel that sent data last.
-    turn: Channel,
+    turns: Turns,
 }
 
 impl Session {
@@ -109,7 +111,7 @@ impl Session {
             progress: now,
             garbled: 0,
             next_key: 0,
-            turn: Channel(0),
+            turns: Turns::default(),
         }
     }
 
@@ -117,6 +119,11 @@ impl Session {
     pub(super) fn use_one_channel(&mut self) {
         self.duplex = false;
         self.channels = 1;
+    }
+
+    /// No file has the line for longer than this while another one waits; zero: as long as it takes.
+    pub(super) fn limit_file_time(&mut self, limit: Duration) {
+        self.turns.limit = limit;
     }
 
     /// Whether the link has closed and raw bytes follow.
@@ -484,7 +491,7 @@ impl Session {
         self.events.push_back(Event::Log(severity, text));
     }
 
-    /// The next bytes of a file that there is room for, each channel in its turn.
+    /// The next bytes of a file that there is room for.
     pub(super) fn poll_wanted(&mut self) -> Option<Wanted> {
         if self.is_ending() {
             return None;
@@ -493,30 +500,23 @@ impl Session {
         if room == 0 {
             return None;
         }
-        let flows: Vec<(Channel, bool, TransferKey, u64, u64)> = self.flows();
-        let turn = self.turn;
-        let (channel, _, key, position, size) = flows
-            .iter()
-            .find(|flow| flow.0 > turn)
-            .or_else(|| flows.first())
-            .copied()?;
-        let _ = channel;
-        let left = usize::try_from(size - position).unwrap_or(usize::MAX);
+        let flow = self.turns.next(self.flows())?;
+        let left = usize::try_from(flow.size - flow.position).unwrap_or(usize::MAX);
         Some(Wanted {
-            key,
-            position,
+            key: flow.key,
+            position: flow.position,
             room: room.min(left),
         })
     }
 
     /// Takes bytes that [`poll_wanted`](Self::poll_wanted) asked for; gives back how many.
     pub(super) fn supply(&mut self, now: Instant, key: TransferKey, bytes: &[u8]) -> usize {
-        let Some((channel, from_peer, ..)) = self.flows().into_iter().find(|flow| flow.2 == key)
-        else {
+        let Some(flow) = self.flows().find(|flow| flow.key == key) else {
             return 0;
         };
+        let (channel, from_peer) = (flow.channel, flow.from_peer);
         let taken = self.link.send_data(now, channel, from_peer, bytes);
-        self.turn = channel;
+        self.turns.took(now, key);
         let done = if from_peer {
             self.theirs.get_mut(&channel).map(|one| one.advance(taken))
         } else {
@@ -528,17 +528,12 @@ impl Session {
         taken
     }
 
-    /// Everything that flows from us: channel, whose request, transfer, position, size.
-    fn flows(&self) -> Vec<(Channel, bool, TransferKey, u64, u64)> {
-        let ours = self.ours.iter().filter_map(|(channel, one)| {
-            let (key, position, size) = one.flow()?;
-            Some((*channel, false, key, position, size))
-        });
-        let theirs = self.theirs.iter().filter_map(|(channel, one)| {
-            let (key, position, size) = one.flow()?;
-            Some((*channel, true, key, position, size))
-        });
-        ours.chain(theirs).collect()
+    /// Everything that flows from us.
+    fn flows(&self) -> impl Iterator<Item = Flow> + Clone {
+        let ours = self.ours.iter();
+        let theirs = self.theirs.iter();
+        ours.filter_map(|(channel, one)| one.flow(*channel))
+            .chain(theirs.filter_map(|(channel, one)| one.flow(*channel)))
     }
 }
 

@@ -259,6 +259,7 @@ impl Conversation {
         if self.protocols.half_duplex {
             session.use_one_channel();
         }
+        session.limit_file_time(self.protocols.max_file_time);
         self.stage = Stage::Session(Box::new(session));
     }
 

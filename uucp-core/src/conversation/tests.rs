@@ -328,6 +328,37 @@ fn work_that_comes_while_the_call_lasts_goes_in_this_call() {
 }
 
 #[test]
+fn no_file_holds_the_line_for_longer_than_it_may() {
+    let long = vec![7; 400_000];
+    // Both sides send on their own request, and the caller has asked for a file; the line takes a while for each packet.
+    let order = |max_file_time: Duration| {
+        let mut pair = Pair::new(PairOptions {
+            max_file_time,
+            delay: Duration::from_millis(100),
+            ..options(b'i')
+        });
+        for (side, name) in [(&mut pair.caller, "A"), (&mut pair.called, "B")] {
+            side.queue_mail(&format!("{name}1-long"), &long);
+            side.queue_mail(&format!("{name}2-short"), b"mail");
+        }
+        pair.called.offer("/long", &long);
+        pair.caller.queue_receive("/long");
+        pair.run();
+        pair.assert_complete();
+        pair.caller.order.borrow().clone()
+    };
+    let at = |order: &[String], id: &str| order.iter().position(|one| one == id).unwrap();
+    for name in ["A", "B"] {
+        let (long, short) = (format!("{name}1-long"), format!("{name}2-short"));
+        let patient = order(Duration::ZERO);
+        assert!(at(&patient, &long) < at(&patient, &short), "{patient:?}");
+        let hasty = order(Duration::from_secs(1));
+        assert!(at(&hasty, &short) < at(&hasty, &long), "{hasty:?}");
+        assert!(at(&hasty, &short) < at(&hasty, "/long"), "{hasty:?}");
+    }
+}
+
+#[test]
 fn a_peer_that_trickles_is_given_up() {
     let profile = || pair::answer_profile(LoginMode::Done);
     // Something comes every minute, but the string never ends; restarted again and again, it does not grow either.
@@ -353,6 +384,7 @@ fn a_peer_that_trickles_is_given_up() {
                 protocols: b"t".to_vec(),
                 parameters: Vec::new(),
                 half_duplex: false,
+                max_file_time: Duration::ZERO,
                 chat: None,
             };
             conversation.answer_identity(now, Verdict::Admit(Box::new(admitted)));

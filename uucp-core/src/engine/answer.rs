@@ -126,6 +126,7 @@ impl Desk<'_> {
             protocols,
             parameters,
             half_duplex: self.line.half_duplex,
+            max_file_time: settings.max_file_time,
             chat,
         })
     }

@@ -404,6 +404,7 @@ impl Caller<'_> {
                 letters,
                 parameters,
                 half_duplex: port.half_duplex,
+                max_file_time: settings.max_file_time,
             },
             strip_parity: self.config.strip_proto,
             features: Features::OURS,

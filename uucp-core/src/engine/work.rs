@@ -341,6 +341,7 @@ impl WorkQueue {
         }
         let work = Work {
             request: request.clone(),
+            grade: job.grade(),
             size,
         };
         let outgoing = Outgoing {
@@ -374,8 +375,13 @@ impl WorkQueue {
         let send = execute.execute_file_request(&execute.file.from, &execute.file.to, size);
         let request = Request::Send(send);
         self.mark();
-        let outgoing = Outgoing {
+        let work = Work {
             request: request.clone(),
+            grade: job.grade(),
+            size,
+        };
+        let outgoing = Outgoing {
+            request,
             size,
             source: Source::Bytes(content),
             job,
@@ -383,7 +389,7 @@ impl WorkQueue {
             queued: None,
         };
         self.under_way.insert(key, outgoing);
-        Ok(Some(Work { request, size }))
+        Ok(Some(work))
     }
 
     fn open_send(&self, send: &SendRequest) -> Result<Opened, Unopened> {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::config::Secret;
 use crate::config::chat::{Chat, Exchange, Expect, SendItem};
 use crate::conversation::*;
-use crate::name::SystemName;
+use crate::name::{Grade, SystemName};
 use crate::wire::command::{
     ExecuteRequest, Features, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
 };
@@ -33,6 +33,9 @@ pub(super) struct PairOptions {
     pub(super) half_duplex: bool,
     /// What the caller announces; the called side announces all there is.
     pub(super) features: Features,
+    pub(super) max_file_time: Duration,
+    /// How long the line takes for what a side sends at once.
+    pub(super) delay: Duration,
 }
 
 impl Default for PairOptions {
@@ -49,6 +52,8 @@ impl Default for PairOptions {
             noise: Vec::new(),
             half_duplex: false,
             features: Features::OURS,
+            max_file_time: Duration::ZERO,
+            delay: Duration::ZERO,
         }
     }
 }
@@ -95,6 +100,7 @@ pub(super) struct Side {
     serving: HashMap<TransferKey, Vec<u8>>,
     protocols: Vec<u8>,
     half_duplex: bool,
+    max_file_time: Duration,
 }
 
 fn name(text: &str) -> SystemName {
@@ -168,6 +174,7 @@ impl Side {
             serving: HashMap::new(),
             protocols,
             half_duplex: false,
+            max_file_time: Duration::ZERO,
         }
     }
 
@@ -272,23 +279,14 @@ impl Side {
                         protocols: self.protocols.clone(),
                         parameters: Vec::new(),
                         half_duplex: self.half_duplex,
+                        max_file_time: self.max_file_time,
                         chat: None,
                     })),
                 };
                 conversation.answer_identity(now, verdict);
             }
             Event::NextWork(key) => {
-                let next = self.queue.keys().find(|id| !self.taken.contains(id));
-                let work = next.cloned().map(|id| {
-                    self.taken.push(id.clone());
-                    let job = &self.queue[&id];
-                    let work = Work {
-                        request: job.request.clone(),
-                        size: job.content.len() as u64,
-                    };
-                    self.under_way.insert(key, id);
-                    work
-                });
+                let work = self.next_work(key);
                 conversation.answer_work(now, work);
             }
             Event::Receive(arrival) => {
@@ -361,6 +359,19 @@ impl Side {
         }
     }
 
+    fn next_work(&mut self, key: TransferKey) -> Option<Work> {
+        let id = self.queue.keys().find(|id| !self.taken.contains(id))?;
+        let (id, job) = (id.clone(), &self.queue[id]);
+        let work = Work {
+            request: job.request.clone(),
+            grade: Grade::DEFAULT,
+            size: job.content.len() as u64,
+        };
+        self.taken.push(id.clone());
+        self.under_way.insert(key, id);
+        Some(work)
+    }
+
     fn admit(&mut self, arrival: &Arrival) -> Admission {
         let id = match &arrival.request {
             Request::Send(send) => &send.temp[2..],
@@ -401,6 +412,7 @@ impl Pair {
         let mut called = Side::new(offered.unwrap_or_else(|| vec![options.protocol]));
         called.order = Rc::clone(&caller.order);
         called.half_duplex = options.half_duplex;
+        called.max_file_time = options.max_file_time;
         Self {
             caller,
             called,
@@ -431,6 +443,7 @@ impl Pair {
                 letters: self.caller.protocols.clone(),
                 parameters: Vec::new(),
                 half_duplex: self.options.half_duplex,
+                max_file_time: self.options.max_file_time,
             },
             strip_parity: true,
             features: self.options.features,
@@ -493,6 +506,9 @@ impl Pair {
         busy |= conversation.poll_transmit(self.now, &mut piece);
         for byte in piece {
             self.carry(caller, byte, to);
+        }
+        if busy {
+            self.now += self.options.delay;
         }
         let side = if caller {
             &mut self.caller

@@ -1,47 +1,213 @@
-//! `-x` and the `debug` command: messages of the kinds asked for are appended to the Debug file.
+//! `-x` and the `debug` commands: messages of the kinds asked for are appended to the Debug file.
+//!
+//! A call may add kinds of its own ([`add`]), so the filter can be changed while the program runs.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Mutex;
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
+use tracing::Subscriber;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Registry, fmt, reload};
 
-use crate::config::{Config, DebugKind};
+use crate::config::{Config, DebugKind, DebugSet};
+use crate::port::stderr_is_the_line;
 
-/// Starts writing the Debug file, where the configuration asks for any kind. Trouble with it never stops a program: it is
-/// told on standard error.
-pub(super) fn start(config: &Config) {
-    if config.debug.is_empty() {
-        return;
+/// The filter of this program, once it has begun.
+static SWITCH: OnceLock<Switch> = OnceLock::new();
+
+/// What changes a filter.
+struct Switch {
+    /// The kinds of the program itself.
+    own: DebugSet,
+    filter: reload::Handle<Targets, Registry>,
+}
+
+impl Switch {
+    fn add(&self, kinds: DebugSet) {
+        // It fails when there is no subscriber any more: then nobody is to be told either.
+        let _ = self.filter.reload(filter(self.own | kinds));
     }
-    let kinds = DebugKind::ALL
-        .into_iter()
-        .filter(|kind| config.debug.contains(*kind));
-    let directives = kinds.filter_map(|kind| {
-        let directive: Result<Directive, _> = format!("uucp::{}=trace", kind.word()).parse();
-        directive.ok()
-    });
+}
+
+/// Starts writing the Debug file, once there is something to write. Trouble with it never stops a program: it is told on
+/// standard error.
+pub(super) fn start(config: &Config) {
+    let file = DebugFile {
+        path: config.debugfile.clone(),
+        silent: stderr_is_the_line(),
+        state: Mutex::new(State::Unopened),
+    };
+    let (subscriber, switch) = subscriber(config.debug, file);
+    if tracing::subscriber::set_global_default(subscriber).is_ok() {
+        let _ = SWITCH.set(switch);
+    }
+}
+
+/// Writes these kinds too from now on, instead of those that were added before.
+pub(super) fn add(kinds: DebugSet) {
+    if let Some(switch) = SWITCH.get() {
+        switch.add(kinds);
+    }
+}
+
+fn subscriber<W>(own: DebugSet, writer: W) -> (impl Subscriber + Send + Sync, Switch)
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let (layer, filter) = reload::Layer::new(filter(own));
+    let written = fmt::layer().with_ansi(false).with_writer(writer);
+    let subscriber = Registry::default().with(layer).with(written);
+    (subscriber, Switch { own, filter })
+}
+
+fn filter(kinds: DebugSet) -> Targets {
+    if kinds.is_empty() {
+        return Targets::new();
+    }
     // What is worth a warning is written whatever kinds were asked for.
-    let filter = directives.fold(EnvFilter::new("warn"), EnvFilter::add_directive);
-    // Chat scripts and files of users pass through it.
-    let opened = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(&config.debugfile);
-    match opened {
-        Ok(file) => {
-            let subscriber = tracing_subscriber::fmt()
-                .with_env_filter(filter)
-                .with_ansi(false)
-                .with_writer(Mutex::new(file))
-                .finish();
-            let _ = tracing::subscriber::set_global_default(subscriber);
+    let targets = Targets::new().with_default(LevelFilter::WARN);
+    let wanted = DebugKind::ALL
+        .into_iter()
+        .filter(|kind| kinds.contains(*kind));
+    targets.with_targets(wanted.map(|kind| {
+        let target = format!("uucp::{}", kind.word().replace('-', "_"));
+        (target, LevelFilter::TRACE)
+    }))
+}
+
+/// The Debug file: opened by the first message.
+struct DebugFile {
+    path: PathBuf,
+    /// Standard error is the line to the peer: nothing may be said there.
+    silent: bool,
+    state: Mutex<State>,
+}
+
+enum State {
+    Unopened,
+    Open(File),
+    Failed,
+}
+
+impl DebugFile {
+    fn open(&self) -> State {
+        // Chat scripts and files of users pass through it.
+        let opened = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&self.path);
+        match opened {
+            Ok(file) => State::Open(file),
+            Err(error) => {
+                if !self.silent {
+                    let path = self.path.display();
+                    eprintln!("cannot write debugging messages to {path}: {error}");
+                }
+                State::Failed
+            }
         }
-        Err(error) => {
-            let path = config.debugfile.display();
-            eprintln!("cannot write debugging messages to {path}: {error}");
+    }
+}
+
+impl Write for &DebugFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if matches!(*state, State::Unopened) {
+            *state = self.open();
+        }
+        match &mut *state {
+            State::Open(file) => file.write(bytes),
+            State::Unopened | State::Failed => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'w> MakeWriter<'w> for DebugFile {
+    type Writer = &'w Self;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn kinds(text: &str) -> DebugSet {
+        DebugSet::parse(text).unwrap()
+    }
+
+    fn speak() {
+        tracing::debug!(target: "uucp::chat", "of chat");
+        tracing::trace!(target: "uucp::uucp_proto", "of commands");
+        tracing::trace!(target: "uucp::incoming", "of bytes");
+        tracing::warn!(target: "uucp::config", "of a warning");
+        tracing::info!(target: "other", "of a library");
+    }
+
+    #[test]
+    fn kinds_are_added_for_a_call_and_taken_back() {
+        for (own, added, before, during) in [
+            ("none", "none", "", ""),
+            ("none", "chat", "", "chat,a warning"),
+            (
+                "chat",
+                "uucp-proto",
+                "chat,a warning",
+                "chat,commands,a warning",
+            ),
+            (
+                "all",
+                "chat",
+                "chat,commands,bytes,a warning",
+                "chat,commands,bytes,a warning",
+            ),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("Debug");
+            let file = DebugFile {
+                path: path.clone(),
+                silent: true,
+                state: Mutex::new(State::Unopened),
+            };
+            let (subscriber, switch) = subscriber(kinds(own), file);
+            let mut read = 0;
+            let mut said = || {
+                speak();
+                let text = fs::read_to_string(&path).unwrap_or_default();
+                let fresh = text[read..].to_owned();
+                read = text.len();
+                let of = |line: &str| line.split(": of ").nth(1).unwrap().to_owned();
+                fresh.lines().map(of).collect::<Vec<_>>().join(",")
+            };
+            tracing::subscriber::with_default(subscriber, || {
+                assert_eq!(said(), before, "{own}");
+                switch.add(kinds(added));
+                assert_eq!(said(), during, "{own} and {added}");
+                switch.add(DebugSet::NONE);
+                assert_eq!(said(), before, "{own}, again");
+            });
+            let mode = |path| fs::metadata(path).map(|file| file.permissions().mode() & 0o777);
+            match mode(&path) {
+                Ok(mode) => assert_eq!(mode, 0o600),
+                // Nothing was said, so there is no file.
+                Err(_) => assert!(before.is_empty() && during.is_empty()),
+            }
         }
     }
 }

@@ -108,6 +108,7 @@ impl Site<'_> {
             try_next: arguments.try_next,
             progress: !arguments.no_uuxqt && !arguments.quiet,
             execute_every: self.execute_every(),
+            debug: Some(debug::add),
         };
         call(
             &self.config,

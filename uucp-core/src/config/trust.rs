@@ -26,6 +26,7 @@ pub fn open(path: &Path) -> Result<Option<File>, ConfigError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
+    tracing::debug!(target: "uucp::config", path = %path.display(), "reading");
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));

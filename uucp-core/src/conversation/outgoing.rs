@@ -122,6 +122,7 @@ impl Session {
             }
         };
         let channel = self.free_channel();
+        tracing::trace!(target: "uucp::uucp_proto", command = %bytes.escape_ascii(), ?channel, "sent");
         self.link.send_command(now, channel, false, &bytes);
         let sends = matches!(request.kind(), RequestKind::Send | RequestKind::Execute);
         self.ours.insert(

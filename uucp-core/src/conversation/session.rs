@@ -201,8 +201,13 @@ impl Session {
                 from_peer,
                 position,
                 bytes,
-            } => self.handle_data(self.channel(channel), from_peer, position, bytes),
+            } => {
+                let count = bytes.len();
+                tracing::trace!(target: "uucp::proto", ?channel, ?position, count, "file data received");
+                self.handle_data(self.channel(channel), from_peer, position, bytes)
+            }
             LinkEvent::FileEnd { channel, from_peer } => {
+                tracing::trace!(target: "uucp::proto", ?channel, "end of file received");
                 self.handle_file_end(now, self.channel(channel), from_peer)
             }
             LinkEvent::Acknowledged => {
@@ -228,7 +233,7 @@ impl Session {
         from_peer: bool,
         bytes: &[u8],
     ) -> Result<(), ConversationError> {
-        tracing::trace!(target: "uucp::uucp_proto", command = %bytes.escape_ascii(), ?channel, from_peer, "command");
+        tracing::trace!(target: "uucp::uucp_proto", command = %bytes.escape_ascii(), ?channel, from_peer, "received");
         match Command::parse(bytes) {
             Ok(Command::Request(request)) => self.handle_request(channel, request),
             Ok(Command::HangUp) => self.handle_hang_up(now),
@@ -482,7 +487,10 @@ impl Session {
         command: &Command,
     ) {
         match command.to_bytes(self.features) {
-            Ok(bytes) => self.link.send_command(now, channel, from_peer, &bytes),
+            Ok(bytes) => {
+                tracing::trace!(target: "uucp::uucp_proto", command = %bytes.escape_ascii(), ?channel, from_peer, "sent");
+                self.link.send_command(now, channel, from_peer, &bytes);
+            }
             Err(error) => self.log(Severity::Error, error.to_string()),
         }
     }
@@ -516,6 +524,7 @@ impl Session {
         };
         let (channel, from_peer) = (flow.channel, flow.from_peer);
         let taken = self.link.send_data(now, channel, from_peer, bytes);
+        tracing::trace!(target: "uucp::proto", ?channel, position = flow.position, count = taken, "file data sent");
         self.turns.took(now, key);
         let done = if from_peer {
             self.theirs.get_mut(&channel).map(|one| one.advance(taken))

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::call::usable_protocols;
+use super::debugging::{DebugSwitch, Debugging};
 use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
 use super::executions::{ExecuteEvery, Executions};
@@ -32,6 +33,8 @@ pub struct Answer {
     pub line: LineInfo,
     /// uuxqt while the call lasts.
     pub execute_every: Option<ExecuteEvery>,
+    /// How debugging messages of one call are switched on.
+    pub debug: Option<DebugSwitch>,
 }
 
 /// Answers one call on a line.
@@ -51,6 +54,7 @@ pub fn answer(
     );
     desk.login = answer.user;
     desk.executor = Executions::new(answer.execute_every);
+    desk.debugging = Debugging::new(answer.debug);
     let profile = AnswerProfile {
         local: config.nodename.clone(),
         login: answer.login,
@@ -106,6 +110,15 @@ impl Desk<'_> {
             .alternate_of_login(&system)
             .ok_or_else(|| (Reply::WrongLogin, self.wrong_login(&shown)))?
             .clone();
+        self.debugging.begin(&settings, introduction.debug);
+        // Its string came before anyone knew whose messages are wanted.
+        tracing::debug!(
+            target: "uucp::handshake",
+            system = %system.name,
+            sequence = ?introduction.sequence,
+            wants = ?introduction.debug,
+            "caller is known"
+        );
         self.call_back(&system, &settings)?;
         self.check_sequence(&system, &settings, introduction)?;
         let user = self.login.clone().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::debugging::{DebugSwitch, Debugging};
 use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
 use super::executions::{ExecuteEvery, Executions};
@@ -42,6 +43,8 @@ pub struct CallOptions {
     pub progress: bool,
     /// uuxqt while the call lasts.
     pub execute_every: Option<ExecuteEvery>,
+    /// How debugging messages of one call are switched on.
+    pub debug: Option<DebugSwitch>,
 }
 
 /// What became of a call.
@@ -281,6 +284,8 @@ impl Caller<'_> {
             Severity::Info,
             &format!("Calling system {} (port {})", self.system.name, port.name),
         );
+        let mut debugging = Debugging::new(self.options.debug);
+        debugging.begin(settings, None);
         let mut line = match self.open(settings, port) {
             Ok(line) => line,
             Err(error) => {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::debugging::Debugging;
 use super::executions::Executions;
 use super::neighbour::Neighbour;
 use super::progress::Progress;
@@ -74,6 +75,8 @@ pub(super) struct Desk<'a> {
     /// Starts uuxqt for them while the call lasts, where that is wanted.
     pub(super) executor: Executions,
     pub(super) progress: Progress,
+    /// Messages that this call alone is to leave.
+    pub(super) debugging: Debugging,
     /// Words for chat programs.
     pub(super) words: crate::conversation::ChatWords,
     /// The number of this call, to be written down when the handshake begins.
@@ -109,6 +112,7 @@ impl<'a> Desk<'a> {
             executions: 0,
             executor: Executions::default(),
             progress: Progress::off(),
+            debugging: Debugging::default(),
             words: crate::conversation::ChatWords::default(),
             sequence: None,
             failures_before: 0,

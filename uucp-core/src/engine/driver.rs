@@ -134,6 +134,7 @@ impl<'a> Driver<'a> {
             }
         }
         let tidied = desk.tidy().map_err(ConversationError::Local);
+        tracing::debug!(target: "uucp::port", "hanging up");
         self.port.hang_up();
         self.result.unwrap_or(Ok(())).and(tidied)
     }
@@ -239,6 +240,8 @@ impl<'a> Driver<'a> {
             match self.port.write(self.output.rest()) {
                 Ok(0) => break,
                 Ok(count) => {
+                    let written = self.output.rest().get(..count).unwrap_or_default();
+                    tracing::trace!(target: "uucp::outgoing", count, bytes = %written.escape_ascii(), "sent");
                     self.output.consume(count);
                     self.stuck_since = Instant::now();
                 }
@@ -306,6 +309,7 @@ impl<'a> Driver<'a> {
         match self.port.read(buffer)? {
             PortRead::Bytes(count) => {
                 let bytes = buffer.get(..count).unwrap_or_default();
+                tracing::trace!(target: "uucp::incoming", count, bytes = %bytes.escape_ascii(), "received");
                 if self.input.is_empty() {
                     // The common case: straight into the conversation, without a copy kept here.
                     let used = self.conversation.handle_input(Instant::now(), bytes);
@@ -316,7 +320,10 @@ impl<'a> Driver<'a> {
                 }
             }
             PortRead::Nothing => {}
-            PortRead::HangUp => self.hung_up = true,
+            PortRead::HangUp => {
+                tracing::debug!(target: "uucp::port", "the other side has hung up");
+                self.hung_up = true;
+            }
         }
         Ok(())
     }

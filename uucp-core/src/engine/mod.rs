@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod debugging;
 mod desk;
 mod driver;
 mod executions;
@@ -21,6 +22,7 @@ mod work;
 
 pub use answer::{Answer, answer};
 pub use call::{CallError, CallOptions, Called, call};
+pub use debugging::DebugSwitch;
 pub use desk::LineInfo;
 pub use executions::ExecuteEvery;
 pub use outcome::Finished;

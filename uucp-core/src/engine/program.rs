@@ -54,6 +54,11 @@ pub(super) fn run(
     signals: Option<&Signals>,
 ) -> Ending {
     let words: Vec<Vec<u8>> = words.iter().map(|word| expand(word, desk)).collect();
+    if let Some(name) = words.first() {
+        // Its arguments may be passwords.
+        let program = name.escape_ascii();
+        tracing::debug!(target: "uucp::execute", %program, ?limit, "running a chat program");
+    }
     let (input, output) = port.descriptors();
     let mut log = |line: &str| desk.log(None, Severity::Info, &format!("chat: {line}"));
     match run_words((input, output), &words, limit, signals, &mut log) {

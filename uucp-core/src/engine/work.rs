@@ -230,6 +230,7 @@ impl WorkQueue {
             .into_iter()
             .filter(|name| !seen.contains(name))
             .collect();
+        tracing::debug!(target: "uucp::spooldir", system = %self.system, jobs = self.names.len(), "looked for work");
         self.look.at = Instant::now();
         self.look.took = begun.elapsed();
         // Within one tick of the file system's clock another change would not show.

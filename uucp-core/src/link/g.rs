@@ -173,6 +173,7 @@ impl G {
     }
 
     fn handle_control(&mut self, now: Instant, control: Control) {
+        tracing::trace!(target: "uucp::proto", ?control, "received");
         match control {
             Control::InitA(_) | Control::InitB(_) | Control::InitC(_) => {
                 self.handle_init(now, control);
@@ -253,6 +254,7 @@ impl G {
         header: DataHeader,
         data: Option<&[u8]>,
     ) -> Result<(), LinkError> {
+        tracing::trace!(target: "uucp::proto", ?header, damaged = data.is_none(), "received");
         if !self.is_moving() {
             return Ok(());
         }
@@ -291,6 +293,7 @@ impl G {
     }
 
     fn send_reject(&mut self) {
+        tracing::debug!(target: "uucp::proto", last = ?self.receiver.last(), "rejecting");
         self.rejects_sent += 1;
         Control::Rj(self.receiver.last()).emit(self.sealed, &mut self.control);
         self.receiver.told();

@@ -188,6 +188,7 @@ impl I {
     }
 
     fn send_nak(&mut self, sequence: Sequence) {
+        tracing::debug!(target: "uucp::proto", ?sequence, "asking for it again");
         self.send_control(Kind::Nak, sequence, &[]);
     }
 
@@ -230,6 +231,7 @@ impl I {
         header: Header,
         data: Option<&[u8]>,
     ) -> Result<(), LinkError> {
+        tracing::trace!(target: "uucp::proto", ?header, damaged = data.is_none(), "received");
         let Some(data) = data else {
             return self.handle_damaged(now, header);
         };

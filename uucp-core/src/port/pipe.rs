@@ -63,6 +63,7 @@ impl PipePort {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .process_group(0);
+        tracing::debug!(target: "uucp::port", ?command, "starting");
         let mut child = spawn(&mut command).map_err(fault)?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(fault(io::ErrorKind::BrokenPipe.into()));

@@ -49,7 +49,10 @@ pub fn connect(target: &TcpTarget) -> Result<Box<dyn Port>, PortError> {
         tracing::debug!(target: "uucp::port", %address, "connecting");
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
             Ok(stream) => return Ok(Box::new(TcpPort::new(stream).map_err(fault)?)),
-            Err(error) => last = error,
+            Err(error) => {
+                tracing::debug!(target: "uucp::port", %address, %error, "not connected");
+                last = error;
+            }
         }
     }
     Err(fault(last))

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use nix::unistd::{Uid, User, getuid};
 
 use super::Site;
+use super::debug;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
 use crate::engine::{Answer, ChildCommand, LineInfo, answer, serve};
@@ -125,6 +126,7 @@ impl Site<'_> {
                 user,
                 line,
                 execute_every: self.execute_every(),
+                debug: Some(debug::add),
             },
             Some(&self.signals),
         );

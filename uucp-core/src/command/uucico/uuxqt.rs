@@ -52,6 +52,7 @@ impl Starter {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
+        tracing::debug!(target: "uucp::execute", ?command, "starting");
         match spawn(&mut command) {
             Ok(mut child) if wait => {
                 let _ = child.wait();

@@ -1,18 +1,26 @@
 //! A child process that may not run for ever: its own process group, killed when the time limit passes.
+//!
+//! [`run`] gives it one input and waits for its end; a [`Dialogue`] is talked to.
 
 use std::fs::File;
-use std::io::{self, Read, Seek};
+use std::io::{self, Seek};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
 /// How much of what a child says is kept, in bytes.
-const OUTPUT_LIMIT: u64 = 4096;
+const OUTPUT_LIMIT: usize = 4096;
+/// How long a program that was said goodbye to may take to end.
+const PARTING: Duration = Duration::from_secs(10);
+/// How long one that was killed is waited for.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,37 +52,124 @@ pub(super) fn run(
 ) -> io::Result<Finished> {
     let mut input = input.try_clone()?;
     input.rewind()?;
-    let mut output = tempfile::tempfile_in(scratch).or_else(|_| tempfile::tempfile())?;
+    let output = output_file(scratch)?;
+    let child = start(
+        command
+            .stdin(Stdio::from(input))
+            .stdout(Stdio::from(output.try_clone()?))
+            .stderr(Stdio::from(output.try_clone()?)),
+    )?;
+    let group = group_of(&child);
+    let ending = match wait(child, limit, || kill_group(group))? {
+        Some(status) => ending_of(status),
+        None => Ending::TimeLimit,
+    };
+    Ok(Finished {
+        ending,
+        said: said(&output)?,
+    })
+}
+
+/// A program that is talked to over its standard input and output.
+#[derive(Debug)]
+pub(super) struct Dialogue {
+    child: Option<Child>,
+    complaints: File,
+}
+
+impl Dialogue {
+    /// Starts it; gives its standard input and standard output.
+    pub(super) fn start(
+        command: &Path,
+        arguments: &[&str],
+        scratch: &Path,
+    ) -> io::Result<(Self, OwnedFd, OwnedFd)> {
+        let complaints = output_file(scratch)?;
+        let mut child = start(
+            Command::new(command)
+                .args(arguments)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::from(complaints.try_clone()?)),
+        )?;
+        let ends = child.stdin.take().zip(child.stdout.take());
+        let (input, output) = ends.ok_or(io::ErrorKind::BrokenPipe)?;
+        let dialogue = Self {
+            child: Some(child),
+            complaints,
+        };
+        Ok((dialogue, input.into(), output.into()))
+    }
+
+    /// What it said on standard error.
+    pub(super) fn said(&self) -> String {
+        said(&self.complaints).unwrap_or_default()
+    }
+
+    /// Ends it, with its children, whatever it does.
+    pub(super) fn kill(&mut self) {
+        if let Some(child) = &self.child {
+            kill_group(group_of(child));
+        }
+    }
+}
+
+impl Drop for Dialogue {
+    /// It was said goodbye to, or its input was closed: it ends. The deliveries that it began go on.
+    fn drop(&mut self) {
+        if let Some(child) = self.child.take() {
+            let leader = group_of(&child);
+            let _ = wait(child, PARTING, || {
+                let _ = kill(leader, Signal::SIGKILL);
+            });
+        }
+    }
+}
+
+fn start(command: &mut Command) -> io::Result<Child> {
     if std::env::var_os("PATH").is_none() {
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
     }
-    let mut child = command
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::from(output.try_clone()?))
-        .stderr(Stdio::from(output.try_clone()?))
-        .process_group(0)
-        .spawn()?;
-    let group = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0));
+    command.process_group(0).spawn()
+}
+
+/// Its process group, which is itself.
+fn group_of(child: &Child) -> Pid {
+    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
+}
+
+fn kill_group(group: Pid) {
+    let _ = killpg(group, Signal::SIGKILL);
+}
+
+/// Waits for its end; `None` where it did not end in time and `stop` was called.
+fn wait(mut child: Child, limit: Duration, stop: impl FnOnce()) -> io::Result<Option<ExitStatus>> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(status));
+    }
     let (sender, receiver) = mpsc::channel();
-    let waiter = std::thread::spawn(move || {
+    std::thread::spawn(move || {
         let _ = sender.send(child.wait());
     });
-    let ending = if let Ok(status) = receiver.recv_timeout(limit) {
-        ending_of(status?)
-    } else {
-        if group.as_raw() > 0 {
-            let _ = killpg(group, Signal::SIGKILL);
-        }
-        Ending::TimeLimit
-    };
-    let _ = waiter.join();
-    output.rewind()?;
-    let mut said = Vec::new();
-    output.take(OUTPUT_LIMIT).read_to_end(&mut said)?;
-    Ok(Finished {
-        ending,
-        said: one_line(&said),
-    })
+    let ended = receiver.recv_timeout(limit);
+    if ended.is_err() {
+        stop();
+        // One that runs as somebody else by now (Exim) cannot be killed: it is left alone, and never waited for without end.
+        let _ = receiver.recv_timeout(LAST_WAIT);
+    }
+    ended.ok().transpose()
+}
+
+fn output_file(scratch: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(scratch).or_else(|_| tempfile::tempfile())
+}
+
+fn said(output: &File) -> io::Result<String> {
+    // Not by the file's position, which the child shares.
+    let mut said = vec![0; OUTPUT_LIMIT];
+    let length = output.read_at(&mut said, 0)?;
+    said.truncate(length);
+    Ok(one_line(&said))
 }
 
 fn ending_of(status: ExitStatus) -> Ending {

@@ -1,10 +1,16 @@
-//! Handing mail to this system's MTA, or into a Maildir where there is none. RFC 5321 for the client side of SMTP.
+//! Handing mail to this system's MTA, or into a Maildir where there is none. RFC 5321 and RFC 2033 for the client side of
+//! SMTP and LMTP.
 //!
+//! ```text
+//! choice ──> handover ──> smtp (a server, or `sendmail -bs`) | sendmail (`-i -f`) | batch (`-bS`) | maildir
+//!            pool: several handovers side by side, fed with messages
+//! ```
 //! Every outcome is told per recipient: delivered, refused for good, or refused for now. The only instants that count are
 //! the server's 250 after the final dot, the command's exit, the rename into `new/`; whatever ends earlier, or in doubt, is
 //! "for now". What an exit status means is decided per MTA, never passed through.
 
 mod child;
+mod choice;
 mod handover;
 mod identity;
 mod journal;
@@ -12,7 +18,10 @@ mod ledger;
 mod local;
 mod maildir;
 mod message;
+mod offer;
+mod parts;
 mod policy;
+mod pool;
 mod sendmail;
 mod settle;
 mod smtp;
@@ -21,12 +30,15 @@ use std::fmt;
 
 use crate::address::Address;
 
-pub use handover::{Handover, NoWay, Surroundings};
+pub use choice::{NoWay, Surroundings};
+pub use handover::Handover;
 pub use identity::Identity;
 pub use journal::{Journal, JournalError, JournalKey};
 pub use ledger::Ledger;
 pub use local::{deliver_local_queue, local_mail};
 pub use message::{Message, MessageReader, Oversize};
+pub use offer::{Offer, RecipientWishes, Wishes};
+pub use pool::{Feed, Pool};
 pub use sendmail::Flavour;
 pub use settle::{Consignment, Plan, Receiver, Settled};
 

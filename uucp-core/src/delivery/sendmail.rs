@@ -124,15 +124,21 @@ pub(super) struct Sendmail {
 }
 
 impl Sendmail {
+    /// How many recipients go into the next call at most.
+    pub(super) fn most(&self) -> usize {
+        if self.flavour.one_at_a_time() {
+            1
+        } else {
+            MOST_RECIPIENTS
+        }
+    }
+
     /// How many of these recipients go into the next call: at least one, where there is one.
     pub(super) fn part(&self, recipients: &[Vec<u8>]) -> usize {
-        if self.flavour.one_at_a_time() {
-            return recipients.len().min(1);
-        }
         let mut bytes = 0;
         recipients
             .iter()
-            .take(MOST_RECIPIENTS)
+            .take(self.most())
             .take_while(|recipient| {
                 let is_first = bytes == 0;
                 bytes += recipient.len() + 1;

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::Origin;
 use crate::config::Config;
-use crate::config::mail::{HostPort, MailConfig, MethodName};
+use crate::config::mail::{MailConfig, MethodName, ServerAddress};
 use crate::delivery::Surroundings;
 use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
@@ -17,9 +17,9 @@ const CONFIG_VARIABLE: &str = "BANGPATH_CONFIG";
 /// The options that say how mail is handed over, for this run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DeliveryOptions {
-    /// Hand over by SMTP to this server
+    /// Hand over by SMTP to this server, or to /PATH of a unix socket
     #[arg(long, value_name = "HOST:PORT", group = "method")]
-    pub smtp: Option<HostPort>,
+    pub smtp: Option<ServerAddress>,
     /// Hand over through this sendmail command
     #[arg(long, value_name = "COMMAND", group = "method")]
     pub sendmail: Option<PathBuf>,

@@ -169,3 +169,31 @@ fn the_manual_page_tells_every_key_and_its_example_is_right() {
         }
     }
 }
+
+#[test]
+fn servers_are_ports_or_unix_sockets() {
+    let delivery = |line: &str| parse(&format!("[delivery]\n{line}")).map(|c| c.delivery(None));
+    for (text, shown) in [
+        ("localhost:24", "localhost:24"),
+        ("/run/dovecot/lmtp", "/run/dovecot/lmtp"),
+        ("unix:/run/lmtp", "/run/lmtp"),
+    ] {
+        let settings = delivery(&format!("lmtp = \"{text}\"")).unwrap();
+        assert_eq!(settings.lmtp.unwrap().to_string(), shown);
+    }
+    let plain = delivery("").unwrap();
+    assert_eq!((plain.sessions.get(), plain.session_messages), (4, None));
+    let settings = delivery("sessions = 8\nsession-messages = 10").unwrap();
+    assert_eq!(settings.sessions.get(), 8);
+    assert_eq!(settings.session_messages.unwrap().get(), 10);
+    for wrong in [
+        "smtp = \"run/lmtp\"",
+        "smtp = \"unix:run/lmtp\"",
+        "sessions = 0",
+        "session-messages = -1",
+        "method = \"bsmtp\"",
+    ] {
+        let error = delivery(wrong).unwrap_err();
+        assert!(error.starts_with("/etc/uucp/mail.toml:2: "), "{error}");
+    }
+}

@@ -1,6 +1,7 @@
 //! Values of `mail.toml` that are checked while they are read, so that an error names their line.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -48,6 +49,42 @@ impl FromStr for HostPort {
             host: bare.unwrap_or(host).to_owned(),
             port,
         })
+    }
+}
+
+/// Where an SMTP or LMTP server listens: `"127.0.0.1:25"`, or a unix socket, `"/run/dovecot/lmtp"`, with or without `unix:`
+/// before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// TCP.
+    Tcp(HostPort),
+    /// A unix socket, by its whole path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for ServerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host_port) => host_port.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl FromStr for ServerAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = text.strip_prefix("unix:").unwrap_or(text);
+        if path.starts_with('/') {
+            return Ok(Self::Unix(PathBuf::from(path)));
+        }
+        if path.len() < text.len() {
+            return Err(format!("'{text}' is not unix:/PATH"));
+        }
+        text.parse()
+            .map(Self::Tcp)
+            .map_err(|wrong: String| format!("{wrong}, and no /PATH of a unix socket"))
     }
 }
 
@@ -135,7 +172,7 @@ macro_rules! parsed {
     )*};
 }
 
-parsed!(ByteCount, Period, HostPort);
+parsed!(ByteCount, Period, HostPort, ServerAddress);
 
 /// Reads a string by the type's own parser.
 pub(super) fn by_parser<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>

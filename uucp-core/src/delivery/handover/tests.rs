@@ -1,20 +1,8 @@
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::time::Duration;
 
 use super::*;
-use crate::address::ReversePath;
-
-fn settings() -> DeliverySettings {
-    DeliverySettings {
-        method: None,
-        smtp: None,
-        sendmail: None,
-        maildir: None,
-        time_limit: Duration::from_secs(20),
-    }
-}
+use crate::address::{Address, ReversePath};
+use crate::config::mail::MethodName;
 
 fn around(state: &Path) -> Surroundings {
     Surroundings {
@@ -24,176 +12,6 @@ fn around(state: &Path) -> Surroundings {
         own_domains: None,
         names_an_mta: false,
     }
-}
-
-/// A port where somebody greets, or nobody listens.
-fn port(greets: bool) -> HostPort {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    if greets {
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let _ = (&stream).write_all(b"220 x\r\n");
-                let _ = BufReader::new(&stream).read_line(&mut String::new());
-                let _ = (&stream).write_all(b"250 x\r\n");
-            }
-        });
-    }
-    let host = "127.0.0.1".to_owned();
-    HostPort { host, port }
-}
-
-fn chosen(settings: &DeliverySettings, places: &[&Path], port: &HostPort) -> String {
-    described(&Choice {
-        settings,
-        around: &around(Path::new("/state")),
-        places,
-        traces: &[],
-        port,
-    })
-}
-
-fn described(choice: &Choice<'_>) -> String {
-    match Handover::by(choice) {
-        Ok(Handover {
-            way: Way::Smtp(_), ..
-        }) => "smtp".to_owned(),
-        Ok(Handover {
-            way: Way::Sendmail(sendmail),
-            ..
-        }) => format!("sendmail {:?}", sendmail.flavour),
-        Ok(Handover {
-            way: Way::Maildir(maildir),
-            ..
-        }) => maildir.template.display().to_string(),
-        Err(error) => error.to_string(),
-    }
-}
-
-#[test]
-fn what_is_installed_decides_where_nothing_is_set() {
-    let folder = tempfile::tempdir().unwrap();
-    let install = |name: &str| {
-        let path = folder.path().join(name);
-        std::fs::write(&path, "").unwrap();
-        path
-    };
-    let (exim, msmtp, strange) = (install("exim4"), install("msmtp"), install("sendmail"));
-    let missing = folder.path().join("missing");
-    let (open, closed) = (port(true), port(false));
-    for (place, port, expected) in [
-        (&exim, &open, "smtp"),
-        (&exim, &closed, "sendmail Exim"),
-        (&msmtp, &open, "sendmail Msmtp"),
-        (&missing, &open, "smtp"),
-        (&missing, &closed, "/state/maildir/%u"),
-    ] {
-        assert_eq!(chosen(&settings(), &[&missing, place], port), expected);
-    }
-    let doubt = chosen(&settings(), &[&strange], &open);
-    assert!(
-        doubt.starts_with("cannot tell which MTA's") && doubt.contains("set method ="),
-        "{doubt}"
-    );
-}
-
-#[test]
-fn traces_of_an_mta_are_doubt_only_where_none_is_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let (exim, missing) = (folder.path().join("exim4"), folder.path().join("missing"));
-    std::fs::write(&exim, "").unwrap();
-    let (open, closed) = (port(true), port(false));
-    let nothing_set = settings();
-    let plain = around(Path::new("/state"));
-    let elsewhere = Surroundings {
-        names_an_mta: true,
-        ..plain.clone()
-    };
-    let choose = |place: &Path, around: &Surroundings, trace: &Path, port: &HostPort| {
-        described(&Choice {
-            settings: &nothing_set,
-            around,
-            places: &[place],
-            traces: &[trace],
-            port,
-        })
-    };
-    assert_eq!(
-        choose(&exim, &elsewhere, folder.path(), &closed),
-        "sendmail Exim"
-    );
-    assert_eq!(choose(&missing, &elsewhere, folder.path(), &open), "smtp");
-    assert_eq!(
-        choose(&missing, &plain, &missing, &closed),
-        "/state/maildir/%u"
-    );
-    for (around, trace, why) in [
-        (&plain, folder.path(), "says that there is one"),
-        (&elsewhere, &missing, "names an MTA for other neighbours"),
-    ] {
-        let doubt = choose(&missing, around, trace, &closed);
-        assert!(
-            doubt.contains(why) && doubt.contains("set method ="),
-            "{doubt}"
-        );
-    }
-}
-
-#[test]
-fn what_is_set_comes_first() {
-    let nobody = port(false);
-    let (smtp, sendmail, maildir) = (
-        Some(port(false)),
-        Some(PathBuf::from("/x/exim4")),
-        Some(PathBuf::from("/m/%u")),
-    );
-    let only = |settings| chosen(&settings, &[], &nobody);
-    assert_eq!(
-        only(DeliverySettings {
-            smtp: smtp.clone(),
-            ..settings()
-        }),
-        "smtp"
-    );
-    assert_eq!(
-        only(DeliverySettings {
-            sendmail: sendmail.clone(),
-            ..settings()
-        }),
-        "sendmail Exim"
-    );
-    assert_eq!(
-        only(DeliverySettings {
-            maildir: maildir.clone(),
-            ..settings()
-        }),
-        "/m/%u"
-    );
-    let all = DeliverySettings {
-        smtp,
-        sendmail,
-        maildir,
-        ..settings()
-    };
-    assert!(only(all.clone()).starts_with("more than one way to deliver is set"));
-    for (method, expected) in [
-        (MethodName::Smtp, "smtp"),
-        (MethodName::Sendmail, "sendmail Exim"),
-        (MethodName::Maildir, "/m/%u"),
-    ] {
-        assert_eq!(
-            only(DeliverySettings {
-                method: Some(method),
-                ..all.clone()
-            }),
-            expected
-        );
-    }
-    let nothing = DeliverySettings {
-        method: Some(MethodName::Sendmail),
-        ..settings()
-    };
-    assert!(only(nothing).starts_with("there is no sendmail command"));
 }
 
 fn envelope(recipients: &[String]) -> Envelope {
@@ -217,7 +35,7 @@ fn by_command(state: &Path, flavour: &str, good_calls: usize) -> Handover {
     std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
     let settings = DeliverySettings {
         sendmail: Some(command),
-        ..settings()
+        ..DeliverySettings::new()
     };
     Handover::choose(&settings, &around(state)).unwrap()
 }
@@ -280,7 +98,7 @@ fn a_maildir_serves_its_own_users_only() {
     around.own_domains = Some(vec!["leaf.lab".to_owned(), "leaf".to_owned()]);
     let settings = DeliverySettings {
         method: Some(MethodName::Maildir),
-        ..settings()
+        ..DeliverySettings::new()
     };
     let mut handover = Handover::choose(&settings, &around).unwrap();
     let recipients = ["a", "b@LEAF.lab", "c%leaf", "other!d", "e@far.example"].map(str::to_owned);

@@ -1,107 +1,289 @@
-//! SMTP to the local MTA, as RFC 5321's client: pipelined where offered (RFC 2920), an outcome per recipient.
+//! SMTP and LMTP to the local MTA, as RFC 5321's and RFC 2033's client: pipelined where offered (RFC 2920), an outcome per
+//! recipient.
 //!
 //! Hand-written because the known client crates take no bang paths, send bare line feeds, or tell one outcome for all.
 
+mod command;
+mod connection;
 mod dot;
 mod reply;
 mod session;
+mod verdict;
 
 #[cfg(test)]
 mod tests;
 
+use std::fmt;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use self::reply::ServerReply;
-use self::session::{Broken, Session};
-use super::{Message, Outcome, Reply};
-use crate::config::mail::HostPort;
+use self::command::Commands;
+use self::reply::{NotSmtp, ServerReply};
+use self::session::Session;
+use self::verdict::Verdicts;
+use super::offer::{RecipientWishes, Wishes};
+use super::{Flavour, Message, Outcome, Reply};
+use crate::config::mail::ServerAddress;
 
 /// Recipients in one transaction. Every server takes 100 (RFC 5321), the ones we know take 1,000.
 pub(super) const MOST_RECIPIENTS: usize = 500;
 /// Commands sent before the replies are read: their replies fit any socket's buffer, so neither side blocks the other.
 const GROUP: usize = 100;
-/// Below this size a message is sent without saying how large it is; nobody refuses it for that.
-const SIZE_WORTH_SAYING: u64 = 64 * 1024;
+/// Longest command that every server takes, in bytes, its line end included (RFC 5321, 4.5.3.1.4).
+const COMMAND_LIMIT: usize = 512;
+/// After so many refusals without a message taken a new session is opened: Postfix slows a session down after 10 and ends
+/// it after 20.
+const MOST_REFUSALS: u32 = 8;
+
+/// Who is talked to.
+#[derive(Debug, Clone)]
+pub(super) enum Peer {
+    /// A server that listens.
+    Server(ServerAddress),
+    /// `COMMAND -bs`.
+    Program { command: PathBuf, flavour: Flavour },
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Server(address) => address.fmt(f),
+            Self::Program { command, .. } => write!(f, "{} -bs", command.display()),
+        }
+    }
+}
+
+/// How it is talked to.
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    pub(super) peer: Peer,
+    /// LMTP: LHLO, and a reply for each recipient.
+    pub(super) is_lmtp: bool,
+    /// Our name.
+    pub(super) hello: String,
+    /// How long one message may take.
+    pub(super) limit: Duration,
+    /// How many messages go through one session.
+    pub(super) session_messages: Option<NonZeroU32>,
+    /// Where a program's complaints are written.
+    pub(super) scratch: PathBuf,
+}
 
 /// A server, and the session with it while there is one.
 #[derive(Debug)]
 pub(super) struct Smtp {
-    target: HostPort,
-    hello: String,
-    limit: Duration,
+    client: Client,
     session: Option<Session>,
+    passes_dsn: bool,
 }
 
-/// One transaction: bytes that stand between angle brackets, and the message.
+/// One transaction: bytes that stand between angle brackets, what the sender asked for, and the message.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Transaction<'a> {
     pub(super) sender: &'a [u8],
-    pub(super) recipients: &'a [Vec<u8>],
+    pub(super) recipients: &'a [Recipient<'a>],
+    pub(super) wishes: &'a Wishes,
     pub(super) message: &'a Message,
 }
 
+/// One recipient of a transaction.
+#[derive(Debug, Clone)]
+pub(super) struct Recipient<'a> {
+    pub(super) address: Vec<u8>,
+    pub(super) wishes: &'a RecipientWishes,
+}
+
+/// What a transaction came to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Transacted {
+    /// Outcomes in the recipients' order; `None`: to be offered again now.
+    Outcomes {
+        outcomes: Vec<Option<Outcome>>,
+        /// The server went away over it.
+        is_broken: bool,
+    },
+    /// No session could be opened, so nothing was offered.
+    NoSession(Reply),
+}
+
+/// Called before content is sent, while the server looks at the envelope; an error is the end of the transaction.
+pub(super) type Meanwhile<'a> = dyn FnMut() -> Result<(), Reply> + 'a;
+
 impl Smtp {
-    /// A client of `target` that names itself `hello` and gives every message `limit`.
-    pub(super) fn new(target: HostPort, hello: &str, limit: Duration) -> Self {
+    pub(super) fn new(client: Client) -> Self {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
-        let hello = if hello.is_empty() || !hello.chars().all(clean) {
-            "localhost"
+        let is_clean = !client.hello.is_empty() && client.hello.chars().all(clean);
+        let hello = if is_clean {
+            client.hello.clone()
         } else {
-            hello
+            "localhost".to_owned()
         };
         Self {
-            target,
-            hello: hello.to_owned(),
-            limit,
+            client: Client { hello, ..client },
             session: None,
+            passes_dsn: false,
+        }
+    }
+
+    /// The same way again, for a session of its own.
+    pub(super) fn another(&self) -> Self {
+        Self::new(self.client.clone())
+    }
+
+    /// What it is and where, in a word.
+    #[cfg(test)]
+    pub(super) fn described(&self) -> String {
+        let protocol = if self.client.is_lmtp { "lmtp" } else { "smtp" };
+        match &self.client.peer {
+            Peer::Server(_) => protocol.to_owned(),
+            Peer::Program { flavour, .. } => format!("dialogue {flavour:?}"),
         }
     }
 
     /// Opens a session if there is none; whether there is one now.
     pub(super) fn connect(&mut self) -> bool {
-        let deadline = Instant::now() + self.limit;
         if self.session.is_none() {
-            self.session = Session::open(&self.target, &self.hello, deadline).ok();
+            self.session = self.open(Instant::now() + self.client.limit).ok();
         }
         self.session.is_some()
     }
 
-    /// Offers one message to at most [`MOST_RECIPIENTS`] recipients. Outcomes are in their order; recipients that were too
-    /// many for the server while others got the message are `None`, to be offered again.
-    pub(super) fn transact(&mut self, transaction: &Transaction<'_>) -> Vec<Option<Outcome>> {
-        let deadline = Instant::now() + self.limit;
-        let mut verdicts = Verdicts::new(transaction.recipients.len(), self.target.to_string());
+    /// Whether the server of the last session took wishes about reports.
+    pub(super) fn passes_dsn(&self) -> bool {
+        self.passes_dsn
+    }
+
+    fn open(&mut self, deadline: Instant) -> Result<Session, Broken> {
+        let session = Session::open(&self.client, deadline)?;
+        self.passes_dsn = session.extensions.dsn;
+        Ok(session)
+    }
+
+    /// Offers one message to at most [`MOST_RECIPIENTS`] recipients.
+    pub(super) fn transact(
+        &mut self,
+        transaction: &Transaction<'_>,
+        meanwhile: &mut Meanwhile<'_>,
+    ) -> Transacted {
+        let deadline = Instant::now() + self.client.limit;
         if let Some(mut session) = self.session.take() {
             session.set_deadline(deadline);
-            let ended = run(&mut session, transaction, &mut verdicts);
-            // A server may close an idle session; until DATA was answered a new one loses nothing.
-            if ended.is_ok() || verdicts.content_sent {
+            let mut verdicts = self.verdicts(transaction);
+            let ended = run(&mut session, transaction, &mut verdicts, meanwhile);
+            // A server may close a session that was idle or long; until DATA was answered a new one loses nothing.
+            let is_stale = matches!(&ended, Err(broken) if broken.is_gone());
+            if !is_stale || verdicts.content_sent {
                 return self.finish(session, ended, verdicts);
             }
-            verdicts = Verdicts::new(transaction.recipients.len(), self.target.to_string());
         }
-        match Session::open(&self.target, &self.hello, deadline) {
+        let mut verdicts = self.verdicts(transaction);
+        match self.open(deadline) {
             Ok(mut session) => {
-                let ended = run(&mut session, transaction, &mut verdicts);
+                let ended = run(&mut session, transaction, &mut verdicts, meanwhile);
                 self.finish(session, ended, verdicts)
             }
-            Err(broken) => verdicts.broken(&broken, "4.4.1"),
+            Err(broken) => Transacted::NoSession(Reply {
+                status: "4.4.1".to_owned(),
+                text: broken.text,
+                remote: Some(self.client.peer.to_string()),
+            }),
         }
+    }
+
+    fn verdicts(&self, transaction: &Transaction<'_>) -> Verdicts {
+        Verdicts::new(transaction.recipients.len(), self.client.peer.to_string())
     }
 
     fn finish(
         &mut self,
-        session: Session,
+        mut session: Session,
         ended: Result<(), Broken>,
         verdicts: Verdicts,
-    ) -> Vec<Option<Outcome>> {
-        match ended {
-            Ok(()) => {
+    ) -> Transacted {
+        let Err(broken) = ended else {
+            session.refusals = if verdicts.any_delivered() {
+                0
+            } else {
+                session.refusals.saturating_add(verdicts.refusals())
+            };
+            let is_used_up = self
+                .client
+                .session_messages
+                .is_some_and(|most| session.begun >= most.get());
+            if !is_used_up && session.refusals < MOST_REFUSALS {
                 self.session = Some(session);
-                verdicts.outcomes()
             }
-            Err(broken) => verdicts.broken(&broken, "4.4.2"),
+            return Transacted::Outcomes {
+                outcomes: verdicts.outcomes(),
+                is_broken: false,
+            };
+        };
+        let broken = session.explained(broken);
+        Transacted::Outcomes {
+            outcomes: verdicts.broken(&broken),
+            is_broken: true,
         }
+    }
+}
+
+/// The session is over, and why. What was not confirmed is in doubt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    status: &'static str,
+    text: String,
+    /// The server has not kept to its time.
+    is_late: bool,
+    /// The server said so itself, with 421, instead of doing what it was asked.
+    is_closing: bool,
+    /// It is ourselves who cannot go on.
+    is_ours: bool,
+}
+
+impl Broken {
+    fn new(text: impl Into<String>) -> Self {
+        Self {
+            status: "4.4.2",
+            text: text.into(),
+            is_late: false,
+            is_closing: false,
+            is_ours: false,
+        }
+    }
+
+    fn late(missing: &str) -> Self {
+        Self {
+            is_late: true,
+            ..Self::new(format!(
+                "the server has not {missing} within the time limit"
+            ))
+        }
+    }
+
+    fn closing(reply: &ServerReply) -> Self {
+        Self {
+            is_closing: true,
+            ..Self::new(reply.to_string())
+        }
+    }
+
+    fn ours(reply: &Reply) -> Self {
+        Self {
+            status: "4.3.0",
+            is_ours: true,
+            ..Self::new(reply.to_string())
+        }
+    }
+
+    /// Whether the server may be there again at once.
+    fn is_gone(&self) -> bool {
+        !self.is_late && !self.is_ours
+    }
+}
+
+impl From<NotSmtp> for Broken {
+    fn from(NotSmtp(text): NotSmtp) -> Self {
+        Self::new(text)
     }
 }
 
@@ -110,64 +292,61 @@ fn run(
     session: &mut Session,
     transaction: &Transaction<'_>,
     verdicts: &mut Verdicts,
+    meanwhile: &mut Meanwhile<'_>,
 ) -> Result<(), Broken> {
+    let mut meanwhile = || meanwhile().map_err(|reply| Broken::ours(&reply));
+    let Some(commands) = Commands::new(session, transaction, verdicts) else {
+        return meanwhile();
+    };
     if session.unfinished {
-        session.converse(b"RSET\r\n", 1)?;
+        session.ask("RSET")?;
     }
     session.unfinished = true;
+    session.begun = session.begun.saturating_add(1);
     let data = if session.extensions.pipelining {
-        offer_pipelined(session, transaction, verdicts)?
+        offer_pipelined(session, &commands, verdicts, &mut meanwhile)?
     } else {
-        offer_in_lockstep(session, transaction, verdicts)?
+        offer_in_lockstep(session, &commands, verdicts, &mut meanwhile)?
     };
     let Some(data) = data else { return Ok(()) };
     if data.code != 354 {
-        verdicts.settle_accepted(&data);
+        verdicts.hear_data(&data);
         return Ok(());
     }
-    verdicts.content_sent = true;
-    let verdict = if verdicts.any_accepted() {
-        session.send_content(transaction.message)?
-    } else {
-        // It wants a message for nobody: an empty one ends that.
-        session.converse(b".\r\n", 1)?;
-        session.unfinished = false;
-        return Ok(());
-    };
-    session.unfinished = false;
-    verdicts.settle_accepted(&verdict);
-    Ok(())
+    send_content(session, transaction, verdicts)
 }
 
 /// MAIL, RCPTs and DATA in groups; the reply to DATA.
 fn offer_pipelined(
     session: &mut Session,
-    transaction: &Transaction<'_>,
+    commands: &Commands,
     verdicts: &mut Verdicts,
+    meanwhile: &mut dyn FnMut() -> Result<(), Broken>,
 ) -> Result<Option<ServerReply>, Broken> {
-    let groups = transaction.recipients.len().div_ceil(GROUP);
-    for (number, group) in transaction.recipients.chunks(GROUP).enumerate() {
-        let (is_first, is_last) = (number == 0, number + 1 == groups);
-        let mut commands = Vec::new();
+    let mut group = commands.mail.clone();
+    let mut is_first = true;
+    let mut parts = commands.rcpt.chunks(GROUP).peekable();
+    while let Some(part) = parts.next() {
+        for (_, command) in part {
+            group.extend_from_slice(command);
+        }
+        let is_last = parts.peek().is_none();
+        if is_last {
+            group.extend_from_slice(b"DATA\r\n");
+        }
+        session.send(&group)?;
+        group.clear();
         if is_first {
-            commands.extend(mail_command(session, transaction));
+            meanwhile()?;
+            verdicts.hear_mail(&session.read_reply()?);
         }
-        for recipient in group {
-            commands.extend(rcpt_command(recipient));
-        }
-        if is_last {
-            commands.extend_from_slice(b"DATA\r\n");
-        }
-        let count = group.len() + usize::from(is_first) + usize::from(is_last);
-        let mut replies = session.converse(&commands, count)?.into_iter();
-        if is_first && let Some(reply) = replies.next() {
-            verdicts.hear_mail(&reply);
-        }
-        for (index, reply) in replies.by_ref().take(group.len()).enumerate() {
-            verdicts.hear_rcpt(number * GROUP + index, &reply);
+        is_first = false;
+        for (index, command) in part {
+            let reply = session.read_reply()?;
+            verdicts.hear_rcpt(*index, &reply, command.len() > COMMAND_LIMIT);
         }
         if is_last {
-            return Ok(replies.next());
+            return session.read_reply().map(Some);
         }
         if verdicts.mail_was_refused() {
             return Ok(None);
@@ -179,179 +358,57 @@ fn offer_pipelined(
 /// One command, one reply; DATA only when somebody is to get it.
 fn offer_in_lockstep(
     session: &mut Session,
-    transaction: &Transaction<'_>,
+    commands: &Commands,
     verdicts: &mut Verdicts,
+    meanwhile: &mut dyn FnMut() -> Result<(), Broken>,
 ) -> Result<Option<ServerReply>, Broken> {
-    let mail = mail_command(session, transaction);
-    for reply in session.converse(&mail, 1)? {
-        verdicts.hear_mail(&reply);
-    }
+    session.send(&commands.mail)?;
+    meanwhile()?;
+    verdicts.hear_mail(&session.read_reply()?);
     if verdicts.mail_was_refused() {
         return Ok(None);
     }
-    for (index, recipient) in transaction.recipients.iter().enumerate() {
-        for reply in session.converse(&rcpt_command(recipient), 1)? {
-            verdicts.hear_rcpt(index, &reply);
-        }
+    for (index, command) in &commands.rcpt {
+        session.send(command)?;
+        let reply = session.read_reply()?;
+        verdicts.hear_rcpt(*index, &reply, command.len() > COMMAND_LIMIT);
     }
-    if !verdicts.any_accepted() {
+    if verdicts.accepted().is_empty() {
         return Ok(None);
     }
-    Ok(session.converse(b"DATA\r\n", 1)?.into_iter().next())
+    session.ask("DATA").map(Some)
 }
 
-fn mail_command(session: &Session, transaction: &Transaction<'_>) -> Vec<u8> {
-    let offered = session.extensions;
-    let mut command = [b"MAIL FROM:<", transaction.sender, b">"].concat();
-    let size = transaction.message.smtp_size();
-    if offered.size && size > SIZE_WORTH_SAYING {
-        command.extend_from_slice(format!(" SIZE={size}").as_bytes());
-    }
-    let wants_utf8 =
-        !transaction.sender.is_ascii() || transaction.recipients.iter().any(|r| !r.is_ascii());
-    if offered.eight_bit_mime && (wants_utf8 || !transaction.message.is_ascii()) {
-        command.extend_from_slice(b" BODY=8BITMIME");
-    }
-    // Not offered: sent all the same; several MTAs take such addresses, and one that does not says so.
-    if offered.smtputf8 && wants_utf8 {
-        command.extend_from_slice(b" SMTPUTF8");
-    }
-    command.extend_from_slice(b"\r\n");
-    command
-}
-
-fn rcpt_command(recipient: &[u8]) -> Vec<u8> {
-    [b"RCPT TO:<", recipient, b">\r\n"].concat()
-}
-
-/// What is known of every recipient so far.
-#[derive(Debug)]
-struct Verdicts {
-    remote: String,
-    mail: Option<Outcome>,
-    recipients: Vec<Verdict>,
-    content_sent: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Verdict {
-    Open,
-    Accepted,
-    TooMany(Outcome),
-    Final(Outcome),
-}
-
-impl Verdicts {
-    fn new(count: usize, remote: String) -> Self {
-        Self {
-            remote,
-            mail: None,
-            recipients: vec![Verdict::Open; count],
-            content_sent: false,
+/// The content, and what the server says to it: once, or in LMTP once for each recipient that it accepted.
+fn send_content(
+    session: &mut Session,
+    transaction: &Transaction<'_>,
+    verdicts: &mut Verdicts,
+) -> Result<(), Broken> {
+    let accepted = verdicts.accepted();
+    verdicts.content_sent = true;
+    if accepted.is_empty() {
+        // It wants a message for nobody: an empty one ends that.
+        session.send(b".\r\n")?;
+        if !session.is_lmtp {
+            session.read_reply()?;
         }
+        session.unfinished = false;
+        return Ok(());
     }
-
-    fn hear_mail(&mut self, reply: &ServerReply) {
-        if reply.class() != 2 {
-            self.mail = Some(outcome_of(reply, &self.remote));
+    if let Some(reply) = session.send_content(transaction.message)? {
+        verdicts.hear_content(&accepted, &reply);
+        return Err(Broken::closing(&reply));
+    }
+    if session.is_lmtp {
+        for index in accepted {
+            let reply = session.read_reply()?;
+            verdicts.hear_content(&[index], &reply);
         }
+    } else {
+        let reply = session.read_reply()?;
+        verdicts.hear_content(&accepted, &reply);
     }
-
-    fn mail_was_refused(&self) -> bool {
-        self.mail.is_some()
-    }
-
-    fn hear_rcpt(&mut self, index: usize, reply: &ServerReply) {
-        let verdict = match reply.code {
-            _ if reply.class() == 2 && self.mail.is_none() => Verdict::Accepted,
-            452 => Verdict::TooMany(outcome_of(reply, &self.remote)),
-            _ => Verdict::Final(outcome_of(reply, &self.remote)),
-        };
-        if let Some(slot) = self.recipients.get_mut(index) {
-            *slot = verdict;
-        }
-    }
-
-    fn any_accepted(&self) -> bool {
-        self.recipients
-            .iter()
-            .any(|verdict| matches!(verdict, Verdict::Accepted))
-    }
-
-    /// The reply to DATA or to the final dot counts for all whose RCPT was accepted.
-    fn settle_accepted(&mut self, reply: &ServerReply) {
-        let outcome = match reply.class() {
-            2 if self.content_sent => Outcome::Delivered,
-            _ => outcome_of(reply, &self.remote),
-        };
-        for verdict in &mut self.recipients {
-            if matches!(verdict, Verdict::Accepted) {
-                *verdict = Verdict::Final(outcome.clone());
-            }
-        }
-    }
-
-    fn outcomes(self) -> Vec<Option<Outcome>> {
-        if let Some(mail) = self.mail {
-            return vec![Some(mail); self.recipients.len()];
-        }
-        let progress = self
-            .recipients
-            .iter()
-            .any(|v| matches!(v, Verdict::Final(Outcome::Delivered)));
-        self.recipients
-            .into_iter()
-            .map(|verdict| match verdict {
-                Verdict::TooMany(_) if progress => None,
-                Verdict::TooMany(outcome) | Verdict::Final(outcome) => Some(outcome),
-                Verdict::Open | Verdict::Accepted => Some(unknown(&self.remote)),
-            })
-            .collect()
-    }
-
-    /// The session broke: what was not settled is in doubt, and in doubt is "for now".
-    fn broken(self, broken: &Broken, status: &str) -> Vec<Option<Outcome>> {
-        let doubt = if self.content_sent {
-            "after the message was sent, so nobody knows whether it was taken: "
-        } else {
-            ""
-        };
-        let reply = Reply {
-            status: status.to_owned(),
-            text: format!("{doubt}{}", broken.text),
-            remote: Some(self.remote),
-        };
-        let deferred = Outcome::Deferred(reply);
-        self.recipients
-            .into_iter()
-            .map(|verdict| match verdict {
-                Verdict::Final(outcome) if self.mail.is_none() => Some(outcome),
-                _ => Some(deferred.clone()),
-            })
-            .collect()
-    }
-}
-
-fn unknown(remote: &str) -> Outcome {
-    Outcome::Deferred(Reply {
-        status: "4.5.0".to_owned(),
-        text: "the server did not say what became of this recipient".to_owned(),
-        remote: Some(remote.to_owned()),
-    })
-}
-
-/// 4xx is for now, 5xx for good; except where it says that we and the server do not fit together, which is for the
-/// postmaster to mend and not the message's fault.
-fn outcome_of(reply: &ServerReply, remote: &str) -> Outcome {
-    let misfit = matches!(reply.code, 500 | 502 | 503 | 530 | 534 | 535 | 538);
-    let said = |status: String| Reply {
-        status,
-        text: reply.to_string(),
-        remote: Some(remote.to_owned()),
-    };
-    match reply.class() {
-        5 if !misfit => Outcome::Refused(said(reply.enhanced())),
-        4 => Outcome::Deferred(said(reply.enhanced())),
-        _ => Outcome::Deferred(said("4.5.0".to_owned())),
-    }
+    session.unfinished = false;
+    Ok(())
 }

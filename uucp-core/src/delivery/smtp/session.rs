@@ -1,92 +1,95 @@
-//! One connection to an SMTP server: greeting, extensions, commands and replies within a deadline.
+//! One session with an SMTP or LMTP server: greeting, extensions, commands and replies within a deadline.
 
-use std::io::{ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::io::Read;
+use std::time::Instant;
 
+use super::connection::Connection;
 use super::dot::DotStuffer;
-use super::reply::{NotSmtp, ServerReply};
-use crate::config::mail::HostPort;
-use crate::delivery::Message;
+use super::reply::ServerReply;
+use super::{Broken, Client, Peer};
+use crate::delivery::{Flavour, Message};
 
-/// How long one address may take to answer.
-const CONNECT_LIMIT: Duration = Duration::from_secs(30);
-/// Shortest time that a socket can be told to wait.
-const SHORTEST: Duration = Duration::from_millis(1);
 /// How much content is sent at a time, in bytes.
 const BLOCK: usize = 64 * 1024;
 
-/// The session is over, and why. What was not confirmed is in doubt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
-    pub(super) text: String,
-}
-
-impl Broken {
-    fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into() }
-    }
-}
-
-impl From<NotSmtp> for Broken {
-    fn from(NotSmtp(text): NotSmtp) -> Self {
-        Self { text }
-    }
-}
-
-/// What the server offered in its answer to EHLO.
+/// What the server offered in its answer to EHLO or LHLO.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
     pub(super) pipelining: bool,
-    pub(super) size: bool,
+    /// SIZE: the largest message it takes; 0: it does not say.
+    pub(super) size: Option<u64>,
     pub(super) eight_bit_mime: bool,
     pub(super) smtputf8: bool,
+    pub(super) dsn: bool,
 }
 
 /// An open session.
 #[derive(Debug)]
 pub(super) struct Session {
-    stream: TcpStream,
-    received: Vec<u8>,
+    connection: Connection,
     deadline: Instant,
+    pub(super) is_lmtp: bool,
     pub(super) extensions: Extensions,
+    /// Postfix: an unprivileged `-bs` of it crashes when it is told a size.
+    pub(super) may_say_size: bool,
     /// A transaction was begun and not ended: RSET goes before the next one.
     pub(super) unfinished: bool,
+    /// Transactions begun.
+    pub(super) begun: u32,
+    /// Commands refused since a message was taken. Servers slow down, and then hang up on, who is refused often.
+    pub(super) refusals: u32,
 }
 
 impl Session {
     /// Connects, and says hello.
-    pub(super) fn open(target: &HostPort, hello: &str, deadline: Instant) -> Result<Self, Broken> {
-        let stream = connect(target, deadline)?;
-        // Small commands must not wait for acknowledgements.
-        let _ = stream.set_nodelay(true);
+    pub(super) fn open(client: &Client, deadline: Instant) -> Result<Self, Broken> {
         let mut session = Self {
-            stream,
-            received: Vec::new(),
+            connection: Connection::open(&client.peer, &client.scratch, deadline)?,
             deadline,
+            is_lmtp: client.is_lmtp,
             extensions: Extensions::default(),
+            may_say_size: true,
             unfinished: false,
+            begun: 0,
+            refusals: 0,
         };
-        let greeting = session.read_reply()?;
-        if greeting.class() != 2 {
-            return Err(Broken::new(format!("the greeting is {greeting}")));
-        }
-        session.say_hello(hello)?;
+        session
+            .greet(client)
+            .map_err(|broken| session.explained(broken))?;
         Ok(session)
     }
 
-    fn say_hello(&mut self, hello: &str) -> Result<(), Broken> {
-        let answer = self.converse(format!("EHLO {hello}\r\n").as_bytes(), 1)?;
-        let answer = answer.first().filter(|reply| reply.class() == 2);
-        if let Some(answer) = answer {
-            self.extensions = extensions_of(answer);
+    fn greet(&mut self, client: &Client) -> Result<(), Broken> {
+        let greeting = self.read_reply()?;
+        if greeting.class() != 2 {
+            return Err(Broken::new(format!("the greeting is {greeting}")));
+        }
+        self.may_say_size = match &client.peer {
+            Peer::Server(_) => !greeting.to_string().contains("Postfix"),
+            Peer::Program { flavour, .. } => matches!(flavour, Flavour::Exim | Flavour::Sendmail),
+        };
+        self.say_hello(client)
+    }
+
+    fn say_hello(&mut self, client: &Client) -> Result<(), Broken> {
+        let hello = &client.hello;
+        if client.is_lmtp {
+            let answer = self.ask(&format!("LHLO {hello}"))?;
+            self.extensions = extensions_of(&answer);
+            return match answer.class() {
+                2 => Ok(()),
+                _ => Err(Broken::new(format!("LHLO is answered by {answer}"))),
+            };
+        }
+        let answer = self.ask(&format!("EHLO {hello}"))?;
+        if answer.class() == 2 {
+            self.extensions = extensions_of(&answer);
             return Ok(());
         }
-        let answer = self.converse(format!("HELO {hello}\r\n").as_bytes(), 1)?;
-        match answer.first() {
-            Some(reply) if reply.class() == 2 => Ok(()),
-            Some(reply) => Err(Broken::new(format!("HELO is answered by {reply}"))),
-            None => Err(Broken::new("HELO is not answered")),
+        let answer = self.ask(&format!("HELO {hello}"))?;
+        match answer.class() {
+            2 => Ok(()),
+            _ => Err(Broken::new(format!("HELO is answered by {answer}"))),
         }
     }
 
@@ -95,18 +98,33 @@ impl Session {
         self.deadline = deadline;
     }
 
-    /// Sends commands and reads as many replies.
-    pub(super) fn converse(
-        &mut self,
-        commands: &[u8],
-        replies: usize,
-    ) -> Result<Vec<ServerReply>, Broken> {
-        self.write(commands)?;
-        (0..replies).map(|_| self.read_reply()).collect()
+    /// Sends commands; their replies are to be read.
+    pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Broken> {
+        self.connection.send(commands, self.deadline)
     }
 
-    /// Sends the content and the final dot, and reads what the server says to that.
-    pub(super) fn send_content(&mut self, message: &Message) -> Result<ServerReply, Broken> {
+    /// One command, one reply.
+    pub(super) fn ask(&mut self, command: &str) -> Result<ServerReply, Broken> {
+        self.send(format!("{command}\r\n").as_bytes())?;
+        self.read_reply()
+    }
+
+    /// Sends the content and the final dot; the reply, or each recipient's, is to be read. A server that hangs up has often
+    /// said why: then that is the reply, which nothing follows.
+    pub(super) fn send_content(
+        &mut self,
+        message: &Message,
+    ) -> Result<Option<ServerReply>, Broken> {
+        let Err(broken) = self.try_send_content(message) else {
+            return Ok(None);
+        };
+        match ServerReply::take(self.connection.received()) {
+            Ok(Some(reply)) if reply.class() > 3 => Ok(Some(reply)),
+            _ => Err(broken),
+        }
+    }
+
+    fn try_send_content(&mut self, message: &Message) -> Result<(), Broken> {
         let mut reader = message.reader();
         let mut stuffer = DotStuffer::default();
         let mut block = vec![0; BLOCK];
@@ -120,109 +138,56 @@ impl Session {
             }
             stuffer.push(block.get(..count).unwrap_or_default(), &mut out);
             if out.len() >= BLOCK {
-                self.write(&out)?;
+                self.send(&out)?;
                 out.clear();
             }
         }
         stuffer.finish(&mut out);
-        self.write(&out)?;
-        self.read_reply()
+        self.send(&out)
     }
 
-    /// One reply. A 421 is a reply and the end of the session.
+    /// One reply.
     pub(super) fn read_reply(&mut self) -> Result<ServerReply, Broken> {
         loop {
-            if let Some(reply) = ServerReply::take(&mut self.received)? {
-                if reply.code == 421 {
-                    return Err(Broken::new(reply.to_string()));
-                }
-                return Ok(reply);
+            if let Some(reply) = ServerReply::take(self.connection.received())? {
+                return match reply.code {
+                    421 => Err(Broken::closing(&reply)),
+                    _ => Ok(reply),
+                };
             }
-            self.receive()?;
+            self.connection.receive(self.deadline)?;
         }
     }
 
-    fn receive(&mut self) -> Result<(), Broken> {
-        let wait = self.time_left()?;
-        let _ = self.stream.set_read_timeout(Some(wait));
-        let mut block = [0; 4096];
-        match self.stream.read(&mut block) {
-            Ok(0) => Err(Broken::new("the server hung up")),
-            Ok(count) => {
-                self.received
-                    .extend_from_slice(block.get(..count).unwrap_or_default());
-                Ok(())
-            }
-            Err(e) if e.kind() == ErrorKind::Interrupted => Ok(()),
-            Err(e) => Err(broken_by(&e, "answered")),
+    /// The session's end in the words of the program, where it had any.
+    pub(super) fn explained(&mut self, mut broken: Broken) -> Broken {
+        if broken.is_late {
+            self.connection.kill();
         }
-    }
-
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), Broken> {
-        while !bytes.is_empty() {
-            let wait = self.time_left()?;
-            let _ = self.stream.set_write_timeout(Some(wait));
-            match self.stream.write(bytes) {
-                Ok(0) => return Err(Broken::new("the server takes no more")),
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(broken_by(&e, "read on")),
-            }
+        if let Some(said) = self.connection.complaint().filter(|said| !said.is_empty()) {
+            broken.text = format!("{}: {said}", broken.text);
         }
-        Ok(())
-    }
-
-    fn time_left(&self) -> Result<Duration, Broken> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(Broken::new("the time limit has passed"));
-        }
-        Ok(left.max(SHORTEST))
+        broken
     }
 }
 
 impl Drop for Session {
-    /// A polite end; nothing depends on it, so nothing waits for it.
     fn drop(&mut self) {
-        let _ = self.stream.set_write_timeout(Some(SHORTEST));
-        let _ = self.stream.write(b"QUIT\r\n");
+        self.connection.bid_farewell();
     }
-}
-
-fn broken_by(error: &std::io::Error, missing: &str) -> Broken {
-    match error.kind() {
-        ErrorKind::WouldBlock | ErrorKind::TimedOut => Broken::new(format!(
-            "the server has not {missing} within the time limit"
-        )),
-        _ => Broken::new(format!("the connection broke: {error}")),
-    }
-}
-
-/// Tries every address of the host.
-fn connect(target: &HostPort, deadline: Instant) -> Result<TcpStream, Broken> {
-    let addresses = (target.host.as_str(), target.port)
-        .to_socket_addrs()
-        .map_err(|e| Broken::new(format!("cannot look up {}: {e}", target.host)))?;
-    let mut last = Broken::new(format!("{} has no address", target.host));
-    for address in addresses {
-        let left = deadline.saturating_duration_since(Instant::now());
-        match TcpStream::connect_timeout(&address, CONNECT_LIMIT.min(left).max(SHORTEST)) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = Broken::new(format!("cannot connect to {address}: {error}")),
-        }
-    }
-    Err(last)
 }
 
 fn extensions_of(answer: &ServerReply) -> Extensions {
     let mut found = Extensions::default();
     for line in answer.lines.iter().skip(1) {
-        let keyword = line.split([' ', '=']).next().unwrap_or_default();
+        let mut words = line.split([' ', '=']);
+        let keyword = words.next().unwrap_or_default();
         match keyword.to_ascii_uppercase().as_str() {
             "PIPELINING" => found.pipelining = true,
-            "SIZE" => found.size = true,
+            "SIZE" => found.size = Some(words.next().and_then(|n| n.parse().ok()).unwrap_or(0)),
             "8BITMIME" => found.eight_bit_mime = true,
             "SMTPUTF8" => found.smtputf8 = true,
+            "DSN" => found.dsn = true,
             _ => {}
         }
     }

@@ -11,6 +11,7 @@ pub mod address;
 pub mod bsmtp;
 pub mod clock;
 pub mod codec;
+pub mod collect;
 #[cfg(feature = "cli")]
 pub mod command;
 pub mod config;

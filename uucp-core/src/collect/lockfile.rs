@@ -1,0 +1,175 @@
+//! The lock file of a mailbox file, as Exim, smail and procmail make it: `FILE.lock`, by a second link to a file of one's own
+//! (the hitching post), which is safe on NFS too. Whoever has it may append to FILE, or move it away.
+//!
+//! A lock file that was left by one who died would stop all mail to that file, so it is broken: Exim's, whose holder cannot
+//! be asked, when it is older than half an hour, as Exim does. One of ours holds an open-file lock on it as long as
+//! it lives; without that it goes at once.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::error::{At, CollectError};
+use super::unique;
+
+/// Exim's `lockfile_timeout`.
+pub(super) const STALE: Duration = Duration::from_mins(30);
+/// What stands in ours.
+const OURS: &[u8] = b"bangpath\n";
+/// How often one that is taken is looked at again. Nobody but a reader holds it for longer than a message takes.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// The lock file of one file; it goes with this value.
+#[derive(Debug)]
+pub(super) struct LockFile {
+    path: PathBuf,
+    inode: u64,
+    /// Holds the open-file lock.
+    _file: File,
+}
+
+/// The hitching post; it goes with this value.
+struct Post(PathBuf);
+
+impl Drop for Post {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+pub(super) fn with_suffix(path: &Path, suffix: &OsStr) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    name.into()
+}
+
+impl LockFile {
+    /// Takes the lock of `file`, waiting until `deadline`.
+    ///
+    /// # Errors
+    /// [`CollectError::Busy`] when it stays taken; else when it cannot be made.
+    pub(super) fn take(file: &Path, deadline: Instant) -> Result<Self, CollectError> {
+        let path = with_suffix(file, OsStr::new(".lock"));
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        let mut suffix = OsString::from(".");
+        suffix.push(host);
+        suffix.push(format!(".{}", unique()));
+        let post = Post(with_suffix(&path, &suffix));
+        let mut own = File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&post.0)
+            .at("create", &post.0)?;
+        own.try_lock()
+            .map_err(io::Error::from)
+            .and_then(|()| own.write_all(OURS))
+            .at("write", &post.0)?;
+        loop {
+            let linked = fs::hard_link(&post.0, &path);
+            // Over NFS the answer may be lost; how many links there are is true.
+            let metadata = own.metadata().at("examine", &post.0)?;
+            if linked.is_ok() || metadata.nlink() == 2 {
+                return Ok(Self {
+                    path,
+                    inode: metadata.ino(),
+                    _file: own,
+                });
+            }
+            match linked {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(error).at("create", &path);
+                }
+                _ => {}
+            }
+            if break_stale(&path)? {
+                continue;
+            }
+            if Instant::now() >= deadline {
+                return Err(CollectError::Busy { path });
+            }
+            std::thread::sleep(AGAIN);
+        }
+    }
+}
+
+impl Drop for LockFile {
+    fn drop(&mut self) {
+        // If we were taken for dead, it is another's by now.
+        if fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.inode) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes a hitching post, or a lock, that a process of ours has left by dying.
+pub(super) fn sweep(path: &Path) {
+    if let Some((file, true)) = open_ours(path)
+        && file.try_lock().is_ok()
+    {
+        let _ = remove_same(path, &file);
+    }
+}
+
+/// Opens a lock file, and tells whether it is one of ours.
+fn open_ours(path: &Path) -> Option<(File, bool)> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path)
+        .ok()?;
+    let mut start = [0; OURS.len()];
+    let ours = (&file).read_exact(&mut start).is_ok() && start == *OURS;
+    Some((file, ours))
+}
+
+/// Removes what the path leads to, if that is this file.
+fn remove_same(path: &Path, file: &File) -> Result<(), CollectError> {
+    let inode = file.metadata().at("examine", path)?.ino();
+    match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.ino() == inode => remove(path),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a lock file whose holder is gone; false when somebody has it.
+fn break_stale(path: &Path) -> Result<bool, CollectError> {
+    // What is not for us to read tells by its age.
+    let Some((file, true)) = open_ours(path) else {
+        return break_old(path);
+    };
+    if file.try_lock().is_err() {
+        return Ok(false);
+    }
+    // As long as we have the open-file lock, no other of ours breaks this one.
+    remove_same(path, &file).map(|()| true)
+}
+
+/// Breaks one that is old enough. Ours do it one after another: who finds an old one must not remove the new one of another
+/// who was faster.
+fn break_old(path: &Path) -> Result<bool, CollectError> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    let order = File::open(directory).at("open", directory)?;
+    order.lock().at("lock", directory)?;
+    let metadata = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        other => other.at("examine", path)?,
+    };
+    let made = metadata.modified().at("examine", path)?;
+    let age = SystemTime::now().duration_since(made);
+    if age.is_ok_and(|age| age > STALE) {
+        remove(path)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
+fn remove(path: &Path) -> Result<(), CollectError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.at("remove", path),
+    }
+}

@@ -96,6 +96,23 @@ fn files_are_asked_for_in_both_directions() {
 }
 
 #[test]
+fn a_file_that_the_peer_asks_for_does_not_wait_for_all_of_ours() {
+    for protocol in *b"iTE" {
+        let mut pair = Pair::new(options(protocol));
+        for at in 0..300 {
+            pair.caller.queue_mail(&format!("A{at:03}"), &[7; 70_000]);
+        }
+        pair.caller.offer("/pub/a", &[8; 70_000]);
+        pair.called.queue_receive("/pub/a");
+        pair.run();
+        pair.assert_complete();
+        let order = pair.caller.order.borrow().clone();
+        let at = order.iter().position(|id| id == "/pub/a").unwrap();
+        assert!(at < 200, "{}: {at}", char::from(protocol));
+    }
+}
+
+#[test]
 fn how_the_input_is_cut_does_not_matter() {
     for protocol in PROTOCOLS {
         let transcript = |chunk: usize| {

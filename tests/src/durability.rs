@@ -463,9 +463,12 @@ fn is_line(call: &Call) -> bool {
     })
 }
 
-/// How often `CY` and the zero byte after it stand in the bytes of a call, as strace prints them.
+/// How often a `CY` stands in the bytes of a call, as strace prints them: with a zero byte after it, or, where frames are
+/// tagged, with its length of two before it.
 fn confirmations(call: &Call) -> usize {
-    call.arguments.matches("CY\\0").count()
+    let bare = call.arguments.matches("CY\\0").count();
+    let tagged = call.arguments.matches("\\0\\0\\0\\2CY").count();
+    bare.max(tagged)
 }
 
 #[cfg(test)]

@@ -63,8 +63,10 @@ impl Identity {
     /// This message for this recipient, as a number.
     pub(super) fn key(&self, recipient: &Address) -> u64 {
         let Self(bytes) = Self::hash(b"key", &[&self.0, recipient.as_bytes()]);
-        let [a, b, c, d, e, f, g, h, ..] = bytes;
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        let [first, ..] = bytes.as_chunks::<8>().0 else {
+            return 0;
+        };
+        u64::from_be_bytes(*first)
     }
 
     /// Every part with its length, so that no part can run into the next.

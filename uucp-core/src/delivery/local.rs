@@ -68,6 +68,7 @@ fn hand_over(receiver: &mut Receiver<'_>, name: &str, mail: &LocalMail) -> bool 
         is_recognisable: false,
         unfit: &[],
         verdict: None,
+        asked: None,
     });
     settled.deferred.is_none()
 }

@@ -1,7 +1,7 @@
 //! One message from a neighbour, to its end: who has it already, what policy says, the hand-over, the report about
 //! refusals. What is left is for another time.
 
-mod aside;
+pub(crate) mod aside;
 mod complaint;
 mod notice;
 
@@ -12,6 +12,7 @@ use jiff::Zoned;
 use super::journal::{Journal, JournalError, JournalKey};
 use super::{Handover, Message, NoWay, Outcome, Record, Reply, Surroundings, policy};
 use crate::address::{Address, Envelope};
+use crate::bsmtp::Transaction;
 use crate::config::mail::{MailConfig, Policy};
 use crate::name::SystemName;
 use crate::spool::{ObservedTime, Spool};
@@ -58,6 +59,8 @@ pub struct Consignment<'a> {
     pub unfit: &'a [Address],
     /// Why nobody may get it, where that is known before it is offered.
     pub verdict: Option<Reply>,
+    /// What its sender asked for, where that is known: when to be told, and what to be told.
+    pub asked: Option<&'a Transaction>,
 }
 
 impl<'a> Receiver<'a> {
@@ -228,6 +231,18 @@ impl Plan {
             refused,
             done,
         }
+    }
+
+    /// Who is refused by our own rules, and why.
+    #[must_use]
+    pub fn refused(&self) -> &[(Address, Reply)] {
+        &self.refused
+    }
+
+    /// Whether our own rules refuse nobody.
+    #[must_use]
+    pub fn refuses_nobody(&self) -> bool {
+        self.refused.is_empty()
     }
 
     /// Whether there is nobody left: all have it, or were reported.

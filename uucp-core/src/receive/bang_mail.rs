@@ -13,7 +13,7 @@ use crate::delivery::{Consignment, Message, Oversize, Receiver, Reply, Settled};
 use crate::sysexits::{Failure, Status};
 
 /// How much of a message is looked through for its header, in bytes.
-const HEADER_LIMIT: usize = 1024 * 1024;
+pub const HEADER_LIMIT: usize = 1024 * 1024;
 /// NNCP authenticates 128 KiB at a time and hands each block on before it has seen the next, so a packet that was cut looks
 /// like a whole message. What fits into one block, its frame taken off, cannot be cut.
 const NNCP_LIMIT: u64 = 127 * 1024;
@@ -79,6 +79,7 @@ pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Set
         is_recognisable: trace.is_recognisable(),
         unfit: &unfit,
         verdict,
+        asked: None,
     }))
 }
 
@@ -123,7 +124,9 @@ fn recipients_of(words: &[OsString], names: &[String]) -> (Vec<Address>, Vec<Add
     (recipients, unfit)
 }
 
-fn strip_own_hosts(word: &[u8], names: &[String]) -> Vec<u8> {
+/// A path without our own names at its front.
+#[must_use]
+pub fn strip_own_hosts(word: &[u8], names: &[String]) -> Vec<u8> {
     let mut path = BangPath::parse(word);
     let is_own = |host: &Vec<u8>| {
         names
@@ -139,7 +142,8 @@ fn strip_own_hosts(word: &[u8], names: &[String]) -> Vec<u8> {
 }
 
 /// A quoted local part that shows what stood there.
-fn stand_in(word: &[u8]) -> Vec<u8> {
+#[must_use]
+pub fn stand_in(word: &[u8]) -> Vec<u8> {
     let shown = word.get(..200).unwrap_or(word).escape_ascii().to_string();
     format!("\"{}\"", shown.replace('\\', "/").replace('"', "'")).into_bytes()
 }

@@ -7,8 +7,9 @@ use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, 
 use lettre::message::{Body, Mailbox, Message, MultiPart, SinglePart};
 use sha2::{Digest, Sha256};
 
-use super::{FailedRecipient, RETURN_LIMIT, Report, ReportError};
+use super::{FailedRecipient, Kind, RETURN_LIMIT, Report, ReportError};
 use crate::address::Address;
+use crate::bsmtp::xtext;
 
 /// The header of a message is seldom larger; a report stays small even when it is.
 const HEADER_LIMIT: usize = 32 * 1024;
@@ -22,12 +23,15 @@ pub(super) fn build(report: &Report<'_>) -> Result<Vec<u8>, ReportError> {
         .header(ContentType::parse(&kind).map_err(|e| refused(&e))?)
         .singlepart(part("text/plain; charset=utf-8", words(report))?)
         .singlepart(part("message/delivery-status", fields(report))?)
-        .singlepart(returned(report.original)?);
+        .singlepart(returned(report)?);
     let envelope = Envelope::new(None, vec![daemon.email.clone()]).map_err(|e| refused(&e))?;
     let message = Message::builder()
         .envelope(envelope)
         .from(daemon)
-        .subject("Undelivered mail returned to sender")
+        .subject(match report.kind {
+            Kind::Failed => "Undelivered mail returned to sender",
+            Kind::Delayed { .. } => "Mail not delivered yet",
+        })
         .raw_header(raw("To", &shown(report.to)))
         .raw_header(raw(
             "Date",
@@ -79,11 +83,20 @@ fn part(kind: &str, body: String) -> Result<SinglePart, ReportError> {
 }
 
 fn words(report: &Report<'_>) -> String {
-    let mut text = format!(
-        "This is the mail system at {}.\r\n\r\nYour message could not be delivered to the recipients below.\r\n\
-         It will not be tried again.\r\n",
-        report.system
-    );
+    let mut text = format!("This is the mail system at {}.\r\n\r\n", report.system);
+    match report.kind {
+        Kind::Failed => text.push_str(
+            "Your message could not be delivered to the recipients below.\r\nIt will not be tried again.\r\n",
+        ),
+        Kind::Delayed { left } => {
+            let hours = left.as_secs().div_ceil(3600);
+            let _ = write!(
+                text,
+                "Your message could not be delivered to the recipients below yet.\r\n\
+                 It is tried again for {hours} more hours. You need not send it again.\r\n"
+            );
+        }
+    }
     for failure in report.failures {
         let said = one_line(&failure.diagnostic);
         let _ = write!(
@@ -99,18 +112,23 @@ fn words(report: &Report<'_>) -> String {
 }
 
 fn fields(report: &Report<'_>) -> String {
-    let mut text = format!("Reporting-MTA: dns; {}\r\n", report.system);
+    let mut text = String::new();
+    if let Some(id) = report.envelope_id.and_then(xtext::decode) {
+        let id = one_line(&String::from_utf8_lossy(&id));
+        let _ = write!(text, "Original-Envelope-Id: {id}\r\n");
+    }
+    let _ = write!(text, "Reporting-MTA: dns; {}\r\n", report.system);
     if let Some(from) = report.received_from {
         let _ = write!(text, "Received-From-MTA: x-uucp; {}\r\n", one_line(from));
     }
     for failure in report.failures {
         text.push_str("\r\n");
-        text.push_str(&recipient_fields(failure));
+        text.push_str(&recipient_fields(failure, report.kind));
     }
     text
 }
 
-fn recipient_fields(failure: &FailedRecipient) -> String {
+fn recipient_fields(failure: &FailedRecipient, report: Kind) -> String {
     let kind = if failure.recipient.is_ascii() {
         "rfc822"
     } else {
@@ -121,8 +139,17 @@ fn recipient_fields(failure: &FailedRecipient) -> String {
     } else {
         "x-bangpath"
     };
-    let mut text = format!(
-        "Final-Recipient: {kind}; {}\r\nAction: failed\r\nStatus: {}\r\n",
+    let action = match report {
+        Kind::Failed => "failed",
+        Kind::Delayed { .. } => "delayed",
+    };
+    let mut text = String::new();
+    if let Some(original) = failure.original.as_deref().and_then(original_recipient) {
+        let _ = write!(text, "Original-Recipient: {original}\r\n");
+    }
+    let _ = write!(
+        text,
+        "Final-Recipient: {kind}; {}\r\nAction: {action}\r\nStatus: {}\r\n",
         shown(&failure.recipient),
         one_line(&failure.status)
     );
@@ -134,9 +161,19 @@ fn recipient_fields(failure: &FailedRecipient) -> String {
     text
 }
 
-/// The original whole, or its header where it is large.
-fn returned(original: &[u8]) -> Result<SinglePart, ReportError> {
-    let (kind, bytes) = if original.len() <= RETURN_LIMIT {
+/// `type; address` of an ORCPT.
+fn original_recipient(orcpt: &[u8]) -> Option<String> {
+    let at = orcpt.iter().position(|b| *b == b';')?;
+    let (kind, address) = orcpt.split_at_checked(at)?;
+    let address = xtext::decode(address.get(1..)?)?;
+    let text = |bytes: &[u8]| one_line(&String::from_utf8_lossy(bytes));
+    Some(format!("{}; {}", text(kind), text(&address)))
+}
+
+/// The original whole, or its header where it is large or the sender wants no more.
+fn returned(report: &Report<'_>) -> Result<SinglePart, ReportError> {
+    let original = report.original;
+    let (kind, bytes) = if original.len() <= RETURN_LIMIT && !report.header_only {
         ("message/rfc822", original)
     } else {
         ("text/rfc822-headers", header_of(original))

@@ -1,4 +1,5 @@
-//! Delivery reports, RFC 3464 in the frame of RFC 6522: what tells a sender that a message did not arrive. And [`note`]s.
+//! Delivery reports, RFC 3464 in the frame of RFC 6522: what tells a sender that a message did not arrive, or not yet. And
+//! [`note`]s.
 //!
 //! A report is built here as bytes; whoever asked for it queues it or hands it over, with the null sender. There is none to
 //! the null sender, so none about a report.
@@ -8,6 +9,8 @@ pub mod note;
 
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use jiff::Zoned;
 use thiserror::Error;
@@ -37,6 +40,20 @@ pub struct FailedRecipient {
     pub diagnostic: String,
     /// Whose words they are, when it was an SMTP server.
     pub remote: Option<String>,
+    /// `ORCPT` of RFC 3461, `type;xtext`: whom the sender wrote to.
+    pub original: Option<Vec<u8>>,
+}
+
+/// What a report says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The message will not arrive.
+    Failed,
+    /// It waits, and is tried again for this time.
+    Delayed {
+        /// How long.
+        left: Duration,
+    },
 }
 
 /// A delivery report that is to be built.
@@ -51,6 +68,12 @@ pub struct Report<'a> {
     pub date: Zoned,
     /// The authenticated neighbour that the message came from, or the MTA that handed it in.
     pub received_from: Option<&'a str>,
+    /// Whether the recipients will not get the message, or not yet.
+    pub kind: Kind,
+    /// `ENVID` of RFC 3461, in xtext: the sender's own name for the message.
+    pub envelope_id: Option<&'a [u8]>,
+    /// Whether only the header is returned, as the sender asked, or whatever fits.
+    pub header_only: bool,
     /// Who will not get the message.
     pub failures: &'a [FailedRecipient],
     /// The message, or its beginning.
@@ -73,6 +96,9 @@ impl<'a> Report<'a> {
             postmaster: None,
             date,
             received_from: None,
+            kind: Kind::Failed,
+            envelope_id: None,
+            header_only: false,
             failures,
             original,
         })

@@ -10,6 +10,7 @@ fn failed(recipient: &str) -> FailedRecipient {
         status: "5.1.1".to_owned(),
         diagnostic: "550 5.1.1 no such user\r\nInjected: yes".to_owned(),
         remote: Some("127.0.0.1".to_owned()),
+        original: None,
     }
 }
 
@@ -99,4 +100,36 @@ fn bytes_of_the_original_stay_bytes() {
     let report = Report::new(&sender, "not a domain!", when, &failures, original).unwrap();
     let bytes = report.build().unwrap();
     assert!(bytes.windows(original.len()).any(|w| w == original));
+}
+
+#[test]
+fn what_the_sender_asked_for_stands_in_the_report() {
+    let sender = ReversePath::parse(b"bob@far.example").unwrap();
+    let when = date(2026, 11, 20)
+        .at(10, 0, 0, 0)
+        .to_zoned(TimeZone::UTC)
+        .unwrap();
+    let failures = [FailedRecipient {
+        original: Some(b"rfc822;al+2Bice@all.example".to_vec()),
+        ..failed("alice@leaf.lab")
+    }];
+    let original = b"Subject: waits\n\nsecret body\n";
+    let mut report = Report::new(&sender, "leaf", when, &failures, original).unwrap();
+    report.envelope_id = Some(b"QQ+3D1");
+    report.header_only = true;
+    report.kind = Kind::Delayed {
+        left: Duration::from_hours(100),
+    };
+    let text = String::from_utf8(report.build().unwrap()).unwrap();
+    for line in [
+        "Subject: Mail not delivered yet\n",
+        "Original-Envelope-Id: QQ=1\nReporting-MTA: dns; leaf\n",
+        "\n\nOriginal-Recipient: rfc822; al+ice@all.example\nFinal-Recipient: rfc822; alice@leaf.lab\nAction: delayed\n",
+        "for 100 more hours",
+        "Content-Type: text/rfc822-headers",
+        "Subject: waits\n",
+    ] {
+        assert!(text.contains(line), "no {line:?} in\n{text}");
+    }
+    assert!(!text.contains("secret body"));
 }

@@ -44,6 +44,7 @@ pub fn report(
                 status: code.to_owned(),
                 diagnostic: format!("{code} {}", refusal.reason),
                 remote: None,
+                original: None,
             })
         })
         .collect::<Result<Vec<_>, Failure>>()?;

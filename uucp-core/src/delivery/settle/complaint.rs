@@ -1,9 +1,13 @@
 //! Refusals for good: a report to the sender where there is one that may be told, else the message is set aside.
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use super::super::{Message, Outcome, Reply, policy};
 use super::{Consignment, Receiver, aside};
 use crate::address::{Address, Envelope, ReversePath};
-use crate::report::{FailedRecipient, RETURN_LIMIT, Report};
+use crate::bsmtp::{Notify, Recipient, Returned};
+use crate::report::{FailedRecipient, Kind, RETURN_LIMIT, Report};
 use crate::spool::LocalMailDraft;
 
 impl Receiver<'_> {
@@ -19,9 +23,48 @@ impl Receiver<'_> {
                 .set_aside(consignment, refused, "it is itself a report")
                 .map(Some);
         }
-        if !policy::permits_sender(&self.policy, sender) {
-            let why = "reports to its sender are not permitted";
+        let failures = failures(consignment, refused, |notify| notify.failure);
+        if failures.is_empty() {
+            return Ok(Some("the sender wants no report".to_owned()));
+        }
+        if let Some(why) = self.may_not_tell(sender)? {
             return self.set_aside(consignment, refused, why).map(Some);
+        }
+        let report = self.report(consignment, &failures, Kind::Failed)?;
+        self.send_report(sender, report)
+            .or_else(|why| self.set_aside(consignment, refused, &why?).map(Some))
+    }
+
+    /// Tells the sender that a message waits, and is tried again for the time that is `left`. Whether that is settled:
+    /// the sender knows, or is not to be told.
+    pub fn warn(
+        &mut self,
+        consignment: &Consignment<'_>,
+        waiting: &[(Address, Reply)],
+        left: Duration,
+    ) -> bool {
+        let sender = &consignment.envelope.sender;
+        let failures = failures(consignment, waiting, |notify| notify.delay);
+        if sender.is_null() || failures.is_empty() {
+            return true;
+        }
+        let told = self.may_not_tell(sender).and_then(|why| match why {
+            Some(_) => Ok(()),
+            None => {
+                let report = self.report(consignment, &failures, Kind::Delayed { left })?;
+                // Refused for good: nothing is lost with a warning.
+                self.send_report(sender, report)
+                    .map(drop)
+                    .or_else(|why| why.map(drop))
+            }
+        });
+        told.is_ok()
+    }
+
+    /// Why reports do not go to this sender now. Counts one that may.
+    fn may_not_tell(&self, sender: &ReversePath) -> Result<Option<&'static str>, Reply> {
+        if !policy::permits_sender(&self.policy, sender) {
+            return Ok(Some("reports to its sender are not permitted"));
         }
         let may_report = policy::may_report(
             &self.around.state,
@@ -30,29 +73,15 @@ impl Receiver<'_> {
             self.observed(),
         )
         .map_err(|e| Reply::new("4.3.0", format!("cannot count reports: {e}")))?;
-        if !may_report {
-            let why = "this neighbour has had its reports of the hour";
-            return self.set_aside(consignment, refused, why).map(Some);
-        }
-        let report = self.report(consignment, refused)?;
-        self.send_report(sender, report)
-            .or_else(|why| self.set_aside(consignment, refused, &why?).map(Some))
+        Ok((!may_report).then_some("this neighbour has had its reports of the hour"))
     }
 
     fn report(
         &self,
         consignment: &Consignment<'_>,
-        refused: &[(Address, Reply)],
+        failures: &[FailedRecipient],
+        kind: Kind,
     ) -> Result<Vec<u8>, Reply> {
-        let failures: Vec<FailedRecipient> = refused
-            .iter()
-            .map(|(recipient, reply)| FailedRecipient {
-                recipient: recipient.clone(),
-                status: reply.status.clone(),
-                diagnostic: reply.text.clone(),
-                remote: reply.remote.clone(),
-            })
-            .collect();
         let trouble = |e: &dyn std::fmt::Display| Reply::new("4.3.0", e.to_string());
         let original = consignment
             .message
@@ -60,10 +89,18 @@ impl Receiver<'_> {
             .map_err(|e| trouble(&e))?;
         let sender = &consignment.envelope.sender;
         let name = &self.around.name;
-        let mut report = Report::new(sender, name, self.now.clone(), &failures, &original)
+        let mut report = Report::new(sender, name, self.now.clone(), failures, &original)
             .ok_or_else(|| Reply::new("4.3.0", "no report to the null sender"))?;
         report.postmaster = self.config.postmaster();
         report.received_from = self.neighbour.map(crate::name::SystemName::as_str);
+        report.kind = kind;
+        if let Some(asked) = consignment.asked {
+            let parameters = &asked.parameters;
+            report.envelope_id = parameters.envid.as_deref();
+            report.header_only = parameters.returned == Some(Returned::Headers);
+        }
+        // Of a message that only waits, the header tells which it is.
+        report.header_only |= kind != Kind::Failed;
         report.build().map_err(|e| trouble(&e))
     }
 
@@ -139,4 +176,30 @@ impl Receiver<'_> {
             Some(trouble) => format!("{aside}; {trouble}"),
         })
     }
+}
+
+/// Those of whom the sender wants to be told.
+fn failures(
+    consignment: &Consignment<'_>,
+    refused: &[(Address, Reply)],
+    wants: impl Fn(Notify) -> bool,
+) -> Vec<FailedRecipient> {
+    let asked: HashMap<&Address, &Recipient> = consignment
+        .asked
+        .iter()
+        .flat_map(|transaction| &transaction.recipients)
+        .map(|recipient| (&recipient.address, recipient))
+        .collect();
+    let notify = |who| asked.get(who).and_then(|recipient| recipient.notify);
+    refused
+        .iter()
+        .filter(|(who, _)| notify(who).is_none_or(&wants))
+        .map(|(who, reply)| FailedRecipient {
+            recipient: who.clone(),
+            status: reply.status.clone(),
+            diagnostic: reply.text.clone(),
+            remote: reply.remote.clone(),
+            original: asked.get(who).and_then(|r| r.orcpt.clone()),
+        })
+        .collect()
 }

@@ -62,6 +62,7 @@ fn settle(
         is_recognisable: false,
         unfit: &[],
         verdict,
+        asked: None,
     })
 }
 

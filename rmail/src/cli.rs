@@ -38,6 +38,7 @@ const OPTIONS: Options = Options {
         "--config",
         "--domain",
         "--smtp",
+        "--lmtp",
         "--sendmail",
         "--maildir",
     ],

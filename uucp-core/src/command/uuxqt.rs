@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io::{self, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, Stdio};
 
 use clap::Parser;
 use nix::sys::stat::{Mode, umask};
@@ -21,6 +21,7 @@ use crate::execute::queue::{self, Limits, QueueError, Tally};
 use crate::execute::{keep_unnamed, sweep, tell_of_untold, worker};
 use crate::name::SystemName;
 use crate::program;
+use crate::receive::{Site, retry};
 use crate::spool::{Journal, Severity, Spool};
 use crate::sysexits::{Audience, Failure, Status};
 
@@ -60,6 +61,9 @@ struct Arguments {
     /// Take jobs from standard input; what uuxqt starts its workers with
     #[arg(long, hide = true)]
     worker: bool,
+    /// Offer mail again that waits for the MTA; what uuxqt starts beside its workers
+    #[arg(long, hide = true)]
+    retry_kept: bool,
 }
 
 /// The program.
@@ -81,6 +85,13 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mail = MailConfig::load(&config.directory)
         .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    if arguments.retry_kept {
+        let tally = retry::run(&Site::new(config, mail, Some(spool)), false)?;
+        return match tally.trouble {
+            None => Ok(ExitCode::SUCCESS),
+            Some(trouble) => Err(Failure::temporary(trouble)),
+        };
+    }
     let journal = Journal::open(&config, "uuxqt");
     if arguments.worker {
         return work(arguments, &config, &mail, &spool, journal);
@@ -130,6 +141,7 @@ fn run_queue(
             Err(error) => return Err(Failure::temporary(error)),
         },
     };
+    let retry = start_retry(arguments, mail, spool);
     let tally = run_jobs(arguments, mail, spool).map_err(|error| {
         journal.log(None, None, Severity::Fatal, &error.to_string());
         Failure::temporary(error)
@@ -139,11 +151,28 @@ fn run_queue(
     let told = tell_of_untold(spool, mail, &tally);
     let kept = keep_unnamed(spool, mail, &mut journal);
     let delivered = deliver_local_queue(spool, mail).map(drop);
+    if let Some(mut retry) = retry {
+        let _ = retry.wait();
+    }
     // The jobs are done, whatever became of the mail about them: it waits in the spool.
     for error in [told, kept, delivered].into_iter().filter_map(Result::err) {
         journal.log(None, None, Severity::Error, &error.to_string());
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Mail that the MTA has refused for now and that is due again is offered beside the jobs: neither holds up the other.
+fn start_retry(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Option<Child> {
+    let now = spool.observed_now().ok()?;
+    if !retry::is_due(&mail.state_directory(spool.root()), now) {
+        return None;
+    }
+    let mut command = Command::new(own_program());
+    command.arg("--retry-kept").stdin(Stdio::null());
+    if let Some(file) = &arguments.config {
+        command.arg("--config").arg(file);
+    }
+    command.spawn().ok()
 }
 
 fn run_jobs(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Result<Tally, QueueError> {

@@ -102,6 +102,7 @@ struct PolicySection {
     message_limit: Option<ByteCount>,
     reports_per_hour: Option<u32>,
     kept_limit: Option<ByteCount>,
+    waiting_limit: Option<ByteCount>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -140,6 +141,7 @@ struct ExecutionSection {
     jobs: Option<u32>,
     time_limit: Option<Period>,
     age_limit: Option<Period>,
+    warn_after: Option<Period>,
 }
 
 /// The ways to hand mail over.
@@ -223,6 +225,8 @@ pub struct Policy {
     pub reports_per_hour: u32,
     /// How many bytes of its mail are set aside for the postmaster at most: 64 MiB, unless set.
     pub kept_limit: u64,
+    /// How many bytes of its mail wait here for the MTA at most: 1 GiB, unless set. Beyond, its batches wait whole.
+    pub waiting_limit: u64,
 }
 
 /// How mail to one system is queued by senders.
@@ -261,6 +265,8 @@ pub struct Execution {
     pub time_limit: Duration,
     /// How long a job is tried again after temporary failures: 5 days, unless set.
     pub age_limit: Duration,
+    /// How long a message that the MTA refuses for now waits before its sender is told: 4 hours, unless set.
+    pub warn_after: Duration,
 }
 
 const MIB: u64 = 1 << 20;
@@ -388,6 +394,7 @@ impl MailConfig {
             message_limit: pick(own, all, |s| s.message_limit).map_or(1 << 30, |b| b.0),
             reports_per_hour: pick(own, all, |s| s.reports_per_hour).unwrap_or(100),
             kept_limit: pick(own, all, |s| s.kept_limit).map_or(64 * MIB, |b| b.0),
+            waiting_limit: pick(own, all, |s| s.waiting_limit).map_or(1 << 30, |b| b.0),
         }
     }
 
@@ -418,6 +425,7 @@ impl MailConfig {
             jobs: self.execution.jobs.unwrap_or(4).max(1),
             time_limit: pick(own, all, |s| s.time_limit).map_or(Duration::from_hours(1), |p| p.0),
             age_limit: pick(own, all, |s| s.age_limit).map_or(Duration::from_hours(120), |p| p.0),
+            warn_after: pick(own, all, |s| s.warn_after).map_or(Duration::from_hours(4), |p| p.0),
         }
     }
 

@@ -36,6 +36,17 @@ impl Identity {
         Self::hash(b"place", &[series, before])
     }
 
+    /// This message as it came for these recipients: what it is kept under. One that comes for others as well is kept apart.
+    #[must_use]
+    pub fn with_recipients<'a>(
+        &'a self,
+        recipients: impl IntoIterator<Item = &'a Address>,
+    ) -> Self {
+        let mut parts: Vec<&[u8]> = vec![&self.0];
+        parts.extend(recipients.into_iter().map(Address::as_bytes));
+        Self::hash(b"kept", &parts)
+    }
+
     /// The identity that was written down.
     #[must_use]
     pub fn from_hexadecimal(text: &str) -> Option<Self> {
@@ -58,6 +69,12 @@ impl Identity {
             let _ = write!(text, "{byte:02x}");
             text
         })
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// This message for this recipient, as a number.

@@ -69,6 +69,31 @@ struct Log {
     failed: Option<io::ErrorKind>,
 }
 
+/// What was done at one time, only to be looked at.
+#[derive(Debug)]
+pub struct Known(Vec<u64>);
+
+impl Known {
+    /// Reads the neighbour's log, whoever has it locked.
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn load(state: &Path, neighbour: Option<&SystemName>) -> io::Result<Self> {
+        let folder = folder(state, neighbour);
+        if folder.exists() {
+            load(&segments(&folder)?).map(Self)
+        } else {
+            Ok(Self(Vec::new()))
+        }
+    }
+
+    /// As [`Ledger::is_done`].
+    #[must_use]
+    pub fn is_done(&self, identity: &Identity, recipient: &Address) -> bool {
+        self.0.binary_search(&identity.key(recipient)).is_ok()
+    }
+}
+
 impl Ledger {
     /// Opens the neighbour's log and locks it, waiting up to `patience` for who else has it; `Ok(None)` if that was not
     /// enough.
@@ -81,8 +106,7 @@ impl Ledger {
         now: ObservedTime,
         patience: Duration,
     ) -> io::Result<Option<Self>> {
-        let name = neighbour.map_or("-", SystemName::as_str);
-        let folder = state.join("ledger").join(name);
+        let folder = folder(state, neighbour);
         make_directory(&folder)?;
         let Some(lock) = lock(&folder.join("lock"), patience)? else {
             return Ok(None);
@@ -279,6 +303,11 @@ fn used(file: &File, length: u64) -> io::Result<u64> {
         end = start;
     }
     Ok(0)
+}
+
+fn folder(state: &Path, neighbour: Option<&SystemName>) -> PathBuf {
+    let name = neighbour.map_or("-", SystemName::as_str);
+    state.join("ledger").join(name)
 }
 
 fn lock(path: &Path, patience: Duration) -> io::Result<Option<File>> {

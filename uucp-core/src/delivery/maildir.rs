@@ -151,7 +151,7 @@ fn write_draft(
 }
 
 /// Makes a directory and its parents; each new one is on disk, by its parent, before anything is in it.
-pub(super) fn make_directory(path: &Path) -> io::Result<()> {
+pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }

@@ -1,14 +1,22 @@
 //! What the receivers, `rmail` and `rsmtp`, have in common: who runs them, which words of a command line count, this
-//! system as it is configured, the trace line, and the message of RFC 976.
+//! system as it is configured, the trace line, and the message of RFC 976. And what `uuxqt` needs of them: mail that
+//! waits is offered again.
 //!
 //! Station: receiver. The hand-over itself is [`crate::delivery`]'s.
 
+mod aside;
 pub mod bang_mail;
+pub mod content;
+pub mod handing;
+pub mod kept;
+mod marks;
 mod origin;
+pub mod retry;
 mod site;
 mod trace;
 pub mod words;
 
+pub use marks::{Mark, Marks};
 pub use origin::Origin;
 pub use site::{DeliveryOptions, Site};
 pub use trace::{Stamp, Trace, received_line};

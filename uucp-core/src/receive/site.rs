@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use jiff::Timestamp;
 
 use super::Origin;
 use crate::config::Config;
 use crate::config::mail::{MailConfig, MethodName, ServerAddress};
-use crate::delivery::Surroundings;
-use crate::spool::Spool;
+use crate::delivery::{Surroundings, make_directory};
+use crate::spool::{ObservedTime, Spool};
 use crate::sysexits::{Failure, Status};
 
 /// Names the configuration where the command line is the peer's.
@@ -20,6 +21,9 @@ pub struct DeliveryOptions {
     /// Hand over by SMTP to this server, or to /PATH of a unix socket
     #[arg(long, value_name = "HOST:PORT", group = "method")]
     pub smtp: Option<ServerAddress>,
+    /// Hand over by LMTP to this server, or to /PATH of a unix socket
+    #[arg(long, value_name = "HOST:PORT", group = "method")]
+    pub lmtp: Option<ServerAddress>,
     /// Hand over through this sendmail command
     #[arg(long, value_name = "COMMAND", group = "method")]
     pub sendmail: Option<PathBuf>,
@@ -32,6 +36,8 @@ impl DeliveryOptions {
     fn method(&self) -> Option<MethodName> {
         if self.smtp.is_some() {
             Some(MethodName::Smtp)
+        } else if self.lmtp.is_some() {
+            Some(MethodName::Lmtp)
         } else if self.sendmail.is_some() {
             Some(MethodName::Sendmail)
         } else {
@@ -72,18 +78,43 @@ impl Site {
             let mut settings = mail.delivery(origin.neighbour.as_ref());
             settings.method = Some(method);
             settings.smtp = delivery.smtp.clone().or(settings.smtp);
+            settings.lmtp = delivery.lmtp.clone().or(settings.lmtp);
             settings.sendmail = delivery.sendmail.clone().or(settings.sendmail);
             settings.maildir = delivery.maildir.clone().or(settings.maildir);
             mail.set_delivery(&settings);
         }
         let spool = Spool::open(&config).ok();
+        Ok(Self::new(config, mail, spool))
+    }
+
+    /// This system, from its configuration.
+    #[must_use]
+    pub fn new(config: Config, mail: MailConfig, spool: Option<Spool>) -> Self {
         let around = Surroundings::new(&mail, &config.nodename, &config.spool);
-        Ok(Self {
+        Self {
             config,
             mail,
             spool,
             around,
-        })
+        }
+    }
+
+    /// Makes the directory where delivery keeps what it must remember, where it is missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn make_state(&self) -> std::io::Result<()> {
+        make_directory(&self.around.state)
+    }
+
+    /// The observed time; where there is no spool to count it, the clock's.
+    #[must_use]
+    pub fn observed_now(&self) -> ObservedTime {
+        let seconds = Timestamp::now().as_second();
+        self.spool
+            .as_ref()
+            .and_then(|spool| spool.observed_now().ok())
+            .unwrap_or_else(|| ObservedTime(u64::try_from(seconds).unwrap_or_default()))
     }
 
     /// What this system is called in paths and trace lines.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,22 +28,56 @@ pub(super) fn keep(
     limit: u64,
     kept: &Kept<'_>,
 ) -> io::Result<PathBuf> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    maildir::make_directory(folder)?;
-    make_room(folder, limit.saturating_sub(kept.message.len()))?;
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let path = folder.join(format!("{seconds}.{}.{count}.eml", std::process::id()));
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o660)
-        .open(&path)?;
-    file.write_all(header(kept).as_bytes())?;
-    io::copy(&mut kept.message.reader(), &mut file)?;
-    file.sync_all()?;
-    File::open(folder)?.sync_all()?;
-    Ok(path)
+    let header = header(kept);
+    let mut content = header.as_bytes().chain(kept.message.reader());
+    let place = Place {
+        folder,
+        seconds,
+        suffix: "eml",
+        limit,
+    };
+    place.store(&mut content, kept.message.len())
+}
+
+/// Where something is set aside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// The neighbour's folder.
+    pub(crate) folder: &'a Path,
+    /// When.
+    pub(crate) seconds: i64,
+    /// What the name ends with.
+    pub(crate) suffix: &'a str,
+    /// Most bytes in the folder.
+    pub(crate) limit: u64,
+}
+
+impl Place<'_> {
+    /// Writes `content` of about `length` bytes, and syncs it; the oldest go where there are too many bytes.
+    pub(crate) fn store(&self, content: &mut dyn Read, length: u64) -> io::Result<PathBuf> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        maildir::make_directory(self.folder)?;
+        make_room(self.folder, self.limit.saturating_sub(length))?;
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let (seconds, process, suffix) = (self.seconds, std::process::id(), self.suffix);
+        let path = self
+            .folder
+            .join(format!("{seconds}.{process}.{count}.{suffix}"));
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o660)
+            .open(&path)?;
+        let written = io::copy(content, &mut file).and_then(|_| file.sync_all());
+        if let Err(error) = written {
+            // A part of it would look like the whole.
+            let _ = std::fs::remove_file(&path);
+            return Err(error);
+        }
+        File::open(self.folder)?.sync_all()?;
+        Ok(path)
+    }
 }
 
 fn header(kept: &Kept<'_>) -> String {

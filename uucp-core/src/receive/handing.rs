@@ -1,0 +1,387 @@
+//! Messages on their way to the MTA, in several sessions at a time: who has each already, what policy says, the record,
+//! the report, and what waits for another time.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::kept::{Kept, KeptMail, Retry};
+use crate::address::{Address, Envelope};
+use crate::bsmtp::{Returned, Transaction};
+use crate::config::mail::Policy;
+use crate::delivery::{
+    Consignment, Feed, Identity, Ledger, Message, Offer, Outcome, Plan, Receiver, RecipientWishes,
+    Reply, Settled, Wishes,
+};
+use crate::execute::retry::wait_after;
+use crate::spool::ObservedTime;
+
+/// Where messages come from.
+pub trait Source: Send {
+    /// The next message; `None` when there are no more.
+    fn next(&mut self) -> Option<Mail>;
+}
+
+/// One message to hand over.
+#[derive(Debug)]
+pub struct Mail {
+    /// What it is in the ledger.
+    pub identity: Identity,
+    /// What it is kept under, where it has to wait.
+    pub name: Identity,
+    /// Its envelope and what its sender asked for.
+    pub transaction: Transaction,
+    /// The message, with our trace line.
+    pub message: Message,
+    /// Words that stood among the recipients and are no addresses, in a form that a report can show.
+    pub unfit: Vec<Address>,
+    /// Why nobody may get it, where that is known before it is offered.
+    pub verdict: Option<Reply>,
+    /// Since when it waits, where it does.
+    pub waited: Option<Waited>,
+}
+
+impl Mail {
+    /// Sorts the recipients; `is_done` knows those of earlier attempts.
+    pub fn plan(&self, policy: &Policy, is_done: impl Fn(&Address) -> bool) -> Plan {
+        Plan::new(policy, &consignment(self, &self.envelope()), is_done)
+    }
+
+    fn envelope(&self) -> Envelope {
+        let recipients = self.transaction.recipients.iter();
+        Envelope {
+            sender: self.transaction.sender.clone(),
+            recipients: recipients.map(|r| r.address.clone()).collect(),
+        }
+    }
+}
+
+/// What is known of a message that waits.
+#[derive(Debug, Clone, Copy)]
+pub struct Waited {
+    /// When it came.
+    pub since: ObservedTime,
+    /// How it was tried.
+    pub retry: Retry,
+}
+
+/// How long messages wait.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// Now.
+    pub now: ObservedTime,
+    /// After this a message is returned.
+    pub age_limit: Duration,
+    /// After this its sender is told that it waits.
+    pub warn_after: Duration,
+}
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// Messages that all have now.
+    pub delivered: u64,
+    /// Messages that needed nothing: all had them before, or they wait already.
+    pub known: u64,
+    /// Messages of which somebody was refused for good.
+    pub refused: u64,
+    /// Messages that wait.
+    pub waiting: u64,
+    /// One of the refusals, and what became of it.
+    pub refusal: Option<String>,
+    /// One of the reasons to wait.
+    pub reason: Option<Reply>,
+    /// Why a message could not even be kept: it must come again.
+    pub trouble: Option<String>,
+}
+
+impl Tally {
+    /// Takes another run's into account.
+    pub fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.known += other.known;
+        self.refused += other.refused;
+        self.waiting += other.waiting;
+        self.refusal = self.refusal.take().or(other.refusal);
+        self.reason = self.reason.take().or(other.reason);
+        self.trouble = self.trouble.take().or(other.trouble);
+    }
+}
+
+/// Hands over what a source has: what several sessions are fed with.
+#[derive(Debug)]
+pub struct Handing<'a, S> {
+    source: Mutex<S>,
+    ledger: &'a Ledger,
+    receiver: Mutex<Receiver<'a>>,
+    policy: Policy,
+    kept: Mutex<Kept>,
+    times: Times,
+    tally: Mutex<Tally>,
+}
+
+/// A message that is being handed over.
+#[derive(Debug)]
+pub struct Parcel {
+    mail: Mail,
+    plan: Plan,
+    offered: Envelope,
+    wishes: Wishes,
+}
+
+impl<'a, S: Source> Handing<'a, S> {
+    /// Hands over for one neighbour, whose ledger is held.
+    pub fn new(
+        source: S,
+        ledger: &'a Ledger,
+        receiver: Receiver<'a>,
+        policy: Policy,
+        kept: Kept,
+        times: Times,
+    ) -> Self {
+        Self {
+            source: Mutex::new(source),
+            ledger,
+            receiver: Mutex::new(receiver),
+            policy,
+            kept: Mutex::new(kept),
+            times,
+            tally: Mutex::default(),
+        }
+    }
+
+    /// The end: what was kept is on disk, or that is the trouble.
+    pub fn finish(self) -> (S, Tally) {
+        let mut tally = into(self.tally);
+        if let Err(error) = into(self.kept).commit() {
+            tally.trouble = Some(format!("cannot keep messages: {error}"));
+        }
+        (into(self.source), tally)
+    }
+
+    fn plan(&self, mail: Mail) -> Parcel {
+        let is_done = |recipient: &Address| self.ledger.is_done(&mail.identity, recipient);
+        let plan = mail.plan(&self.policy, is_done);
+        let offered = Envelope {
+            sender: mail.transaction.sender.clone(),
+            recipients: plan.offered.clone(),
+        };
+        let wishes = wishes(&mail.transaction, &offered.recipients);
+        Parcel {
+            mail,
+            plan,
+            offered,
+            wishes,
+        }
+    }
+
+    /// All have it.
+    fn end(&self, mail: &Mail) {
+        if mail.waited.is_some()
+            && let Err(error) = lock(&self.kept).remove(&mail.name)
+        {
+            // It will be found done the next time.
+            lock(&self.tally).trouble = Some(format!("cannot remove a kept message: {error}"));
+        }
+    }
+
+    fn conclude(&self, parcel: Parcel, outcomes: Vec<Outcome>) {
+        let Parcel { mail, plan, .. } = parcel;
+        let outcomes = self.too_late(&mail, outcomes);
+        let has_it = |outcome: &Outcome| *outcome == Outcome::Delivered;
+        let settled = if plan.refuses_nobody() && outcomes.iter().all(has_it) {
+            Settled::default()
+        } else {
+            let mut record =
+                |recipients: &[&Address]| self.ledger.record(&mail.identity, recipients);
+            let envelope = mail.envelope();
+            let consignment = consignment(&mail, &envelope);
+            lock(&self.receiver).conclude(&consignment, plan, outcomes, &mut record)
+        };
+        self.note(&settled);
+        if settled.waiting.is_empty() {
+            self.end(&mail);
+        } else {
+            self.wait(&mail, &settled);
+        }
+    }
+
+    /// Whoever waited too long is refused.
+    fn too_late(&self, mail: &Mail, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+        let Some(waited) = mail.waited else {
+            return outcomes;
+        };
+        if self.times.now.since(waited.since) < self.times.age_limit {
+            return outcomes;
+        }
+        let late = |outcome| match outcome {
+            Outcome::Deferred(reply) => Outcome::Refused(Reply {
+                status: "5.4.7".to_owned(),
+                text: format!(
+                    "tried {} times, given up; at last: {}",
+                    waited.retry.attempts + 1,
+                    reply.text
+                ),
+                remote: reply.remote,
+            }),
+            other => other,
+        };
+        outcomes.into_iter().map(late).collect()
+    }
+
+    fn note(&self, settled: &Settled) {
+        let mut tally = lock(&self.tally);
+        if let Some((recipient, reply)) = settled.refused.first() {
+            tally.refused += 1;
+            tally.refusal.get_or_insert_with(|| {
+                let note = settled
+                    .notes
+                    .first()
+                    .map_or("the sender is told", String::as_str);
+                format!("{} {recipient}: {reply}; {note}", reply.status)
+            });
+        }
+        if settled.waiting.is_empty() {
+            tally.delivered += u64::from(settled.refused.is_empty());
+        } else {
+            tally.waiting += 1;
+            let reason = || Reply::new("4.3.0", "no reason given");
+            let first = settled.waiting.first().map(|(_, reply)| reply.clone());
+            tally.reason.get_or_insert(first.unwrap_or_else(reason));
+        }
+    }
+
+    /// Keeps what is left of a message for another time.
+    fn wait(&self, mail: &Mail, settled: &Settled) {
+        let mut retry = mail.waited.map(|waited| waited.retry).unwrap_or_default();
+        retry.attempts = retry.attempts.saturating_add(1);
+        retry.next = self.times.now.after(wait_after(retry.attempts));
+        let kept = match mail.waited {
+            Some(waited) => {
+                retry.is_warned |= self.warn(mail, waited, settled);
+                lock(&self.kept).set_retry(&mail.name, retry)
+            }
+            None => self
+                .keep(mail, settled)
+                .and_then(|()| lock(&self.kept).set_retry(&mail.name, retry)),
+        };
+        if let Err(error) = kept {
+            lock(&self.tally)
+                .trouble
+                .get_or_insert(format!("cannot keep a message: {error}"));
+        }
+    }
+
+    fn keep(&self, mail: &Mail, settled: &Settled) -> std::io::Result<()> {
+        let mut left = mail.transaction.clone();
+        let waits = |address: &Address| settled.waiting.iter().any(|(who, _)| who == address);
+        if mail.unfit.iter().any(waits) {
+            let text = "nobody could be told of what is no address";
+            return Err(std::io::Error::other(text));
+        }
+        if settled.waiting.len() < left.recipients.len() {
+            let waiting: std::collections::HashSet<&Address> =
+                settled.waiting.iter().map(|(who, _)| who).collect();
+            left.recipients
+                .retain(|recipient| waiting.contains(&recipient.address));
+        }
+        let kept = KeptMail {
+            identity: mail.identity,
+            since: self.times.now,
+            transaction: &left,
+            message: &mail.message,
+        };
+        lock(&self.kept).put(&mail.name, &kept)
+    }
+
+    /// Tells the sender, once, that the message waits. Whether that was done now.
+    fn warn(&self, mail: &Mail, waited: Waited, settled: &Settled) -> bool {
+        let age = self.times.now.since(waited.since);
+        if waited.retry.is_warned || age < self.times.warn_after {
+            return false;
+        }
+        let envelope = mail.envelope();
+        let left = self.times.age_limit.saturating_sub(age);
+        let consignment = consignment(mail, &envelope);
+        lock(&self.receiver).warn(&consignment, &settled.waiting, left)
+    }
+}
+
+impl<S: Source> Feed for Handing<'_, S> {
+    type Parcel = Parcel;
+
+    fn next(&self) -> Option<Parcel> {
+        loop {
+            let mail = lock(&self.source).next()?;
+            let parcel = self.plan(mail);
+            if parcel.plan.is_done() {
+                lock(&self.tally).known += 1;
+                self.end(&parcel.mail);
+            } else if parcel.offered.recipients.is_empty() {
+                self.conclude(parcel, Vec::new());
+            } else {
+                return Some(parcel);
+            }
+        }
+    }
+
+    fn offer<'p>(&self, parcel: &'p Parcel) -> Offer<'p> {
+        Offer {
+            envelope: &parcel.offered,
+            message: &parcel.mail.message,
+            wishes: &parcel.wishes,
+        }
+    }
+
+    fn record(&self, parcel: &Parcel, have_it: &[&Address]) -> std::io::Result<()> {
+        self.ledger.record(&parcel.mail.identity, have_it)
+    }
+
+    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>) {
+        self.conclude(parcel, outcomes);
+    }
+}
+
+fn consignment<'m>(mail: &'m Mail, envelope: &'m Envelope) -> Consignment<'m> {
+    Consignment {
+        envelope,
+        message: &mail.message,
+        job: b"",
+        is_recognisable: true,
+        unfit: &mail.unfit,
+        verdict: mail.verdict.clone(),
+        asked: Some(&mail.transaction),
+    }
+}
+
+/// What was asked for those who are offered the message; they stand in the order of the envelope.
+fn wishes(transaction: &Transaction, offered: &[Address]) -> Wishes {
+    let mut all = transaction.recipients.iter();
+    let recipients = offered
+        .iter()
+        .map(|address| {
+            let recipient = all.find(|recipient| recipient.address == *address);
+            recipient.map_or_else(RecipientWishes::default, |recipient| RecipientWishes {
+                notify: recipient.notify.map(crate::bsmtp::Notify::value),
+                orcpt: recipient.orcpt.clone(),
+            })
+        })
+        .collect();
+    let parameters = &transaction.parameters;
+    Wishes {
+        smtputf8: parameters.smtputf8,
+        ret: parameters.returned.map(|returned| match returned {
+            Returned::Full => b"FULL".to_vec(),
+            Returned::Headers => b"HDRS".to_vec(),
+        }),
+        envid: parameters.envid.clone(),
+        recipients,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn into<T>(mutex: Mutex<T>) -> T {
+    mutex.into_inner().unwrap_or_else(PoisonError::into_inner)
+}

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
@@ -61,7 +61,7 @@ impl Site {
     fn tell_of_aside(
         &self,
         neighbour: Option<&SystemName>,
-        path: &PathBuf,
+        path: &Path,
         why: &str,
     ) -> Result<(), Box<dyn std::error::Error>> {
         let spool = self.spool.as_ref().ok_or("there is no spool")?;

@@ -244,9 +244,8 @@ impl<'a, S: Source> Handing<'a, S> {
             tally.delivered += u64::from(settled.refused.is_empty());
         } else {
             tally.waiting += 1;
-            let reason = || Reply::new("4.3.0", "no reason given");
             let first = settled.waiting.first().map(|(_, reply)| reply.clone());
-            tally.reason.get_or_insert(first.unwrap_or_else(reason));
+            tally.reason = tally.reason.take().or(first);
         }
     }
 
@@ -267,7 +266,7 @@ impl<'a, S: Source> Handing<'a, S> {
         if let Err(error) = kept {
             lock(&self.tally)
                 .trouble
-                .get_or_insert(format!("cannot keep a message: {error}"));
+                .get_or_insert_with(|| format!("cannot keep a message: {error}"));
         }
     }
 

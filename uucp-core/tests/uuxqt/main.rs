@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod fates;
 #[cfg(test)]
+mod kept;
+#[cfg(test)]
 mod killed;
 #[cfg(test)]
 mod node;

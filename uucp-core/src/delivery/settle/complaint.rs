@@ -48,15 +48,15 @@ impl Receiver<'_> {
         if sender.is_null() || failures.is_empty() {
             return true;
         }
-        let told = self.may_not_tell(sender).and_then(|why| match why {
-            Some(_) => Ok(()),
-            None => {
-                let report = self.report(consignment, &failures, Kind::Delayed { left })?;
-                // Refused for good: nothing is lost with a warning.
-                self.send_report(sender, report)
-                    .map(drop)
-                    .or_else(|why| why.map(drop))
+        let told = self.may_not_tell(sender).and_then(|why| {
+            if why.is_some() {
+                return Ok(());
             }
+            let report = self.report(consignment, &failures, Kind::Delayed { left })?;
+            // Refused for good: nothing is lost with a warning.
+            self.send_report(sender, report)
+                .map(drop)
+                .or_else(|why| why.map(drop))
         });
         told.is_ok()
     }

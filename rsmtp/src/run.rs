@@ -1,0 +1,110 @@
+//! What a call comes to: a batch, a look at one, kept mail, or a single message.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+
+use uucp_core::codec::Format;
+use uucp_core::receive::bang_mail::{self, Call};
+use uucp_core::receive::{DeliveryOptions, Origin, Site};
+use uucp_core::sysexits::Failure;
+
+use crate::cli::{Arguments, MessageArguments};
+use crate::input::{Input, Opened};
+use crate::unbatch::{Unbatching, unreadable};
+use crate::{list, retry};
+
+/// rsmtp, under any of its names.
+pub(crate) fn batch(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let (site, origin) = site(arguments.config.as_deref(), &arguments.delivery)?;
+    if arguments.retry {
+        return retry::run(&site, arguments.now);
+    }
+    let source = match &arguments.batch {
+        None => standard_input()?,
+        Some(path) => File::open(path)
+            .map_err(|e| Failure::temporary(format!("cannot open {}: {e}", path.display())))?,
+    };
+    let opened = open(source, &site, &origin)?;
+    if arguments.list || arguments.dry_run {
+        return list::run(&site, &origin, opened, arguments);
+    }
+    let unbatching = Unbatching {
+        site: &site,
+        origin: &origin,
+    };
+    let said = unbatching.unbatch(opened)?;
+    say("rsmtp", said.as_deref());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// crmail.
+pub(crate) fn message(arguments: &MessageArguments) -> Result<ExitCode, Failure> {
+    let (site, origin) = site(arguments.config.as_deref(), &arguments.delivery)?;
+    let opened = open(standard_input()?, &site, &origin)?;
+    let input = match opened {
+        Opened::Whole(input) => input,
+        other => {
+            let unbatching = Unbatching {
+                site: &site,
+                origin: &origin,
+            };
+            let said = unbatching.unbatch(other)?;
+            say("crmail", said.as_deref());
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let call = Call {
+        program: "crmail",
+        origin: &origin,
+        domain: arguments.domain.as_deref(),
+        recipients: &arguments.recipients,
+        // `.Z` has no end mark, and what is not compressed has none either.
+        is_surely_whole: !matches!(input.format, Format::Plain | Format::Z),
+    };
+    let mut reader = input.reader().map_err(|e| unreadable(&e))?;
+    let settled = bang_mail::receive(&site, &call, &mut reader)?;
+    bang_mail::tell("crmail", &settled)
+}
+
+fn site(
+    config: Option<&std::path::Path>,
+    delivery: &DeliveryOptions,
+) -> Result<(Site, Origin), Failure> {
+    let origin = Origin::from_environment(|name| std::env::var_os(name))?;
+    let site = Site::load(config, delivery, &origin)?;
+    Ok((site, origin))
+}
+
+fn standard_input() -> Result<File, Failure> {
+    let stdin = std::io::stdin().as_fd().try_clone_to_owned();
+    stdin.map(File::from).map_err(|e| unreadable(&e))
+}
+
+fn open(source: File, site: &Site, origin: &Origin) -> Result<Opened, Failure> {
+    let state = &site.around.state;
+    let no_room = |e| {
+        Failure::temporary(format!(
+            "cannot keep the input while it is worked on, in {}: {e}",
+            state.display()
+        ))
+    };
+    site.make_state().map_err(no_room)?;
+    // What uuxqt gives is a file of the spool.
+    let in_place = !origin.job.is_empty();
+    Input::take(source, state, in_place)
+        .and_then(|input| input.open(state))
+        .map_err(no_room)
+}
+
+/// One line on standard error, which begins with a status code.
+pub(crate) fn say(program: &str, said: Option<&str>) {
+    let Some(text) = said else { return };
+    let (status, rest) = text.split_once(' ').unwrap_or(("4.0.0", text));
+    let line: String = format!("{status} {program}: {rest}")
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}

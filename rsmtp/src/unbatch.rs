@@ -1,0 +1,204 @@
+//! One input to its end: its messages to the MTA, and what is not a message to whoever must look at it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use jiff::Zoned;
+use uucp_core::delivery::{Ledger, Pool, Receiver};
+use uucp_core::receive::handing::{Handing, Tally};
+use uucp_core::receive::kept::Kept;
+use uucp_core::receive::{Marks, Origin, Site};
+use uucp_core::spool::{Journal, Severity};
+use uucp_core::sysexits::{Failure, Status};
+
+use crate::batch::{Batch, Survey};
+use crate::input::{Input, Opened};
+
+/// How long to wait for another rsmtp that works for the same neighbour. Then this input comes again later.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+/// One input, for one neighbour.
+#[derive(Debug)]
+pub(crate) struct Unbatching<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) origin: &'a Origin,
+}
+
+/// What is to be said at the end, where there is something.
+pub(crate) type Said = Option<String>;
+
+impl Unbatching<'_> {
+    /// Brings the input to its end.
+    pub(crate) fn unbatch(&self, opened: Opened) -> Result<Said, Failure> {
+        let input = match opened {
+            Opened::Whole(input) => input,
+            Opened::Cut(input, why) => return self.wait_for_the_rest(&input, &why, None),
+            Opened::Damaged(input, why) => return self.set_aside(&input, &why).map(Some),
+        };
+        let reader = || input.reader().map_err(|e| unreadable(&e));
+        let survey = Survey::of(reader()?).map_err(|e| unreadable(&e))?;
+        if survey.messages == 0 {
+            return self.end_without_messages(&input, &survey);
+        }
+        let batch = Batch::new(self.site, self.origin, reader()?).map_err(Failure::temporary)?;
+        let (batch, tally) = self.hand_over(batch, &survey)?;
+        let said = said(&tally);
+        self.log_tally(&tally, &batch);
+        if let Some(trouble) = tally.trouble.or_else(|| batch.trouble.clone()) {
+            return Err(Failure::temporary(trouble));
+        }
+        if batch.read < survey.messages {
+            return Err(Failure::temporary("the batch changed while it was read"));
+        }
+        let said = match &survey.end.cut {
+            Some(cut) => self.wait_for_the_rest(&input, &cut.to_string(), Some(&survey))?,
+            None if survey.fault_count > 0 => Some(self.set_aside(&input, &faults(&survey))?),
+            None => said,
+        };
+        batch.end_series();
+        Ok(said)
+    }
+
+    /// Every message that is whole.
+    fn hand_over<'b>(
+        &self,
+        batch: Batch<'b>,
+        survey: &Survey,
+    ) -> Result<(Batch<'b>, Tally), Failure> {
+        let (site, neighbour) = (self.site, self.origin.neighbour.as_ref());
+        let state = &site.around.state;
+        let now = batch.now;
+        let unusable =
+            |e| Failure::temporary(format!("cannot use the ledger in {}: {e}", state.display()));
+        let ledger = Ledger::open(state, neighbour, now, PATIENCE).map_err(unusable)?;
+        let ledger = ledger.ok_or_else(|| {
+            Failure::temporary("another rsmtp has been at work for this neighbour for long")
+        })?;
+        ledger.reserve(survey.recipients).map_err(unusable)?;
+        let wrong = |e: &dyn std::fmt::Display| Failure::new(Status::Configuration, e.to_string());
+        let mut pool =
+            Pool::choose(&site.mail.delivery(neighbour), &site.around).map_err(|e| wrong(&e))?;
+        let (spool, around) = (site.spool.as_ref(), site.around.clone());
+        let receiver = Receiver::new(&site.mail, spool, around, neighbour, Zoned::now())
+            .map_err(|e| wrong(&e))?;
+        let policy = site.mail.policy(neighbour);
+        let kept =
+            Kept::open(state, neighbour, policy.waiting_limit).map_err(Failure::temporary)?;
+        let times = site.times(neighbour, now);
+        let handing = Handing::new(batch, &ledger, receiver, policy, kept, times);
+        pool.run(&handing);
+        Ok(handing.finish())
+    }
+
+    /// Nothing of it is a message.
+    fn end_without_messages(&self, input: &Input, survey: &Survey) -> Result<Said, Failure> {
+        match &survey.end.cut {
+            Some(cut) if survey.fault_count == 0 => {
+                self.wait_for_the_rest(input, &cut.to_string(), None)
+            }
+            // A batch of nothing, to its end.
+            None if survey.fault_count == 0 && survey.end.quit => Ok(None),
+            None if survey.fault_count == 0 => self.set_aside(input, "it is empty").map(Some),
+            _ => self.set_aside(input, &faults(survey)).map(Some),
+        }
+    }
+
+    /// It was cut: whoever brought it may bring it whole. After the time that jobs wait it is set aside.
+    fn wait_for_the_rest(
+        &self,
+        input: &Input,
+        why: &str,
+        survey: Option<&Survey>,
+    ) -> Result<Said, Failure> {
+        let neighbour = self.origin.neighbour.as_ref();
+        let marks = Marks::new(&self.site.around.state, "cut", neighbour);
+        let now = self.site.observed_now();
+        let job = &self.origin.job;
+        let key = if job.is_empty() {
+            input.digest().map_err(|e| unreadable(&e))?.to_vec()
+        } else {
+            job.clone()
+        };
+        let mark = marks
+            .get_or_make(&key, "cut", now)
+            .map_err(Failure::temporary)?;
+        let whole = survey.map_or(0, |survey| survey.messages);
+        let text = format!("{why}; {whole} whole messages before that");
+        if now.since(mark.since) < self.site.times(neighbour, now).age_limit {
+            self.log(Severity::Error, &text);
+            return Err(Failure::temporary(text));
+        }
+        let said = self.set_aside(input, &text)?;
+        marks.remove(&key);
+        Ok(Some(said))
+    }
+
+    fn set_aside(&self, input: &Input, why: &str) -> Result<String, Failure> {
+        let (mut raw, length) = input.raw().map_err(|e| unreadable(&e))?;
+        let neighbour = self.origin.neighbour.as_ref();
+        let line = self
+            .site
+            .set_aside(neighbour, &mut raw, length, why)
+            .map_err(|e| Failure::temporary(format!("cannot set the input aside: {e}")))?;
+        self.log(Severity::Error, &line);
+        Ok(format!("5.6.0 {line}"))
+    }
+
+    fn log_tally(&self, tally: &Tally, batch: &Batch<'_>) {
+        let mut text = format!(
+            "{} messages: {} delivered, {} refused, {} kept, {} known before",
+            batch.read,
+            tally.delivered,
+            tally.refused,
+            tally.waiting,
+            tally.known + batch.known
+        );
+        if let Some(reason) = &tally.reason {
+            let _ = write!(text, "; kept: {reason}");
+        }
+        if let Some(refusal) = &tally.refusal {
+            let _ = write!(text, "; refused: {refusal}");
+        }
+        self.log(Severity::Info, &text);
+    }
+
+    fn log(&self, severity: Severity, text: &str) {
+        let neighbour = self.origin.neighbour.as_ref();
+        Journal::open(&self.site.config, "rsmtp").log(neighbour, None, severity, text);
+    }
+}
+
+/// What is worth a line though the input is done.
+pub(crate) fn said(tally: &Tally) -> Said {
+    let others = |count: u64| match count {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more messages)", count - 1),
+    };
+    if let Some(refusal) = &tally.refusal {
+        return Some(format!("{refusal}{}", others(tally.refused)));
+    }
+    let reason = tally.reason.as_ref()?;
+    let others = others(tally.waiting);
+    Some(format!(
+        "{} kept for later: {reason}{others}",
+        reason.status
+    ))
+}
+
+fn faults(survey: &Survey) -> String {
+    let mut text = survey.faults.join("; ");
+    let more = survey
+        .fault_count
+        .saturating_sub(survey.faults.len() as u64);
+    if more > 0 {
+        let _ = write!(text, "; and {more} more");
+    }
+    if let Some(cut) = &survey.end.cut {
+        let _ = write!(text, "; {cut}");
+    }
+    text
+}
+
+pub(crate) fn unreadable(error: &std::io::Error) -> Failure {
+    Failure::temporary(format!("cannot read the input: {error}"))
+}

@@ -15,10 +15,13 @@
     reason = "a harness: a broken precondition stops the test where it is, with its reason"
 )]
 
+pub mod correspondent;
 pub mod durability;
 pub mod host;
+pub mod letters;
 pub mod mail_host;
 pub mod maildir;
+pub mod nncp;
 pub mod node;
 pub mod payload;
 pub mod peers;

@@ -12,6 +12,7 @@ use crate::host::{Host, Plan};
 use crate::node::{free_port, is_listening, walk};
 use crate::peers::{self, Layer, Peers};
 use crate::process;
+use crate::programs;
 
 mod exim;
 mod opensmtpd;
@@ -34,8 +35,10 @@ pub trait Mta {
     /// Shell commands that put right what maintainer scripts would have, and end in the server, in the foreground.
     fn start(&self) -> &'static str;
 
-    /// Folders of the machine that are seen under the same path.
-    fn binds(&self) -> &[&Path];
+    /// Folders of the machine that are seen under the same path, beside the scenario's own.
+    fn binds(&self) -> &[&Path] {
+        &[]
+    }
 
     /// Header field in which a mailbox's file names the recipient; the sender is always in `Return-Path`.
     fn recipient_field(&self) -> &'static str;
@@ -67,6 +70,8 @@ pub struct MailHost {
     name: String,
     port: u16,
     host: Host,
+    /// Folders that it sees: the scenario's, our programs', and what was asked for.
+    binds: Vec<PathBuf>,
     facts: Facts,
 }
 
@@ -104,10 +109,24 @@ impl Arrival {
 impl MailHost {
     /// Starts an MTA that takes every mailbox of `NAME.example` and `home.example`.
     pub fn start(site: &Site, peers: &Peers, name: &str, mta: &dyn Mta) -> Self {
+        Self::start_seeing(&[], site, peers, name, mta)
+    }
+
+    /// As [`MailHost::start`]; the host sees these folders of the machine as well.
+    pub fn start_seeing(
+        folders: &[&Path],
+        site: &Site,
+        peers: &Peers,
+        name: &str,
+        mta: &dyn Mta,
+    ) -> Self {
+        let mut binds = vec![site.path().to_owned(), programs::build().to_owned()];
+        binds.extend(folders.iter().map(|folder| (*folder).to_owned()));
         let mut host = Self {
             name: name.to_owned(),
             port: free_port(),
             host: Host::new(site, &format!("{name}-mail")),
+            binds,
             facts: Facts {
                 recipient_field: mta.recipient_field(),
                 log: mta.log(),
@@ -140,10 +159,12 @@ impl MailHost {
             is_full,
         };
         mta.configure(&self.host, &circumstances);
+        let own = self.binds.iter().map(PathBuf::as_path);
+        let binds: Vec<&Path> = own.chain(mta.binds().iter().copied()).collect();
         let plan = Plan {
             trees: &[&tree, peers.base()],
             start: mta.start(),
-            binds: mta.binds(),
+            binds: &binds,
         };
         let port = self.port;
         self.host.start(&plan, || is_listening(port));

@@ -49,15 +49,29 @@ impl Mailboxes {
 }
 
 /// Puts the command `rmail` where the node's `uuxqt` finds it: ours, with the node's configuration.
-///
-/// It is a script for the sake of nodes with the peer's `uuxqt`, which does not name the configuration as ours does.
 pub fn add_rmail(node: &Node) {
+    add_command(node, "rmail");
+}
+
+/// Puts every command there that receives mail.
+pub fn add_receivers(node: &Node) {
+    add_rmail(node);
+}
+
+/// It is a script for the sake of nodes with the peer's `uuxqt`, which does not name the configuration as ours does, and of
+/// NNCP, which names none.
+fn add_command(node: &Node, name: &str) {
     let text = format!(
         "#!/bin/sh\nBANGPATH_CONFIG='{}' exec '{}' \"$@\"\n",
         node.config().display(),
-        bin("rmail").display()
+        bin(name).display()
     );
-    node.write("bin/rmail", &text);
-    fs::set_permissions(node.path("bin/rmail"), fs::Permissions::from_mode(0o755))
-        .expect("chmod 755");
+    let part = format!("bin/{name}");
+    node.write(&part, &text);
+    make_executable(&node.path(&part));
+}
+
+/// Lets everybody run `path`.
+pub(crate) fn make_executable(path: &Path) {
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod 755");
 }

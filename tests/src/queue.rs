@@ -36,6 +36,13 @@ impl<'a> HandQueue<'a> {
         queue
     }
 
+    /// Goes on numbering behind `used` jobs that another queue has made.
+    #[must_use]
+    pub fn after(mut self, used: usize) -> Self {
+        self.next += u32::try_from(used).expect("a number of four digits");
+        self
+    }
+
     /// `command` is to be executed over there with `data` on its standard input.
     pub fn execution(&mut self, grade: char, command: &str, data: &[u8]) {
         let (number, name) = self.data(data);

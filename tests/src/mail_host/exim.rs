@@ -1,7 +1,5 @@
 //! Exim, as [`super::MailHost`] has it.
 
-use std::path::Path;
-
 use super::{Circumstances, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
@@ -9,14 +7,14 @@ use crate::peers::Layer;
 /// What to add to a plain Exim.
 #[derive(Debug, Default)]
 pub struct Exim<'a> {
-    /// Lines for the first part of the configuration.
+    /// Lines for the first part of the configuration; if they say where to listen, `{port}` is the host's port.
     pub main: &'a str,
+    /// Lines of the ACL for recipients, before the one that takes all.
+    pub acl: &'a str,
     /// Routers, before the one for mailboxes.
     pub routers: &'a str,
     /// Transports.
     pub transports: &'a str,
-    /// Folders of the machine that are seen under the same path.
-    pub binds: &'a [&'a Path],
 }
 
 impl Mta for Exim<'_> {
@@ -36,10 +34,6 @@ impl Mta for Exim<'_> {
          rm -f /run/exim.pid\n\
          exim4 -bdf -q1s -oP /run/exim.pid &\n\
          wait $!"
-    }
-
-    fn binds(&self) -> &[&Path] {
-        self.binds
     }
 
     fn recipient_field(&self) -> &'static str {
@@ -66,32 +60,41 @@ impl Exim<'_> {
         } = circumstances;
         // Exim has no room when less is free than this.
         let least = if *is_full { "2000000G" } else { "0" };
+        let listeners = if self.main.contains("local_interfaces") {
+            String::new()
+        } else {
+            format!("local_interfaces = 127.0.0.1.{port}\n")
+        };
         format!(
             "primary_hostname = mail.{name}.example\n\
-             local_interfaces = 127.0.0.1\ndaemon_smtp_ports = {port}\n\
+             {listeners}\
              domainlist local_domains = {domains}\n\
              spool_directory = /var/spool/exim4\nlog_file_path = /var/log/exim4/%slog\n\
              log_selector = +received_recipients +subject +sender_on_delivery +pid\n\
              host_lookup =\nrfc1413_query_timeout = 0s\ntls_advertise_hosts =\ndsn_advertise_hosts = *\n\
              smtputf8_advertise_hosts = *\naccept_8bitmime = true\nmessage_size_limit = 200M\nheader_maxsize = 4M\n\
-             keep_environment =\nnever_users =\nrecipients_max = 0\nsmtp_accept_max = 0\n\
-             smtp_accept_queue_per_connection = 0\nqueue_run_max = 5\nremote_max_parallel = 4\n\
+             keep_environment =\nnever_users =\nnotifier_socket =\nrecipients_max = 0\nsmtp_accept_max = 0\n\
+             smtp_accept_queue_per_connection = 0\nignore_bounce_errors_after = 0s\nqueue_run_max = 5\nremote_max_parallel = 4\n\
              smtp_max_unknown_commands = 100\nsmtp_max_synprot_errors = 100\n\
              check_spool_space = {least}\nacl_smtp_rcpt = acl_rcpt\n\
              # What the project's snippet says follows.\n\
              {main}\n\
              begin acl\n\
              acl_rcpt:\n\
-             \x20 deny local_parts = unknown\n\
+             \x20 deny domains = +local_domains\n\
+             \x20      local_parts = unknown\n\
              \x20      message = no such user here\n\
-             \x20 defer local_parts = later\n\
+             \x20 defer domains = +local_domains\n\
+             \x20      local_parts = later\n\
              \x20      message = come again\n\
+             {acl}\n\
              \x20 accept\n\
              begin routers\n\
              {routers}\n\
              mailboxes:\n\
              \x20 driver = accept\n\
              \x20 domains = +local_domains\n\
+             \x20 local_parts = !unknown\n\
              \x20 transport = mailbox\n\
              begin transports\n\
              {transports}\n\
@@ -106,7 +109,8 @@ impl Exim<'_> {
              begin retry\n\
              *  *  F,2h,1s\n",
             domains = domains.join(" : "),
-            main = self.main,
+            main = self.main.replace("{port}", &port.to_string()),
+            acl = self.acl,
             routers = self.routers,
             transports = self.transports,
         )

@@ -1,7 +1,5 @@
 //! OpenSMTPD, as [`super::MailHost`] has it.
 
-use std::path::Path;
-
 use super::{Circumstances, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
@@ -13,8 +11,6 @@ pub struct OpenSmtpd<'a> {
     pub actions: &'a str,
     /// Rules, before the one for mailboxes.
     pub rules: &'a str,
-    /// Folders of the machine that are seen under the same path.
-    pub binds: &'a [&'a Path],
 }
 
 impl Mta for OpenSmtpd<'_> {
@@ -50,10 +46,6 @@ impl Mta for OpenSmtpd<'_> {
          chown vmail:vmail /home/vmail; chown root:root /etc/smtpd.conf; chmod 644 /etc/smtpd.conf\n\
          smtpd -d >/var/log/mail.log 2>&1 &\n\
          wait $!"
-    }
-
-    fn binds(&self) -> &[&Path] {
-        self.binds
     }
 
     fn recipient_field(&self) -> &'static str {

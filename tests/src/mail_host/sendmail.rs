@@ -1,11 +1,9 @@
 //! Sendmail, as [`super::MailHost`] has it.
 
-use std::fmt::Write as _;
-use std::path::Path;
-
 use super::{Circumstances, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
+use std::fmt::Write as _;
 
 /// What to add to a plain Sendmail.
 #[derive(Debug, Default)]
@@ -16,8 +14,6 @@ pub struct Sendmail<'a> {
     pub mailers: &'a str,
     /// Lines of the mailertable, before those for mailboxes.
     pub mailertable: &'a str,
-    /// Folders of the machine that are seen under the same path.
-    pub binds: &'a [&'a Path],
 }
 
 /// Keeps a message with its envelope: `$1` sender, `$2` recipient.
@@ -51,7 +47,7 @@ impl Mta for Sendmail<'_> {
         host.write("etc/mail/local-host-names", "localhost\n");
         host.write(
             "etc/mail/aliases",
-            "postmaster: root\nMAILER-DAEMON: root\n",
+            "postmaster: postmaster@home.example\nMAILER-DAEMON: postmaster\nroot: postmaster\n",
         );
         host.write("etc/mail/service.switch", "hosts files\naliases files\n");
         host.write("etc/mail/sendmail.mc", &self.configuration(circumstances));
@@ -79,10 +75,6 @@ impl Mta for Sendmail<'_> {
          /usr/sbin/sendmail -L sm-client -Ac -q1s\n\
          /usr/sbin/sendmail -L sm-mta -bD -q1s &\n\
          wait $!"
-    }
-
-    fn binds(&self) -> &[&Path] {
-        self.binds
     }
 
     fn recipient_field(&self) -> &'static str {
@@ -157,6 +149,8 @@ fn submission(circumstances: &Circumstances<'_>) -> String {
          define(`confPID_FILE',`/run/sendmail-client.pid')\n\
          define(`confSERVICE_SWITCH_FILE',`/etc/mail/service.switch')\n\
          define(`confEIGHT_BIT_HANDLING',`pass8')\n\
+         define(`confQUEUE_LA',`1000')\n\
+         define(`confREFUSE_LA',`1000')\n\
          define(`RELAY_MAILER_ARGS',`TCP $h {}')\n\
          define(`RELAY_MAILER_FLAGS',`8')\n\
          FEATURE(`nocanonify')\n\

@@ -1,0 +1,181 @@
+//! One end of a link that carries mail: a UUCP node, and a real MTA configured by the lines of `conf-snippets/` alone.
+//!
+//! In the snippets leaf sends to hub. For hub the two names are exchanged; for both, paths and ports are put right.
+
+use crate::Site;
+use crate::letters::Letter;
+use crate::mail_host::{Exim, MailHost, OpenSmtpd, Postfix, Sendmail};
+use crate::maildir::{add_receivers, make_executable};
+use crate::node::{Node, free_port};
+use crate::peers::{Layer, Peers};
+use crate::process;
+use crate::programs;
+use crate::smtp;
+
+/// Which MTA.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Postfix.
+    Postfix,
+    /// Exim.
+    Exim,
+    /// Sendmail.
+    Sendmail,
+    /// OpenSMTPD.
+    OpenSmtpd,
+}
+
+impl Kind {
+    /// The tree that it comes in.
+    pub fn layer(self) -> Layer {
+        match self {
+            Self::Postfix => Layer::Postfix,
+            Self::Exim => Layer::Exim,
+            Self::Sendmail => Layer::Sendmail,
+            Self::OpenSmtpd => Layer::OpenSmtpd,
+        }
+    }
+}
+
+/// One end.
+pub struct Correspondent {
+    /// Its UUCP system.
+    pub node: Node,
+    /// Its MTA.
+    pub mail: MailHost,
+}
+
+/// The text of a file of `conf-snippets/`.
+pub fn snippet(name: &str) -> String {
+    let path = programs::workspace().join("conf-snippets").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+impl Correspondent {
+    /// Starts the MTA of `node`; Exim takes `exim_transport` of the snippet's.
+    pub fn start(site: &Site, peers: &Peers, node: Node, kind: Kind, exim_transport: &str) -> Self {
+        add_receivers(&node);
+        let listener = free_port();
+        let lines = |name: &str| adapted(&node, listener, &snippet(name));
+        for script in ["exim/exim-uucp", "opensmtpd/opensmtpd-uucp"] {
+            let name = script.rsplit('/').next().unwrap_or(script);
+            let part = format!("bin/{name}");
+            node.write(&part, &lines(script));
+            make_executable(&node.path(&part));
+        }
+        let start =
+            |mta: &dyn crate::mail_host::Mta| MailHost::start(site, peers, node.name(), mta);
+        let mail = match kind {
+            Kind::Postfix => start(&Postfix {
+                main: &lines("postfix/main.cf"),
+                master: &lines("postfix/master.cf"),
+                transport: &lines("postfix/transport"),
+                ..Postfix::default()
+            }),
+            Kind::Exim => start(&Exim {
+                main: &lines("exim/main"),
+                acl: &lines("exim/acl"),
+                routers: &lines("exim/routers").replace("uucp_pipe", exim_transport),
+                transports: &lines("exim/transports"),
+            }),
+            Kind::Sendmail => start(&Sendmail {
+                features: "",
+                mailers: &lines("sendmail/sendmail.mc"),
+                mailertable: &lines("sendmail/mailertable"),
+            }),
+            Kind::OpenSmtpd => {
+                let all = lines("opensmtpd/smtpd.conf");
+                let (rules, actions): (Vec<&str>, Vec<&str>) =
+                    all.lines().partition(|line| line.starts_with("match"));
+                start(&OpenSmtpd {
+                    actions: &actions.join("\n"),
+                    rules: &rules.join("\n"),
+                })
+            }
+        };
+        // Sendmail has no listener of its own for neighbours.
+        let port = match kind {
+            Kind::Sendmail => mail.port(),
+            _ => listener,
+        };
+        let text = format!(
+            "domain = \"{0}.example\"\npostmaster = \"postmaster@{0}.example\"\n\n\
+             [delivery]\nsmtp = \"127.0.0.1:{port}\"\n\n[policy]\nreports-per-hour = 1000\n",
+            node.name()
+        );
+        node.write("etc/mail.toml", &text);
+        Self { node, mail }
+    }
+
+    /// Hands letters to the MTA, and waits until it has passed all on.
+    pub fn post(&self, letters: &[Letter]) {
+        let messages: Vec<_> = letters
+            .iter()
+            .map(|letter| letter.message.clone())
+            .collect();
+        smtp::send_all(self.mail.port(), &messages, 4);
+        self.settle();
+    }
+
+    /// Waits until the MTA has nothing in hand.
+    pub fn settle(&self) {
+        process::wait_for("the MTA's queue to be empty", process::PATIENCE, || {
+            (self.mail.queued() == 0).then_some(())
+        });
+    }
+
+    /// Runs what came, and what waits here for local users.
+    pub fn execute(&self) {
+        self.node.run("uuxqt", &[]).expect_success("uuxqt");
+        // Reports made here are found by our uuxqt, and by nobody else's.
+        let ours = self.node.command_of(&programs::bin("uuxqt"));
+        process::run(ours, &self.node.path("log")).expect_success("our uuxqt");
+        self.settle();
+    }
+}
+
+/// The snippet as this node's administrator would have it.
+fn adapted(node: &Node, listener: u16, text: &str) -> String {
+    let text = if node.name() == "hub" {
+        exchanged(text)
+    } else {
+        text.to_owned()
+    };
+    let config = node.config().display().to_string();
+    let program = |text: String, name: &str| {
+        let installed = format!("/usr/lib/bangpath/{name}");
+        if !text.contains(&installed) {
+            return text;
+        }
+        let here = programs::build().join(name).display().to_string();
+        // Sendmail names the program and its words apart.
+        text.replace(&format!("P={installed}"), &format!("P={here}"))
+            .replace(&format!("A={name} "), &format!("A={name} -I {config} "))
+            .replace(&installed, &format!("{here} -I {config}"))
+    };
+    let mut text = program(program(text, "postfix-uucp"), "exim-bsmtp");
+    for script in ["exim-uucp", "opensmtpd-uucp"] {
+        let here = node.path("bin").join(script).display().to_string();
+        text = text.replace(&format!("/usr/lib/bangpath/{script}"), &here);
+    }
+    text.replace("127.0.0.1:10026", &format!("127.0.0.1:{listener}"))
+        .replace("10026", &listener.to_string())
+        .replace("0.0.0.0.25", "127.0.0.1.{port}")
+}
+
+/// The snippet as hub would have it for leaf.
+fn exchanged(text: &str) -> String {
+    text.replace("leaf", "\u{1}")
+        .replace("hub", "leaf")
+        .replace('\u{1}', "hub")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hub_and_leaf_are_exchanged() {
+        assert_eq!(exchanged("leaf.example uucp:hub"), "hub.example uucp:leaf");
+    }
+}

@@ -21,6 +21,7 @@ pub mod engine;
 pub mod execute;
 pub mod link;
 pub mod name;
+pub mod outbox;
 pub mod port;
 pub mod program;
 pub mod receive;

@@ -16,13 +16,16 @@ use thiserror::Error;
 
 use super::error::ConfigError;
 use super::trust;
-use crate::address::{Address, FromLineStyle};
-use crate::name::{Grade, SystemName};
+use crate::address::Address;
+use crate::name::SystemName;
 
+mod sending;
 #[cfg(test)]
 mod tests;
 mod value;
 
+use sending::SendingSection;
+pub use sending::{BatchLimits, Carrier, FarEnd, Format, Sending};
 use value::{ByteCount, Period};
 pub use value::{HostPort, ServerAddress};
 
@@ -103,36 +106,6 @@ struct PolicySection {
     reports_per_hour: Option<u32>,
     kept_limit: Option<ByteCount>,
     waiting_limit: Option<ByteCount>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
-struct SendingSection {
-    #[serde(deserialize_with = "value::by_parser")]
-    grade: Option<Grade>,
-    grade_by_size: Option<Vec<GradeStep>>,
-    command: Option<String>,
-    size_limit: Option<ByteCount>,
-    from_line: Option<FromLineStyle>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct GradeStep {
-    above: ByteCount,
-    grade: GradeValue,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-struct GradeValue(Grade);
-
-impl TryFrom<String> for GradeValue {
-    type Error = crate::name::NameError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse().map(Self)
-    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -227,33 +200,6 @@ pub struct Policy {
     pub kept_limit: u64,
     /// How many bytes of its mail wait here for the MTA at most: 1 GiB, unless set. Beyond, its batches wait whole.
     pub waiting_limit: u64,
-}
-
-/// How mail to one system is queued by senders.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sending {
-    /// Grade of mail that no step of `grade_by_size` covers: `C`, as is usual for mail.
-    pub grade: Grade,
-    /// Grades for larger messages: (more bytes than this, grade), smallest first.
-    pub grade_by_size: Vec<(u64, Grade)>,
-    /// The command asked for at the far side: `rmail`.
-    pub command: String,
-    /// Largest message that the link may carry, in bytes; `None`: any.
-    pub size_limit: Option<u64>,
-    /// How the `From ` line is written.
-    pub from_line: FromLineStyle,
-}
-
-impl Sending {
-    /// The grade of a message of `size` bytes.
-    #[must_use]
-    pub fn grade_for(&self, size: u64) -> Grade {
-        self.grade_by_size
-            .iter()
-            .rev()
-            .find(|(above, _)| size > *above)
-            .map_or(self.grade, |(_, grade)| *grade)
-    }
 }
 
 /// How uuxqt runs a neighbour's jobs.
@@ -401,20 +347,8 @@ impl MailConfig {
     /// How mail to a system is queued.
     #[must_use]
     pub fn sending(&self, system: &SystemName) -> Sending {
-        let (own, all) = (self.own(Some(system)).map(|n| &n.sending), &self.sending);
-        let mut steps: Vec<(u64, Grade)> = pick(own, all, |s| s.grade_by_size.clone())
-            .unwrap_or_default()
-            .into_iter()
-            .map(|step| (step.above.0, step.grade.0))
-            .collect();
-        steps.sort_unstable_by_key(|(above, _)| *above);
-        Sending {
-            grade: pick(own, all, |s| s.grade).unwrap_or_else(mail_grade),
-            grade_by_size: steps,
-            command: pick(own, all, |s| s.command.clone()).unwrap_or_else(|| "rmail".to_owned()),
-            size_limit: pick(own, all, |s| s.size_limit).map(|b| b.0),
-            from_line: pick(own, all, |s| s.from_line).unwrap_or_default(),
-        }
+        let own = self.own(Some(system)).map(|n| &n.sending);
+        sending::resolve(own, &self.sending, system)
     }
 
     /// How uuxqt runs the jobs of a system.
@@ -437,11 +371,6 @@ impl MailConfig {
 /// The neighbour's own value, else the general one.
 fn pick<S, T>(own: Option<&S>, all: &S, value: impl Fn(&S) -> Option<T>) -> Option<T> {
     own.and_then(&value).or_else(|| value(all))
-}
-
-/// `C`: what published `uux` recipes for mail use, before `N` for files.
-fn mail_grade() -> Grade {
-    Grade::parse(b'C').unwrap_or(Grade::DEFAULT)
 }
 
 fn line_of_neighbour(text: &str, name: &str) -> usize {

@@ -10,7 +10,7 @@ mod durable;
 mod error;
 mod executefile;
 mod execution;
-mod fault;
+pub(crate) mod fault;
 mod hourly;
 mod inbox;
 mod incoming;

@@ -60,6 +60,15 @@ impl Staged {
         &self.system
     }
 
+    /// Everything that was written, from the beginning, for whoever is to read it before or instead of the peer.
+    ///
+    /// # Errors
+    /// When it cannot be written out or opened.
+    pub fn read_back(&mut self) -> Result<File, SpoolError> {
+        self.writer.flush().at("write", &self.path)?;
+        File::open(&self.path).at("open", &self.path)
+    }
+
     /// Everything is handed to the operating system and on its way to the disk.
     pub(super) fn start_sync(&mut self) -> Result<(), SpoolError> {
         self.writer.flush().at("write", &self.path)?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::address::FromLineStyle;
 
 fn parse(text: &str) -> Result<MailConfig, String> {
     MailConfig::parse(text, Path::new("/etc/uucp/mail.toml")).map_err(|e| e.to_string())
@@ -77,6 +78,62 @@ time-limit = 90
 }
 
 #[test]
+fn batches_are_told_one_by_one_and_have_defaults() {
+    let config = parse(
+        r#"
+[sending]
+format = "bsmtp"
+compression = "gzip"
+batch-bytes = "1M"
+[neighbour.hub.sending]
+far-end = "bangpath"
+compression = "zstd"
+compression-level = 9
+dictionary = "0000abcd"
+batch-messages = 7
+batch-compressed-bytes = "64k"
+[neighbour.nncp.sending]
+compression = "none"
+carrier = "nncp"
+grade-by-size = [{ above = 10, grade = "d" }]
+grade-by-priority = [{ at-least = 4, grade = "0" }, { at-least = -9, grade = "z" }]
+[neighbour.old.sending]
+format = "rmail"
+[neighbour.other.sending]
+command = "rcsmtp"
+"#,
+    )
+    .unwrap();
+    let sending = |name: &str| config.sending(&name.parse().unwrap());
+    let hub = sending("hub");
+    assert_eq!((hub.format, hub.far_end), (Format::Bsmtp, FarEnd::Bangpath));
+    assert_eq!(hub.compression, Some(crate::codec::Compression::Zstd));
+    assert_eq!(hub.compression_level, Some(9));
+    assert_eq!(hub.dictionary.as_deref(), Some("0000abcd"));
+    let limits = BatchLimits {
+        messages: 7,
+        bytes: 1 << 20,
+        compressed_bytes: Some(64 << 10),
+    };
+    assert_eq!((hub.batch, &*hub.command), (limits, "rsmtp"));
+    assert_eq!(hub.grade_with_priority(0, Some(1)).byte(), b'A');
+    assert_eq!(hub.grade_with_priority(0, Some(0)).byte(), b'C');
+    let nncp = sending("nncp");
+    assert_eq!((nncp.compression, nncp.carrier), (None, Carrier::Nncp));
+    assert_eq!((&*nncp.nncp_node, &*nncp.command), ("nncp", "rsmtp"));
+    let grades: String = [(0, None), (11, None), (11, Some(3)), (11, Some(4))]
+        .map(|(size, priority)| nncp.grade_with_priority(size, priority).to_string())
+        .concat();
+    assert_eq!(grades, "Cdz0");
+    assert_eq!(sending("old").command, "rmail");
+    assert_eq!(sending("other").command, "rcsmtp");
+    assert_eq!(sending("any").command, "rgsmtp");
+    assert_eq!(sending("any").far_end, FarEnd::Any);
+    let none = parse("").unwrap().sending(&"any".parse().unwrap());
+    assert_eq!((none.format, none.batch.messages), (Format::Rmail, 1000));
+}
+
+#[test]
 fn an_error_names_file_and_line() {
     for (text, expected) in [
         (
@@ -114,6 +171,22 @@ fn an_error_names_file_and_line() {
         (
             "postmaster = \"a\\nb\"\n",
             "/etc/uucp/mail.toml:1: control character",
+        ),
+        (
+            "[sending]\ncompression = \"rar\"\n",
+            "/etc/uucp/mail.toml:2: unknown compression \"rar\"",
+        ),
+        (
+            "[sending]\nbatch-messages = 0\n",
+            "/etc/uucp/mail.toml:2: a batch has one message at least",
+        ),
+        (
+            "[sending]\ngrade-by-priority = [{ at-least = 10, grade = \"A\" }]\n",
+            "/etc/uucp/mail.toml:2: '10' is not a priority",
+        ),
+        (
+            "[sending]\nformat = \"uux\"\n",
+            "/etc/uucp/mail.toml:2: unknown variant `uux`",
         ),
         ("x", "/etc/uucp/mail.toml:1: "),
     ] {

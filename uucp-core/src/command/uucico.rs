@@ -13,11 +13,13 @@ use options::Arguments;
 use uuxqt::Starter;
 
 use super::debug;
+use crate::config::mail::MailConfig;
 use crate::config::{Config, DebugSet, RunUuxqt};
 use crate::engine::{CallOptions, Called, ExecuteEvery, Signals, call};
 use crate::name::{Grade, SystemName};
+use crate::outbox;
 use crate::program;
-use crate::spool::Spool;
+use crate::spool::{Spool, SpoolError};
 use crate::sysexits::{Audience, Failure, Status};
 
 /// The program.
@@ -74,7 +76,7 @@ impl Site<'_> {
         let named = self.arguments.named_system();
         let systems = match named {
             Some(name) => vec![name.clone()],
-            None => self.spool.systems_with_work().map_err(Failure::temporary)?,
+            None => self.systems_with_work().map_err(Failure::temporary)?,
         };
         if systems.is_empty() && !self.arguments.quiet {
             tracing::info!(target: "uucp::spooldir", "no work");
@@ -94,6 +96,17 @@ impl Site<'_> {
         }
         self.at_the_end(starter.as_ref(), executions);
         Ok(good)
+    }
+
+    /// The systems for which jobs wait, or messages that are to become jobs.
+    fn systems_with_work(&self) -> Result<Vec<SystemName>, SpoolError> {
+        // What is wrong with the file is told in the call.
+        let mail = MailConfig::load(&self.config.directory).unwrap_or_default();
+        let mut systems = self.spool.systems_with_work()?;
+        systems.extend(outbox::systems_with_work(&self.spool, &mail)?);
+        systems.sort_unstable();
+        systems.dedup();
+        Ok(systems)
     }
 
     fn call_one(&self, system: &SystemName, named: bool) -> Result<Called, Failure> {

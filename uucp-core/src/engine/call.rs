@@ -11,6 +11,7 @@ use super::outcome::{DAY, Finished, next_status, now_seconds};
 use super::progress::Progress;
 use super::signals::Signals;
 use crate::config::chat::SendItem;
+use crate::config::mail::MailConfig;
 use crate::config::time::{call_window, grade_limit};
 use crate::config::{
     CallWord, Config, ConfigError, PortChoice, PortConfig, PortKind, Secret, Settings, System,
@@ -18,6 +19,7 @@ use crate::config::{
 use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError, Protocols};
 use crate::link::{self, CallRole};
 use crate::name::{Grade, SystemName};
+use crate::outbox;
 use crate::port::{LineTraits, PipePort, Port, PortError, StdioPort, TcpTarget, connect};
 use crate::spool::{Journal, LockError, Severity, Spool, SpoolError, Status, StatusKind};
 use crate::wire::command::Features;
@@ -74,6 +76,7 @@ impl Called {
 struct Caller<'a> {
     config: &'a Config,
     spool: &'a Spool,
+    mail: MailConfig,
     system: System,
     options: &'a CallOptions,
     signals: Option<&'a Signals>,
@@ -104,6 +107,8 @@ pub fn call(
     let mut caller = Caller {
         config,
         spool,
+        // What is wrong with it is told by whoever is to pack.
+        mail: MailConfig::load(&config.directory).unwrap_or_default(),
         status: spool.status(&system.name)?,
         system,
         options,
@@ -143,10 +148,17 @@ impl Caller<'_> {
         Called::NotMade(format!("{}: {reason}", self.system.name))
     }
 
+    /// Whether jobs wait, or messages that are to become jobs.
+    fn has_work(&self, least: Grade) -> Result<bool, SpoolError> {
+        let system = &self.system.name;
+        Ok(self.spool.has_work(system, least)?
+            || outbox::has_work(self.spool, &self.mail, system, least)?)
+    }
+
     /// The wait after earlier calls, and the question whether there is anything to do.
     fn reason_not_to(&self) -> Result<Option<Called>, CallError> {
         let least = self.options.grade.unwrap_or(Grade::LAST);
-        if self.options.if_work && !self.spool.has_work(&self.system.name, least)? {
+        if self.options.if_work && !self.has_work(least)? {
             if !self.options.quiet {
                 self.journal(Severity::Info, "No work");
             }
@@ -188,7 +200,7 @@ impl Caller<'_> {
                 continue;
             };
             let grade = self.options.grade.unwrap_or(Grade::LAST).min(window.grade);
-            if !self.options.named && !self.spool.has_work(&self.system.name, grade)? {
+            if !self.options.named && !self.has_work(grade)? {
                 continue;
             }
             may_call = true;

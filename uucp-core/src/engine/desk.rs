@@ -271,6 +271,11 @@ impl<'a> Desk<'a> {
         }
         let work = neighbour.queue.next(key);
         let complaints = std::mem::take(&mut neighbour.queue.complaints);
+        let packer = neighbour.queue.packer.as_mut();
+        let notes = packer.map(|packer| std::mem::take(&mut packer.notes));
+        for note in notes.into_iter().flatten() {
+            self.note(&note);
+        }
         for complaint in complaints {
             self.complain(&complaint);
         }

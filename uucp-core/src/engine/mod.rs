@@ -11,6 +11,7 @@ mod driver;
 mod executions;
 mod neighbour;
 mod outcome;
+mod packer;
 mod paths;
 mod program;
 mod progress;

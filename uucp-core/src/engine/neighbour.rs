@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::packer::Packer;
 use super::work::{Limits, WorkQueue};
 use crate::config::time::size_limit;
 use crate::config::{Config, LocalTime, Settings, System};
@@ -68,14 +69,16 @@ impl Neighbour {
             rules: settings.local_send.clone(),
             pubdir: pubdir.clone(),
         };
+        let mut queue = WorkQueue::new(
+            spool.clone(),
+            system.name.clone(),
+            limits,
+            spool.offered(&system.name)?,
+        );
+        queue.packer = Some(Packer::new(config, spool, &system.name));
         Ok(Self {
             inbox: spool.inbox(&lock)?,
-            queue: WorkQueue::new(
-                spool.clone(),
-                system.name.clone(),
-                limits,
-                spool.offered(&system.name)?,
-            ),
+            queue,
             system,
             settings,
             may_request,

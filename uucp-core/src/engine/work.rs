@@ -8,6 +8,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::packer::Packer;
 use super::paths;
 use crate::config::PathRules;
 use crate::conversation::{TransferKey, Work};
@@ -129,6 +130,8 @@ pub(super) struct WorkQueue {
     under_way: HashMap<TransferKey, Outgoing>,
     /// Lines for the log: what was found wrong with the queue.
     pub(super) complaints: Vec<String>,
+    /// Turns what waits in the outbox into jobs.
+    pub(super) packer: Option<Packer>,
     /// What an earlier call may have brought over.
     offered: Offered,
     /// Jobs that got new names in this call.
@@ -141,8 +144,8 @@ pub(super) struct WorkQueue {
 struct Look {
     at: Instant,
     took: Duration,
-    /// When the folder last changed, as of before that.
-    changed: Option<SystemTime>,
+    /// When the folder last changed, as of before that; and the outbox.
+    changed: Option<(SystemTime, Option<SystemTime>)>,
     /// The shortest time between two looks while there is something to send.
     interval: Duration,
 }
@@ -168,6 +171,7 @@ impl WorkQueue {
             jobs: HashMap::new(),
             under_way: HashMap::new(),
             complaints: Vec::new(),
+            packer: None,
             offered,
             renamed: HashSet::new(),
             look: Look {
@@ -216,14 +220,26 @@ impl WorkQueue {
     fn has_changed(&self) -> bool {
         let unchanged = || {
             let changed = self.look.changed;
-            changed.is_some() && changed == self.spool.queue_changed(&self.system)
+            changed.is_some() && changed == self.changed()
         };
         self.look.is_due() && !unchanged()
     }
 
+    /// When jobs, and messages that are to become jobs, last came or went.
+    fn changed(&self) -> Option<(SystemTime, Option<SystemTime>)> {
+        let jobs = self.spool.queue_changed(&self.system);
+        let messages = self.packer.as_ref().and_then(Packer::changed);
+        // A system to which nothing has gone but batches to come has no folder of jobs.
+        Some((jobs.or(messages)?, messages))
+    }
+
     fn scan(&mut self) -> Result<(), SpoolError> {
+        let changed = self.changed();
+        if let Some(packer) = &mut self.packer {
+            packer.pack(self.limits.grade, self.limits.size);
+            self.complaints.append(&mut packer.complaints);
+        }
         let begun = Instant::now();
-        let changed = self.spool.queue_changed(&self.system);
         let found = self.spool.scan(&self.system, self.limits.grade)?;
         let seen = &self.seen;
         self.names = found
@@ -234,7 +250,9 @@ impl WorkQueue {
         self.look.at = Instant::now();
         self.look.took = begun.elapsed();
         // Within one tick of the file system's clock another change would not show.
-        self.look.changed = changed.filter(|at| at.elapsed().is_ok_and(|age| age > TICK));
+        let old = |at: &SystemTime| at.elapsed().is_ok_and(|age| age > TICK);
+        self.look.changed =
+            changed.filter(|(jobs, messages)| old(jobs) && messages.as_ref().is_none_or(old));
         Ok(())
     }
 

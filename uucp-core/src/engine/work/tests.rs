@@ -197,3 +197,51 @@ fn what_is_no_file_is_not_sent_and_does_not_hold_the_call_up() {
         call.queue.complaints
     );
 }
+
+#[test]
+fn what_waits_in_the_outbox_is_packed_when_the_queue_is_looked_at_and_while_the_call_lasts() {
+    use crate::outbox::tests::{packing, queue};
+    let test = TestSpool::new();
+    queue(&test, &[("a", b'C'), ("b", b'C')]);
+    let mut call = Call::new(&test, Features::OURS);
+    call.queue.packer = Some(Packer::with(&test.spool, &beta(), Some(packing())));
+    let (first, _) = call.next().unwrap();
+    assert!(String::from_utf8_lossy(&call.content(first)).contains("Subject: b\n"));
+    queue(&test, &[("late", b'N')]);
+    assert!(call.has_news());
+    queue(&test, &[("urgent", b'A')]);
+    let (second, _) = call.next().unwrap();
+    let (third, _) = call.next().unwrap();
+    assert!(String::from_utf8_lossy(&call.content(second)).contains("Subject: urgent\n"));
+    assert!(String::from_utf8_lossy(&call.content(third)).contains("Subject: late\n"));
+    assert!(call.next().is_none());
+    let notes = &call.queue.packer.as_ref().unwrap().notes;
+    assert_eq!(notes.len(), 3, "{notes:?}");
+    assert!(notes[0].starts_with("Packed 2 messages, "), "{notes:?}");
+    for key in [first, second, third] {
+        call.queue.confirmed(key).unwrap();
+    }
+    assert_eq!(test.files(), [] as [String; 0]);
+    assert!(!test.spool.has_messages(&beta(), Grade::LAST).unwrap());
+}
+
+#[test]
+fn a_call_that_may_not_carry_a_grade_or_a_size_packs_no_such_mail_into_its_way() {
+    use crate::outbox::tests::{packing, queue};
+    let test = TestSpool::new();
+    queue(
+        &test,
+        &[("a", b'C'), ("b", b'C'), ("c", b'C'), ("later", b'z')],
+    );
+    let mut call = Call::new(&test, Features::OURS);
+    call.queue.limits.grade = Grade::DEFAULT;
+    call.queue.limits.size = Some(200);
+    call.queue.packer = Some(Packer::with(&test.spool, &beta(), Some(packing())));
+    let mut sent = 0;
+    while let Some((key, _)) = call.next() {
+        assert!(call.queue.under_way(key).unwrap().size <= 200);
+        sent += 1;
+    }
+    assert!(sent > 1, "one batch of all would be larger");
+    assert_eq!(test.spool.messages(&beta(), Grade::LAST).unwrap().len(), 1);
+}

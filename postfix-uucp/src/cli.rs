@@ -23,6 +23,10 @@ pub(crate) struct Arguments {
     /// Postfix's id of the message: a repeated delivery is known by it: `--queue-id=$queue_id`.
     #[arg(long, value_name = "ID", default_value = "")]
     pub(crate) queue_id: OsString,
+    /// The recipients as they were before aliases and the like, in the order of the recipients; Postfix repeats the word for
+    /// each: `--original-recipient=$original_recipient`. Only batches can carry them.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) original_recipient: Vec<OsString>,
     /// The message's size as Postfix estimates it, in bytes: `--size=$size`. What counts is what comes.
     #[arg(long, value_name = "BYTES", default_value = "")]
     size: String,

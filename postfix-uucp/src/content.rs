@@ -15,6 +15,8 @@ pub(crate) struct Content {
     pub(crate) size: u64,
     /// The beginning, for a report.
     pub(crate) head: Vec<u8>,
+    /// Whether it is not all ASCII.
+    pub(crate) eight_bit: bool,
 }
 
 /// Reads a message to its end and writes it to all `targets`.
@@ -35,6 +37,7 @@ pub(crate) fn read(
         hash: Sha256::new(),
         size: 0,
         head: Vec::new(),
+        eight_bit: false,
     };
     let mut first = FirstLine::Unknown(Vec::new());
     let mut buffer = vec![0; 64 * 1024];
@@ -62,6 +65,7 @@ pub(crate) fn read(
         hash: intake.hash.finalize().into(),
         size: intake.size,
         head: intake.head,
+        eight_bit: intake.eight_bit,
     })
 }
 
@@ -106,6 +110,7 @@ struct Intake<'a, W> {
     hash: Sha256,
     size: u64,
     head: Vec<u8>,
+    eight_bit: bool,
 }
 
 impl<W: Write> Intake<'_, W> {
@@ -120,6 +125,7 @@ impl<W: Write> Intake<'_, W> {
             ));
         }
         self.hash.update(bytes);
+        self.eight_bit |= !bytes.is_ascii();
         let room = RETURN_LIMIT
             .saturating_add(1)
             .saturating_sub(self.head.len());
@@ -164,6 +170,7 @@ mod tests {
         let message = b"Subject: x\n\nbare\rcr nul\0 8bit \xff\nFrom me\n.\n";
         let (whole, written) = read_in(message, 4096);
         assert_eq!(written, message);
+        assert!(whole.eight_bit && !read_in(b"Subject: x\n\n", 4096).0.eight_bit);
         for step in 1..20 {
             assert_eq!(read_in(message, step), (whole.clone(), written.clone()));
         }

@@ -1,5 +1,6 @@
 //! `postfix-uucp`: Postfix's pipe(8) transport. One message in, one durable queue entry out.
 
+mod batched;
 mod cli;
 mod content;
 mod link;

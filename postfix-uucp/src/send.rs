@@ -1,4 +1,4 @@
-//! Arguments and a message become a job: the program's one task.
+//! Arguments and a message become a job, or a message of the outbox: the program's one task.
 //!
 //! Order of events: the message is read to its end into staged files; the submission record tells which recipients are
 //! queued already; the rest is committed in one durable step; only then comes exit status 0.
@@ -9,14 +9,18 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use nix::unistd::getppid;
+use uucp_core::bsmtp::LineEnd;
 use uucp_core::config::Config;
+use uucp_core::config::mail::Format;
 use uucp_core::name::{Grade, SpoolKind};
+use uucp_core::outbox::OutboxDraft;
 use uucp_core::send::{Refusal, answer, look_up, of_config, report};
 use uucp_core::spool::{
     Delivery, Draft, Journal, LocalMailDraft, Severity, Spool, SpoolError, Staged, SubmissionKey,
 };
 use uucp_core::sysexits::{Failure, Status};
 
+use crate::batched;
 use crate::cli::Arguments;
 use crate::content::{self, Content};
 use crate::link::Link;
@@ -40,18 +44,20 @@ fn deliver(arguments: &Arguments, begun: Instant) -> Result<(), Failure> {
     let system = look_up(&config, &arguments.host)?;
     let link = Link::new(arguments, &config, &system)?;
     let given: Vec<&[u8]> = arguments.recipients.iter().map(|r| r.as_bytes()).collect();
-    let (good, refused) = recipients::sort(&given);
-    let lines = recipients::command_lines(&link.command, &good);
+    let format = link.sending.format;
+    let (good, refused) = recipients::sort(&given, format);
     if arguments.dry_run {
-        return dry_run(&link, &lines, &refused);
+        return dry_run(arguments, &link, &good, &refused);
     }
     let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
-    let mut staged = lines
-        .iter()
-        .map(|_| link.stage(&spool))
-        .collect::<Result<Vec<Staged>, Failure>>()?;
-    let mut input = std::io::stdin().lock();
-    let content = content::read(&mut input, &mut staged, link.sending.size_limit)?;
+    let mut cargo = match format {
+        Format::Rmail => Cargo::jobs(&link, &spool, &good)?,
+        Format::Bsmtp => {
+            let draft = OutboxDraft::new(&spool, &system.name).map_err(|e| of_spool(&e))?;
+            Cargo::Message([draft])
+        }
+    };
+    let content = cargo.fill(link.sending.size_limit)?;
     // Postfix's delivery agent may die in the middle of a message; the end of its pipe is no end of the message then.
     if getppid() != parent {
         return Err(Failure::temporary(
@@ -59,17 +65,43 @@ fn deliver(arguments: &Arguments, begun: Instant) -> Result<(), Failure> {
         ));
     }
     let message = Message {
+        arguments,
         link: &link,
         spool: &spool,
         content: &content,
         key: link.key(arguments, &content),
         deadline: begun + arguments.deadline,
     };
-    message.submit(&good, &refused, staged)
+    message.submit(&good, &refused, cargo)
+}
+
+/// What the message is written to.
+enum Cargo {
+    /// A data file for each command line.
+    Jobs(Vec<Staged>),
+    /// One file for the outbox.
+    Message([OutboxDraft; 1]),
+}
+
+impl Cargo {
+    fn jobs(link: &Link<'_>, spool: &Spool, good: &[Recipient<'_>]) -> Result<Self, Failure> {
+        let lines = recipients::command_lines(&link.command, good);
+        let staged = lines.iter().map(|_| link.stage(spool));
+        staged.collect::<Result<_, _>>().map(Self::Jobs)
+    }
+
+    fn fill(&mut self, limit: Option<u64>) -> Result<Content, Failure> {
+        let mut input = std::io::stdin().lock();
+        match self {
+            Self::Jobs(staged) => content::read(&mut input, staged, limit),
+            Self::Message(draft) => content::read(&mut input, draft, limit),
+        }
+    }
 }
 
 /// A message that was read to its end.
 struct Message<'a> {
+    arguments: &'a Arguments,
     link: &'a Link<'a>,
     spool: &'a Spool,
     content: &'a Content,
@@ -83,7 +115,7 @@ impl Message<'_> {
         &self,
         good: &[Recipient<'_>],
         refused: &[Refused<'_>],
-        staged: Vec<Staged>,
+        cargo: Cargo,
     ) -> Result<(), Failure> {
         let submission = self
             .spool
@@ -109,9 +141,23 @@ impl Message<'_> {
         if new.is_empty() && bad.is_empty() {
             return Ok(());
         }
-        let lines = recipients::command_lines(&self.link.command, new.iter().copied());
-        let drafts = self.drafts(&lines, staged)?;
-        let queued = describe(&lines, &drafts);
+        let (mut delivery, mut queued) = (Delivery::default(), Vec::new());
+        match cargo {
+            Cargo::Jobs(staged) => {
+                let lines = recipients::command_lines(&self.link.command, new.iter().copied());
+                delivery.jobs = self.drafts(&lines, staged)?;
+                queued = describe(&lines, &delivery.jobs);
+            }
+            Cargo::Message([draft]) if !new.is_empty() => {
+                let envelope = batched::envelope(self.arguments, self.link, self.content, &new);
+                let sealed = draft
+                    .seal(&envelope, self.grade())
+                    .map_err(|e| of_spool(&e))?;
+                queued.push(format!("{} ({})", envelope.summary(), sealed.name()));
+                delivery.messages.push(sealed);
+            }
+            Cargo::Message(_) => {}
+        }
         let report = self.report(&bad)?;
         let to: Vec<Vec<u8>> = self
             .link
@@ -133,14 +179,8 @@ impl Message<'_> {
             .map(|r| r.given)
             .chain(bad.iter().map(|r| r.given))
             .collect();
-        submission
-            .commit(Delivery {
-                recipients: &covered,
-                jobs: drafts,
-                mails: &mails,
-                ..Delivery::default()
-            })
-            .map_err(|e| of_spool(&e))?;
+        (delivery.recipients, delivery.mails) = (&covered, &mails);
+        submission.commit(delivery).map_err(|e| of_spool(&e))?;
         self.log(&queued, &bad);
         Ok(())
     }
@@ -215,10 +255,11 @@ fn describe(lines: &[CommandLine<'_, '_>], drafts: &[Draft]) -> Vec<String> {
     lines.iter().zip(drafts).map(describe).collect()
 }
 
-/// `--dry-run`: the requests, as they would stand in work files.
+/// `--dry-run`: the requests, as they would stand in work files, or the envelope.
 fn dry_run(
+    arguments: &Arguments,
     link: &Link<'_>,
-    lines: &[CommandLine<'_, '_>],
+    good: &[Recipient<'_>],
     refused: &[Refused<'_>],
 ) -> Result<(), Failure> {
     let mut nowhere: [Vec<u8>; 0] = [];
@@ -226,12 +267,27 @@ fn dry_run(
     let content = content::read(&mut input, &mut nowhere, link.sending.size_limit)?;
     let grade = link.sending.grade_for(content.size);
     let mut out = Vec::new();
-    for line in lines {
-        let to = format!("D.{}{grade}0001", link.config.nodename.short());
-        out.extend_from_slice(format!("{} {grade} ", link.system).as_bytes());
-        link.request("D.0001", &to, line)
-            .emit_work_line(&mut out)
-            .map_err(Failure::temporary)?;
+    let begin = |out: &mut Vec<u8>, end: &str| {
+        out.extend_from_slice(format!("{} {grade}{end}", link.system).as_bytes());
+    };
+    match link.sending.format {
+        Format::Rmail => {
+            for line in &recipients::command_lines(&link.command, good) {
+                let to = format!("D.{}{grade}0001", link.config.nodename.short());
+                begin(&mut out, " ");
+                link.request("D.0001", &to, line)
+                    .emit_work_line(&mut out)
+                    .map_err(Failure::temporary)?;
+            }
+        }
+        Format::Bsmtp if good.is_empty() => {}
+        Format::Bsmtp => {
+            let good: Vec<_> = good.iter().collect();
+            begin(&mut out, "\n");
+            batched::envelope(arguments, link, &content, &good)
+                .emit(LineEnd::Lf, true, &mut out)
+                .map_err(Failure::temporary)?;
+        }
     }
     for refused in refused {
         let text = format!(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use uucp_core::name::Grade;
+use uucp_core::send::value::{byte_count, seconds};
 
 /// Queues one message of Postfix for a UUCP neighbour.
 ///
@@ -87,26 +88,6 @@ fn grade_step(text: &str) -> Result<(u64, Grade), String> {
     Ok((byte_count(size)?, grade))
 }
 
-fn byte_count(text: &str) -> Result<u64, String> {
-    let (digits, factor) = match text.as_bytes() {
-        [.., b'k' | b'K'] => (text.get(..text.len() - 1), 1 << 10),
-        [.., b'm' | b'M'] => (text.get(..text.len() - 1), 1 << 20),
-        [.., b'g' | b'G'] => (text.get(..text.len() - 1), 1 << 30),
-        _ => (Some(text), 1),
-    };
-    digits
-        .and_then(|d| d.parse::<u64>().ok())
-        .and_then(|count| count.checked_mul(factor))
-        .ok_or_else(|| format!("'{text}' is not a number of bytes"))
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    match text.parse() {
-        Ok(count @ 1..=86_400) => Ok(Duration::from_secs(count)),
-        _ => Err(format!("'{text}' is not a number of seconds, 1 to 86400")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,13 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_steps() {
-        assert_eq!(byte_count("10"), Ok(10));
-        assert_eq!(byte_count("10K"), Ok(10_240));
-        assert_eq!(byte_count("1g"), Ok(1 << 30));
-        for bad in ["", "K", "-1", "1T", "99999999999999999999"] {
-            assert!(byte_count(bad).is_err(), "{bad}");
-        }
+    fn grades_by_size() {
         let steps = ["--grade-by-size=100K:N,1M:d"];
         let a = Arguments::try_parse_from(
             ["p", "--host=x", "--from="]

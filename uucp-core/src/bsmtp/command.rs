@@ -85,6 +85,14 @@ fn rcpt(rest: &[u8]) -> Result<Path<'_, Address>, Reason> {
     Ok(Path { address, words })
 }
 
+/// What a MAIL or RCPT says behind its verb, and behind FROM: or TO: where they are there.
+pub(super) fn argument(line: &[u8]) -> &[u8] {
+    let rest = line.trim_ascii().get(4..).unwrap_or_default().trim_ascii();
+    behind(rest, b"FROM")
+        .or_else(|| behind(rest, b"TO"))
+        .unwrap_or(rest)
+}
+
 /// What stands behind `word` and a colon.
 fn behind<'l>(rest: &'l [u8], word: &[u8]) -> Option<&'l [u8]> {
     let (head, tail) = rest.split_at_checked(word.len())?;

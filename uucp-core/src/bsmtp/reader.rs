@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use memchr::memchr_iter;
 
-use super::command::{Chunk, Command};
+use super::command::{self, Chunk, Command};
 use super::content::{Chunked, Dotted, Piece};
 use super::event::{Cut, End, Event, Fault, Problem};
 use super::line::{Line, LineBuffer};
@@ -64,6 +64,8 @@ pub struct Reader {
     hello: u64,
     /// The line on which a batch of ours has begun that has not ended.
     ours: Option<u64>,
+    /// Whether the last batch has our mark, ended or not.
+    marked: bool,
     /// Whether the last line was not understood.
     lost: bool,
     quit: bool,
@@ -117,6 +119,7 @@ impl Reader {
             at: 1,
             hello: 1,
             ours: None,
+            marked: false,
             lost: false,
             quit: false,
             messages: 0,
@@ -171,7 +174,7 @@ impl Reader {
         End {
             messages: self.messages,
             quit: self.quit,
-            ours: self.ours.is_some(),
+            ours: self.marked,
             cut,
         }
     }
@@ -223,12 +226,14 @@ impl Reader {
                 self.end_envelope();
                 self.end_batch_without_quit();
                 self.hello = self.at;
+                self.marked = false;
                 let name = name.to_vec();
                 self.ready.push_back(Event::Hello { name, esmtp });
             }
             Command::Noop(text) => {
                 if text == MARK {
                     self.ours = Some(self.hello);
+                    self.marked = true;
                 }
             }
             Command::Mail(mail) => {
@@ -312,10 +317,9 @@ impl Reader {
 
     fn refuse(&mut self, verb: Verb, line: &[u8], reason: Reason) {
         if let Some(open) = &mut self.open {
-            let text = line.trim_ascii();
             open.transaction.refused.push(Refused {
                 verb,
-                text: shortened(text.get(4..).unwrap_or_default().trim_ascii()),
+                text: shortened(command::argument(line)),
                 reason,
                 line: self.at,
             });

@@ -67,7 +67,7 @@ pub enum Verb {
 pub struct Refused {
     /// Which command.
     pub verb: Verb,
-    /// What stood behind it, at most 2,000 bytes of it. Empty where the command is missing.
+    /// What stood behind it (and its FROM: or TO:), at most 2,000 bytes of it. Empty where the command is missing.
     pub text: Vec<u8>,
     /// Why.
     pub reason: Reason,

@@ -6,6 +6,7 @@
 pub mod answer;
 mod refusal;
 mod system;
+pub mod value;
 
 pub use refusal::{Refusal, displayable, report};
 pub use system::{look_up, of_config, user_name};

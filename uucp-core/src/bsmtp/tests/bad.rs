@@ -45,7 +45,7 @@ fn a_bad_recipient_takes_nothing_with_it() {
         .iter()
         .map(|r| (&r.text[..], r.line))
         .collect();
-    assert_eq!(refused, [(&b"TO:<\"open@y>"[..], 10), (b"e@y", 12)]);
+    assert_eq!(refused, [(&b"<\"open@y>"[..], 10), (b"e@y", 12)]);
     assert_eq!(transaction.refused[1].reason, Reason::Syntax);
 }
 
@@ -274,7 +274,7 @@ fn memory_is_bounded_and_what_does_not_fit_is_counted() {
         .collect();
     assert_eq!(transactions[0].recipients.len(), 1);
     assert_eq!(transactions[1].refused[0].reason, Reason::TooLong);
-    assert_eq!(transactions[1].refused[0].text.len(), 40 - 5);
+    assert_eq!(transactions[1].refused[0].text.len(), 40 - 10);
     assert_eq!(
         (transactions[2].recipients.len(), transactions[2].unlisted),
         (3, 2)

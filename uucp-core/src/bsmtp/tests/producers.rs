@@ -145,7 +145,9 @@ fn ours_ends_with_quit_or_is_cut() {
     let (found, end) = read(&batch);
     let want = message("bob@leaf.lab", &["alice@hub.lab"], b".\nno last line end\n");
     assert_eq!(messages(&found), std::slice::from_ref(&want));
-    assert_eq!((end.quit, end.cut), (true, None));
+    assert_eq!((end.quit, end.ours, end.cut), (true, true, None));
+    let (_, end) = read(&[&batch[..], b"HELO other\nQUIT\n"].concat());
+    assert!(!end.ours);
 
     let without_quit = &batch[..batch.len() - 5];
     let (found, end) = read(without_quit);

@@ -79,7 +79,7 @@ mod tests {
             (&b"a@b"[..], "a@b"),
             (b"a\nb@c", "a\\nb@c"),
             (b"", "(unprintable)"),
-            (b"\"open", "(unprintable)"),
+            (b"\"open", "\\\"open"),
         ] {
             assert_eq!(displayable(given).unwrap().to_string(), shown);
         }

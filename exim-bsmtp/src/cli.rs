@@ -1,0 +1,129 @@
+//! Options, and which of the program's modes they ask for.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use uucp_core::name::Grade;
+use uucp_core::send::value::{byte_count, seconds};
+use uucp_core::sysexits::{Audience, Failure, Status};
+
+use crate::{flush, queue};
+
+/// Queues batched SMTP of Exim, smail or Sendmail for a UUCP neighbour.
+///
+/// With a SYSTEM, standard input is a message or a batch for it. Exit status 0: all of it is durably queued, or a report
+/// about it is.
+#[derive(Debug, Parser)]
+#[command(name = "exim-bsmtp", version)]
+pub(crate) struct Arguments {
+    /// Pack what is queued now, for these systems or for all, into jobs or NNCP packets.
+    #[arg(long, conflicts_with_all = ["id", "grade", "size_limit", "dry_run", "deadline"])]
+    pub(crate) flush: bool,
+    /// The MTA's id of the message: a repeated delivery is known by it: `--id=$message_exim_id`.
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub(crate) id: OsString,
+    /// Grade of the messages (0-9, A-Z, a-z), whatever mail.toml says of their size.
+    #[arg(long, value_name = "GRADE")]
+    pub(crate) grade: Option<Grade>,
+    /// The largest message that is queued, in bytes; K, M and G are understood. 0 is no limit.
+    #[arg(long, value_name = "BYTES", value_parser = byte_count)]
+    pub(crate) size_limit: Option<u64>,
+    /// Read the batch, queue nothing, and print what would be queued.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Answer 75 after this many seconds, whatever holds us up. Keep it below the transport's `timeout`.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    pub(crate) deadline: Duration,
+    /// With --flush: say nothing but what went wrong.
+    #[arg(short, long, requires = "flush")]
+    pub(crate) quiet: bool,
+    /// The config file to use.
+    #[arg(short = 'I', long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The UUCP system to queue for: `$host`. With --flush, the systems to pack for.
+    #[arg(value_name = "SYSTEM", required_unless_present = "flush")]
+    pub(crate) systems: Vec<OsString>,
+}
+
+/// Who reads the exit status: an MTA where mail comes in on standard input, else whoever types or runs a timer.
+pub(crate) fn audience(arguments: impl Iterator<Item = OsString>) -> Audience {
+    let mut options = arguments.take_while(|word| word != "--");
+    if options.any(|word| word == "--flush") {
+        Audience::Tool
+    } else {
+        Audience::Mail
+    }
+}
+
+/// Runs the mode that is asked for.
+///
+/// # Errors
+/// As the mode has it.
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    if arguments.flush {
+        return flush::run(arguments);
+    }
+    match &*arguments.systems {
+        [system] => queue::run(arguments, system),
+        systems => Err(Failure::new(
+            Status::Usage,
+            format!("a message is for one system, not for {}", systems.len()),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(std::iter::once(&"exim-bsmtp").chain(words))
+    }
+
+    #[test]
+    fn the_line_of_a_transport_parses() {
+        let a = parse(&["--id=1xULd9-000064-31", "leaf"]).unwrap();
+        assert_eq!(a.id, "1xULd9-000064-31");
+        assert_eq!(a.systems, ["leaf"]);
+        assert_eq!(a.deadline, Duration::from_mins(1));
+        assert!(parse(&["--id=", "leaf"]).is_ok());
+        assert!(parse(&["--id=x"]).is_err());
+    }
+
+    #[test]
+    fn flush_takes_any_number_of_systems_and_nothing_of_a_message() {
+        assert!(parse(&["--flush"]).unwrap().systems.is_empty());
+        assert_eq!(parse(&["--flush", "a", "b"]).unwrap().systems.len(), 2);
+        for option in [
+            "--id=x",
+            "--grade=N",
+            "--dry-run",
+            "--size-limit=1",
+            "--deadline=5",
+        ] {
+            assert!(parse(&["--flush", option]).is_err(), "{option}");
+        }
+        assert!(parse(&["--quiet", "leaf"]).is_err());
+    }
+
+    #[test]
+    fn people_read_what_flush_says_and_mtas_the_rest() {
+        let audience = |words: &[&str]| audience(words.iter().map(OsString::from));
+        assert_eq!(audience(&["p", "--flush"]), Audience::Tool);
+        assert_eq!(audience(&["p", "--", "--flush"]), Audience::Mail);
+        assert_eq!(audience(&["p", "leaf"]), Audience::Mail);
+    }
+
+    #[test]
+    fn the_manual_names_every_option() {
+        let page = include_str!("../man/exim-bsmtp.8.md");
+        for argument in <Arguments as clap::CommandFactory>::command().get_arguments() {
+            if let Some(long) = argument.get_long() {
+                assert!(page.contains(&format!("**--{long}")), "--{long}");
+            }
+        }
+    }
+}

@@ -22,7 +22,7 @@ use thiserror::Error;
 use super::maildir::make_directory;
 use crate::address::{Address, ReversePath};
 use crate::name::SystemName;
-use crate::spool::ObservedTime;
+use crate::spool::{ObservedTime, share};
 
 /// What the first line begins with; the observed time in seconds follows.
 const BEGUN: &str = "begun ";
@@ -235,12 +235,14 @@ fn open_locked(path: &Path) -> Result<File, Trouble> {
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
+    let file = OpenOptions::new()
         .read(true)
         .append(true)
         .create(true)
         .mode(0o660)
-        .open(path)
+        .open(path)?;
+    share(&file, folder_of(path));
+    Ok(file)
 }
 
 fn folder_of(path: &Path) -> &Path {

@@ -23,7 +23,7 @@ use super::identity::Identity;
 use super::maildir::make_directory;
 use crate::address::Address;
 use crate::name::SystemName;
-use crate::spool::ObservedTime;
+use crate::spool::{ObservedTime, share};
 
 /// Lines are kept this long: longer than a peer, uuxqt or NNCP comes back with a job.
 const KEPT: Duration = Duration::from_hours(24 * 14);
@@ -223,6 +223,7 @@ impl Log {
                 other => break (other?, path),
             }
         };
+        share(&file, folder);
         let mut log = Self::of(file, now, 0, 0);
         if let Err(error) = log.make_room(ROOM) {
             let _ = std::fs::remove_file(&path);
@@ -317,6 +318,7 @@ fn lock(path: &Path, patience: Duration) -> io::Result<Option<File>> {
         .truncate(false)
         .mode(0o660)
         .open(path)?;
+    share(&file, path.parent().unwrap_or(path));
     let deadline = Instant::now() + patience;
     let mut wait = FIRST_WAIT;
     loop {

@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Message, Outcome, Reply};
 use crate::address::{Address, ReversePath};
+use crate::spool::give_to_owner;
 
 /// Where folders are, by recipient.
 #[derive(Debug, Clone)]
@@ -158,7 +159,12 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or_else(|| Path::new("/"));
     make_directory(parent)?;
     match DirBuilder::new().mode(0o770).create(path) {
-        Ok(()) => File::open(parent)?.sync_all(),
+        Ok(()) => {
+            let directory = File::open(path)?;
+            directory.set_permissions(PermissionsExt::from_mode(0o770))?;
+            give_to_owner(&directory, parent);
+            File::open(parent)?.sync_all()
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }

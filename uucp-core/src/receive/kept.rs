@@ -18,7 +18,7 @@ use super::content::{Item, Messages};
 use crate::bsmtp::{LineEnd, Style, Transaction, Writer};
 use crate::delivery::{Identity, Message, make_directory};
 use crate::name::SystemName;
-use crate::spool::ObservedTime;
+use crate::spool::{ObservedTime, share};
 
 /// What a kept message begins with.
 const MARK: &str = "#! kept ";
@@ -168,7 +168,9 @@ impl Kept {
     pub fn set_retry(&self, name: &Identity, retry: Retry) -> io::Result<()> {
         let path = self.retry_path(name);
         let draft = path.with_extension("state");
-        std::fs::write(&draft, retry.to_string())?;
+        let file = File::create(&draft)?;
+        share(&file, &self.folder);
+        (&file).write_all(retry.to_string().as_bytes())?;
         std::fs::rename(&draft, &path)
     }
 
@@ -251,6 +253,7 @@ fn write(draft: &Path, mail: &KeptMail<&Transaction, &Message>) -> io::Result<u6
         .truncate(true)
         .mode(0o660)
         .open(draft)?;
+    share(&file, draft.parent().unwrap_or(draft));
     writeln!(
         file,
         "{MARK}{} {}",

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::delivery::make_directory;
 use crate::name::SystemName;
-use crate::spool::ObservedTime;
+use crate::spool::{ObservedTime, share};
 
 /// Notes go after this time whatever became of their input.
 const KEPT: Duration = Duration::from_hours(24 * 30);
@@ -58,6 +58,7 @@ impl Marks {
             .truncate(true)
             .mode(0o660)
             .open(&draft)?;
+        share(&file, &self.folder);
         writeln!(file, "{} {text}", now.0)?;
         file.sync_all()?;
         std::fs::rename(&draft, &path)?;

@@ -81,13 +81,20 @@ pub(super) fn create_new_in(directory: &Path, name: &str) -> Result<File, SpoolE
 }
 
 /// What root makes belongs to the owner of the directory, or the programs that run as uucp could not use it.
-fn give_to_owner(file: &File, parent: &Path) {
+pub(crate) fn give_to_owner(file: &File, parent: &Path) {
     if !nix::unistd::geteuid().is_root() {
         return;
     }
     if let Ok(owner) = fs::metadata(parent) {
         let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
     }
+}
+
+/// Gives a file that was made or opened the mode that all of the spool's files have, whatever the umask, and where root made it
+/// the directory's owner. One that is somebody else's stays as it is.
+pub(crate) fn share(file: &File, parent: &Path) {
+    let _ = file.set_permissions(Permissions::from_mode(FILE_MODE));
+    give_to_owner(file, parent);
 }
 
 /// Writes all bytes.

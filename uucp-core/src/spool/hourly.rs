@@ -5,25 +5,26 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::durable::{FILE_MODE, make_directory};
+use super::durable::{FILE_MODE, make_directory, share};
 use super::error::At;
 use super::{ObservedTime, Spool, SpoolError};
 use crate::name::SystemName;
 
 const HOUR: u64 = 3600;
 
-/// Counts one more in `file`, whose folder is there. False: there were `limit` in this hour of observed time already.
+/// Counts one more in the file `path`, whose folder is there. False: there were `limit` in this hour of observed time already.
 ///
 /// # Errors
 /// When the count cannot be read or written.
-pub fn count_in_hour(file: &Path, limit: u32, now: ObservedTime) -> io::Result<bool> {
+pub fn count_in_hour(path: &Path, limit: u32, now: ObservedTime) -> io::Result<bool> {
     let mut file = OpenOptions::new()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
         .mode(FILE_MODE)
-        .open(file)?;
+        .open(path)?;
+    share(&file, path.parent().unwrap_or(path));
     file.lock()?;
     let mut held = Vec::new();
     (&file).take(100).read_to_end(&mut held)?;

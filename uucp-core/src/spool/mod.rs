@@ -37,6 +37,7 @@ mod workfile;
 use std::path::{Path, PathBuf};
 
 pub use age::ObservedTime;
+pub(crate) use durable::{give_to_owner, share};
 pub use error::SpoolError;
 pub use executefile::{ExecuteFile, RunFile};
 pub use execution::{Execution, ExecutionLock, RetryState};

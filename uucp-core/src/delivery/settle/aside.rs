@@ -10,6 +10,7 @@ use std::time::SystemTime;
 
 use super::super::{Message, Reply, maildir};
 use crate::address::{Address, Envelope};
+use crate::spool::share;
 
 /// What is kept.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +70,7 @@ impl Place<'_> {
             .truncate(true)
             .mode(0o660)
             .open(&path)?;
+        share(&file, self.folder);
         let written = io::copy(content, &mut file).and_then(|_| file.sync_all());
         if let Err(error) = written {
             // A part of it would look like the whole.

@@ -704,3 +704,78 @@ fn crmail_takes_one_compressed_message_with_recipients_as_words() {
         run.stderr
     );
 }
+
+#[test]
+fn an_mta_that_is_full_gets_the_message_later() {
+    let server = Server::start(|line| (line == "DOT").then(|| "452 4.3.1 no space".to_owned()));
+    let site = Site::with_smtp(&server);
+    let run = site.rsmtp(three().as_bytes());
+    assert_eq!((run.status, site.kept("hub")), (0, 3));
+    assert!(
+        run.stderr.starts_with("4.3.1 rsmtp: kept for later"),
+        "{}",
+        run.stderr
+    );
+    server.answer(|_| None);
+    done(&site.by_hand(&["--retry", "--now"], b""));
+    assert_eq!(subjects(&server), ["1", "2", "3"]);
+}
+
+#[test]
+fn other_ways_than_smtp_are_as_good() {
+    let site = Site::with_sendmail(75, "queue file write error");
+    assert_eq!(site.rsmtp(three().as_bytes()).status, 0);
+    assert_eq!(site.kept("hub"), 3);
+    let folder = site.path("mail/%u");
+    let maildir = folder.to_str().unwrap();
+    done(&site.by_hand(&["--retry", "--now", "--maildir", maildir], b""));
+    assert_eq!(
+        (site.kept("hub"), site.files("mail/alice/new").len()),
+        (0, 3)
+    );
+    let run = site.by_hand(
+        &["--maildir", maildir],
+        message("", &["bob@leaf.lab"], "4").as_bytes(),
+    );
+    done(&run);
+    assert_eq!(site.files("mail/bob/new").len(), 1);
+}
+
+#[test]
+fn what_root_does_by_hand_stays_usable_by_uucp() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("skipped: only root can give files away");
+        return;
+    }
+    let server = Server::start(|line| {
+        line.contains("grey")
+            .then(|| "451 4.7.1 come back".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    chown(site.path("spool"), Some(10), Some(10)).unwrap();
+    let batch = format!(
+        "{}{}{}",
+        message("bob@far.example", &["grey@leaf.lab"], "1"),
+        message("", &["alice@leaf.lab"], "2"),
+        "BOGUS\n"
+    );
+    assert_eq!(site.rsmtp(batch.as_bytes()).status, 0);
+    let mut left = vec![site.path("spool/.Mail")];
+    let mut seen = 0;
+    while let Some(path) = left.pop() {
+        let meta = std::fs::metadata(&path).unwrap();
+        let wanted = if meta.is_dir() { 0o770 } else { 0o660 };
+        assert_eq!(
+            (meta.uid(), meta.gid(), meta.mode() & 0o777),
+            (10, 10, wanted),
+            "{}",
+            path.display()
+        );
+        seen += 1;
+        if meta.is_dir() {
+            left.extend(std::fs::read_dir(&path).unwrap().map(|e| e.unwrap().path()));
+        }
+    }
+    assert!(seen > 8, "{seen}");
+}

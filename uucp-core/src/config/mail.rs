@@ -131,6 +131,8 @@ pub enum MethodName {
     Sendmail,
     /// SMTP with `sendmail -bs`, on its standard input and output.
     SendmailBs,
+    /// Batched SMTP into `sendmail -bS`.
+    SendmailBatch,
     /// Into Maildir folders, without any MTA.
     Maildir,
 }

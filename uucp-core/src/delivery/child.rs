@@ -101,6 +101,44 @@ impl Dialogue {
         Ok((dialogue, input.into(), output.into()))
     }
 
+    /// Starts one that is only written to; gives its standard input.
+    pub(super) fn start_silent(
+        command: &Path,
+        arguments: &[&str],
+        scratch: &Path,
+    ) -> io::Result<(Self, OwnedFd)> {
+        let complaints = output_file(scratch)?;
+        let mut child = start(
+            Command::new(command)
+                .args(arguments)
+                .stdin(Stdio::piped())
+                .stdout(Stdio::from(complaints.try_clone()?))
+                .stderr(Stdio::from(complaints.try_clone()?)),
+        )?;
+        let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let dialogue = Self {
+            child: Some(child),
+            complaints,
+        };
+        Ok((dialogue, input.into()))
+    }
+
+    /// Waits for its end, when its input is closed.
+    pub(super) fn end(mut self) -> Finished {
+        let ended = self.child.take().map(|child| {
+            let group = group_of(&child);
+            wait(child, PARTING, || kill_group(group))
+        });
+        let ending = match ended {
+            Some(Ok(Some(status))) => ending_of(status),
+            _ => Ending::TimeLimit,
+        };
+        Finished {
+            ending,
+            said: self.said(),
+        }
+    }
+
     /// What it said on standard error.
     pub(super) fn said(&self) -> String {
         said(&self.complaints).unwrap_or_default()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::batch::Batch;
 use super::handover::{Handover, Way};
 use super::maildir::Maildir;
 use super::sendmail::{Flavour, Sendmail};
@@ -152,6 +153,7 @@ impl<'a> Choice<'a> {
             MethodName::Maildir => Ok(self.maildir()),
             MethodName::Sendmail => self.command().map(|command| self.sendmail(command)),
             MethodName::SendmailBs => self.command().map(|command| self.dialogue(command)),
+            MethodName::SendmailBatch => self.command().map(|command| self.batch(command)),
         }
     }
 
@@ -225,6 +227,15 @@ impl<'a> Choice<'a> {
             flavour: Flavour::of(command),
         };
         Way::Smtp(Box::new(self.client(peer, false)))
+    }
+
+    fn batch(&self, command: &Path) -> Way {
+        let limit = self.settings.time_limit;
+        Way::Batch(Batch::new(
+            command.to_owned(),
+            limit,
+            self.around.state.clone(),
+        ))
     }
 
     fn client(&self, peer: Peer, is_lmtp: bool) -> Smtp {

@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use super::batch::Batch;
 use super::choice::{Choice, NoWay, Surroundings};
 use super::maildir::Maildir;
 use super::offer::Offer;
 use super::parts::Parts;
 use super::sendmail::Sendmail;
-use super::smtp::{self, Meanwhile, Recipient, Smtp, Transacted, Transaction};
+use super::smtp::{self, Meanwhile, Recipient, Smtp, Transact, Transacted, Transaction};
 use super::{Message, Outcome, Record, Reply};
 use crate::address::{BangPath, Envelope};
 use crate::config::mail::DeliverySettings;
@@ -23,6 +24,7 @@ pub struct Handover {
 #[derive(Debug)]
 pub(super) enum Way {
     Smtp(Box<Smtp>),
+    Batch(Batch),
     Sendmail(Sendmail),
     Maildir(Maildir),
 }
@@ -63,6 +65,7 @@ impl Handover {
     pub(super) fn another(&self) -> Self {
         let way = match &self.way {
             Way::Smtp(smtp) => Way::Smtp(Box::new(smtp.another())),
+            Way::Batch(batch) => Way::Batch(batch.another()),
             Way::Sendmail(sendmail) => Way::Sendmail(sendmail.clone()),
             Way::Maildir(maildir) => Way::Maildir(maildir.clone()),
         };
@@ -121,8 +124,13 @@ impl Handover {
         let mut parts = Parts::new(&offer.envelope.recipients);
         let mut is_broken = false;
         let domain = self.domain.as_deref();
-        if let Way::Smtp(smtp) = &mut self.way {
-            let ended = by_smtp(smtp, domain, offer, &mut parts, record, meanwhile);
+        let session: Option<&mut dyn Transact> = match &mut self.way {
+            Way::Smtp(smtp) => Some(&mut **smtp),
+            Way::Batch(batch) => Some(batch),
+            Way::Sendmail(_) | Way::Maildir(_) => None,
+        };
+        if let Some(session) = session {
+            let ended = in_session(session, domain, offer, &mut parts, record, meanwhile);
             match ended {
                 Ok(broken) => is_broken = broken,
                 Err(reply) => return Offered::NoSession(reply),
@@ -144,8 +152,8 @@ impl Handover {
 }
 
 /// Whether the server went away over it; an error where there was no session from the first.
-fn by_smtp(
-    smtp: &mut Smtp,
+fn in_session(
+    session: &mut dyn Transact,
     domain: Option<&str>,
     offer: &Offer<'_>,
     parts: &mut Parts<'_>,
@@ -169,7 +177,7 @@ fn by_smtp(
             wishes: offer.wishes,
             message: offer.message,
         };
-        let (outcomes, is_broken) = match smtp.transact(&transaction, meanwhile) {
+        let (outcomes, is_broken) = match session.transact(&transaction, meanwhile) {
             Transacted::Outcomes {
                 outcomes,
                 is_broken,

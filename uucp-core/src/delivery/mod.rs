@@ -9,6 +9,7 @@
 //! the server's 250 after the final dot, the command's exit, the rename into `new/`; whatever ends earlier, or in doubt, is
 //! "for now". What an exit status means is decided per MTA, never passed through.
 
+mod batch;
 mod child;
 mod choice;
 mod handover;

@@ -47,6 +47,9 @@ fn described(choice: &Choice<'_>) -> String {
             ..
         }) => smtp.described(),
         Ok(Handover {
+            way: Way::Batch(_), ..
+        }) => "batch".to_owned(),
+        Ok(Handover {
             way: Way::Sendmail(sendmail),
             ..
         }) => format!("sendmail {:?}", sendmail.flavour),
@@ -185,6 +188,7 @@ fn what_is_set_comes_first() {
         (MethodName::Lmtp, "lmtp"),
         (MethodName::Sendmail, "sendmail Exim"),
         (MethodName::SendmailBs, "dialogue Exim"),
+        (MethodName::SendmailBatch, "batch"),
         (MethodName::Maildir, "/m/%u"),
     ] {
         assert_eq!(

@@ -40,7 +40,8 @@ impl Connection {
             Peer::Server(ServerAddress::Tcp(target)) => both_ways(connect_tcp(target, deadline)?),
             Peer::Server(ServerAddress::Unix(path)) => both_ways(connect_unix(path)?),
             Peer::Program { command, .. } => Dialogue::start(command, &["-bs"], scratch)
-                .map(|(dialogue, input, output)| (input, output, Some(dialogue)))
+                // What it reads is what is written here.
+                .map(|(dialogue, input, output)| (output, input, Some(dialogue)))
                 .map_err(|e| Broken::new(format!("cannot run {}: {e}", command.display()))),
         }?;
         let connection = Self {

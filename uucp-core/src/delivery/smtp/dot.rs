@@ -5,14 +5,14 @@
 
 /// Turns content into SMTP's form, in any blocks.
 #[derive(Debug, Default)]
-pub(super) struct DotStuffer {
+pub(in crate::delivery) struct DotStuffer {
     in_line: bool,
     pending_cr: bool,
 }
 
 impl DotStuffer {
     /// Takes the next bytes and appends what they become.
-    pub(super) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+    pub(in crate::delivery) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
         for &byte in input {
             if self.pending_cr && byte != b'\n' {
                 // A CR that ends no line: Postfix makes it a blank too; Sendmail hangs up on it.
@@ -28,7 +28,7 @@ impl DotStuffer {
     }
 
     /// Ends the content: the last line where it has no end, and the lone dot.
-    pub(super) fn finish(mut self, out: &mut Vec<u8>) {
+    pub(in crate::delivery) fn finish(mut self, out: &mut Vec<u8>) {
         if self.in_line || self.pending_cr {
             self.end_line(out);
         }

@@ -26,6 +26,8 @@ use super::offer::{RecipientWishes, Wishes};
 use super::{Flavour, Message, Outcome, Reply};
 use crate::config::mail::ServerAddress;
 
+pub(super) use self::dot::DotStuffer;
+
 /// Recipients in one transaction. Every server takes 100 (RFC 5321), the ones we know take 1,000.
 pub(super) const MOST_RECIPIENTS: usize = 500;
 /// Commands sent before the replies are read: their replies fit any socket's buffer, so neither side blocks the other.
@@ -110,6 +112,16 @@ pub(super) enum Transacted {
 /// Called before content is sent, while the server looks at the envelope; an error is the end of the transaction.
 pub(super) type Meanwhile<'a> = dyn FnMut() -> Result<(), Reply> + 'a;
 
+/// A session, or what has one: transactions go through it one after the other.
+pub(super) trait Transact {
+    /// Offers one message to at most [`MOST_RECIPIENTS`] recipients.
+    fn transact(
+        &mut self,
+        transaction: &Transaction<'_>,
+        meanwhile: &mut Meanwhile<'_>,
+    ) -> Transacted;
+}
+
 impl Smtp {
     pub(super) fn new(client: Client) -> Self {
         let clean = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
@@ -160,41 +172,9 @@ impl Smtp {
         Ok(session)
     }
 
-    /// Offers one message to at most [`MOST_RECIPIENTS`] recipients.
-    pub(super) fn transact(
-        &mut self,
-        transaction: &Transaction<'_>,
-        meanwhile: &mut Meanwhile<'_>,
-    ) -> Transacted {
-        let deadline = Instant::now() + self.client.limit;
-        if let Some(mut session) = self.session.take() {
-            session.set_deadline(deadline);
-            let mut verdicts = self.verdicts(transaction);
-            let ended = run(&mut session, transaction, &mut verdicts, meanwhile);
-            // A server may close a session that was idle or long; until DATA was answered a new one loses nothing.
-            let is_stale = matches!(&ended, Err(broken) if broken.is_gone());
-            if !is_stale || verdicts.content_sent {
-                return self.finish(session, ended, verdicts);
-            }
-        }
-        let mut verdicts = self.verdicts(transaction);
-        match self.open(deadline) {
-            Ok(mut session) => {
-                let ended = run(&mut session, transaction, &mut verdicts, meanwhile);
-                self.finish(session, ended, verdicts)
-            }
-            Err(broken) => Transacted::NoSession(Reply {
-                status: "4.4.1".to_owned(),
-                text: broken.text,
-                remote: Some(self.client.peer.to_string()),
-            }),
-        }
-    }
-
     fn verdicts(&self, transaction: &Transaction<'_>) -> Verdicts {
         Verdicts::new(transaction.recipients.len(), self.client.peer.to_string())
     }
-
     fn finish(
         &mut self,
         mut session: Session,
@@ -223,6 +203,38 @@ impl Smtp {
         Transacted::Outcomes {
             outcomes: verdicts.broken(&broken),
             is_broken: true,
+        }
+    }
+}
+
+impl Transact for Smtp {
+    fn transact(
+        &mut self,
+        transaction: &Transaction<'_>,
+        meanwhile: &mut Meanwhile<'_>,
+    ) -> Transacted {
+        let deadline = Instant::now() + self.client.limit;
+        if let Some(mut session) = self.session.take() {
+            session.set_deadline(deadline);
+            let mut verdicts = self.verdicts(transaction);
+            let ended = run(&mut session, transaction, &mut verdicts, meanwhile);
+            // A server may close a session that was idle or long; until DATA was answered a new one loses nothing.
+            let is_stale = matches!(&ended, Err(broken) if broken.is_gone());
+            if !is_stale || verdicts.content_sent {
+                return self.finish(session, ended, verdicts);
+            }
+        }
+        let mut verdicts = self.verdicts(transaction);
+        match self.open(deadline) {
+            Ok(mut session) => {
+                let ended = run(&mut session, transaction, &mut verdicts, meanwhile);
+                self.finish(session, ended, verdicts)
+            }
+            Err(broken) => Transacted::NoSession(Reply {
+                status: "4.4.1".to_owned(),
+                text: broken.text,
+                remote: Some(self.client.peer.to_string()),
+            }),
         }
     }
 }

@@ -1,0 +1,398 @@
+//! The ways to hand mail over, each with a real MTA.
+//!
+//! ```text
+//! messages ──> pool of four sessions ──> port, `sendmail -bs`, `-bS` or `-i -f` of a real MTA ──> its mailboxes
+//! ```
+//! Each message arrives once, with its envelope; who is refused is told by himself. An MTA that is killed amid a batch, and
+//! started again, has what it said yes to; what it did not is offered again, and at most one message per session twice.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a scenario: a broken precondition stops it where it is"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::num::NonZeroU32;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use suite_tests::mail_host::{Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
+use suite_tests::process::Owner;
+use suite_tests::{Site, peers_with_or_skip};
+use uucp_core::address::{Address, Envelope, ReversePath};
+use uucp_core::config::mail::{DeliverySettings, MethodName};
+use uucp_core::delivery::{Feed, Message, Offer, Outcome, Pool, Surroundings, Wishes};
+
+const SESSIONS: u32 = 4;
+
+/// One message, known by its number.
+struct Parcel {
+    number: usize,
+    envelope: Envelope,
+    message: Message,
+    wishes: Wishes,
+}
+
+impl Parcel {
+    fn new(number: usize, recipients: &[String]) -> Self {
+        let address = |text: &str| Address::parse(text.as_bytes()).unwrap();
+        let sender = match number % 2 {
+            0 => ReversePath::Null,
+            _ => ReversePath::Address(address("ann@leaf.example")),
+        };
+        let content = format!(
+            "From: ann@leaf.example\nSubject: {number}\nX-Number: {number}\n\n{}",
+            body(number)
+        );
+        Self {
+            number,
+            envelope: Envelope {
+                sender,
+                recipients: recipients.iter().map(|r| address(r)).collect(),
+            },
+            message: Message::from_bytes(content.into_bytes()),
+            wishes: Wishes::default(),
+        }
+    }
+}
+
+fn body(number: usize) -> String {
+    format!(
+        "body {number}\n.\n..x\nFrom y\n\n{}",
+        "line\n".repeat(number % 7 * 300)
+    )
+}
+
+/// Messages that are handed out one by one, and what became of them.
+#[derive(Default)]
+struct Batch {
+    waiting: Mutex<Vec<Parcel>>,
+    told: Mutex<Told>,
+    /// Called at each record with how many there are.
+    at_record: Option<Box<dyn Fn(usize) + Send + Sync>>,
+}
+
+#[derive(Default)]
+struct Told {
+    recorded: Vec<(usize, String)>,
+    outcomes: BTreeMap<usize, Vec<Outcome>>,
+}
+
+impl Batch {
+    fn of(mut parcels: Vec<Parcel>) -> Self {
+        parcels.reverse();
+        Self {
+            waiting: Mutex::new(parcels),
+            ..Self::default()
+        }
+    }
+}
+
+impl Feed for Batch {
+    type Parcel = Parcel;
+
+    fn next(&self) -> Option<Parcel> {
+        self.waiting.lock().unwrap().pop()
+    }
+
+    fn offer<'p>(&self, parcel: &'p Parcel) -> Offer<'p> {
+        Offer {
+            envelope: &parcel.envelope,
+            message: &parcel.message,
+            wishes: &parcel.wishes,
+        }
+    }
+
+    fn record(&self, parcel: &Parcel, have_it: &[&Address]) -> io::Result<()> {
+        let mut told = self.told.lock().unwrap();
+        let lines = have_it.iter().map(|to| (parcel.number, to.to_string()));
+        told.recorded.extend(lines);
+        if let Some(at_record) = &self.at_record {
+            at_record(told.recorded.len());
+        }
+        Ok(())
+    }
+
+    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>) {
+        let mut told = self.told.lock().unwrap();
+        let earlier = told.outcomes.insert(parcel.number, outcomes);
+        assert_eq!(earlier, None, "settled twice");
+    }
+}
+
+/// How a message goes into the MTA.
+#[derive(Clone, Copy)]
+enum Way {
+    Port,
+    /// By a command: its path inside, the name by which it is known whose it is, and the method.
+    Command(&'static str, &'static str, MethodName),
+}
+
+fn settings(site: &Site, host: &MailHost, way: Way) -> DeliverySettings {
+    let plain = DeliverySettings {
+        sessions: NonZeroU32::new(SESSIONS).unwrap(),
+        time_limit: Duration::from_mins(2),
+        ..DeliverySettings::new()
+    };
+    match way {
+        Way::Port => DeliverySettings {
+            smtp: Some(format!("127.0.0.1:{}", host.port()).parse().unwrap()),
+            ..plain
+        },
+        Way::Command(inside, name, method) => DeliverySettings {
+            method: Some(method),
+            sendmail: Some(command(site, host, inside, name)),
+            ..plain
+        },
+    }
+}
+
+/// A command of the host, as one of this machine.
+fn command(site: &Site, host: &MailHost, inside: &str, name: &str) -> PathBuf {
+    let command = host
+        .host()
+        .command_as(Some(Owner::fitting()), Path::new(inside), &[]);
+    let mut words = vec![command.get_program().to_str().unwrap()];
+    words.extend(command.get_args().map(|word| word.to_str().unwrap()));
+    let path = site.path().join(name);
+    let script = format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "));
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    path
+}
+
+fn run(site: &Site, settings: &DeliverySettings, batch: &Batch) {
+    let around = Surroundings {
+        state: site.path().to_owned(),
+        name: "leaf.example".to_owned(),
+        domain: Some("leaf.example".to_owned()),
+        own_domains: None,
+        names_an_mta: false,
+    };
+    Pool::choose(settings, &around).expect("a way").run(batch);
+}
+
+/// What has arrived: number, sender, recipient; each with the body that it must have.
+fn arrivals(host: &MailHost) -> Vec<(usize, String, String)> {
+    let mut found: Vec<_> = host
+        .arrivals()
+        .into_iter()
+        .filter_map(|arrival| {
+            let number = arrival.field("X-Number")?.parse().unwrap();
+            let found = String::from_utf8_lossy(arrival.body()).into_owned();
+            assert_eq!(found, body(number), "the body of {number}");
+            Some((number, arrival.sender, arrival.recipient))
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+/// Hands over forty messages, and one with an address that is refused and one that is put off where the MTA tells at once.
+fn try_way(test: &str, mta: &dyn Mta, way: Way, tells_at_once: bool) {
+    let Some(peers) = peers_with_or_skip(test, &[mta.layer()]) else {
+        return;
+    };
+    let site = Site::new("handover");
+    let host = MailHost::start(&site, peers, "hub", mta);
+    let recipients = |number: usize| {
+        let mut recipients = vec![format!("u{number}@hub.example")];
+        if number.is_multiple_of(3) {
+            recipients.push(format!("v{number}@home.example"));
+        }
+        match number {
+            5 if tells_at_once => recipients.push("unknown@hub.example".to_owned()),
+            8 if tells_at_once => recipients.insert(0, "later@hub.example".to_owned()),
+            _ => {}
+        }
+        recipients
+    };
+    let parcels = (0..40).map(|number| Parcel::new(number, &recipients(number)));
+    let batch = Batch::of(parcels.collect());
+    run(&site, &settings(&site, &host, way), &batch);
+    let told = batch.told.into_inner().unwrap();
+    let mut expected = Vec::new();
+    for number in 0..40 {
+        let sender = if number % 2 == 0 {
+            ""
+        } else {
+            "ann@leaf.example"
+        };
+        let outcomes = &told.outcomes[&number];
+        for (recipient, outcome) in recipients(number).into_iter().zip(outcomes) {
+            let fits = match recipient.split('@').next() {
+                Some("unknown") => matches!(outcome, Outcome::Refused(_)),
+                Some("later") => matches!(outcome, Outcome::Deferred(_)),
+                _ => *outcome == Outcome::Delivered,
+            };
+            assert!(fits, "{number} to {recipient}: {outcome:?}");
+            if *outcome == Outcome::Delivered {
+                expected.push((number, sender.to_owned(), recipient));
+            }
+        }
+    }
+    expected.sort();
+    host.wait_for_deliveries(expected.len());
+    assert_eq!(arrivals(&host), expected);
+    let mut recorded = told.recorded;
+    recorded.sort();
+    let delivered: Vec<_> = expected.into_iter().map(|(n, _, to)| (n, to)).collect();
+    assert_eq!(recorded, delivered);
+}
+
+/// Kills the MTA amid three hundred messages, and offers again what it did not say yes to.
+fn try_death(test: &str, mta: &dyn Mta) {
+    let Some(peers) = peers_with_or_skip(test, &[mta.layer()]) else {
+        return;
+    };
+    let site = Site::new("handover-death");
+    let host = MailHost::start(&site, peers, "hub", mta);
+    let settings = settings(&site, &host, Way::Port);
+    let recipient = |number: usize| [format!("u{number}@hub.example")];
+    let parcels = (0..300).map(|number| Parcel::new(number, &recipient(number)));
+    let host = std::sync::Arc::new(Mutex::new(host));
+    let victim = host.clone();
+    let batch = Batch {
+        at_record: Some(Box::new(move |count| {
+            if count == 40 {
+                victim.lock().unwrap().stop();
+            }
+        })),
+        ..Batch::of(parcels.collect())
+    };
+    run(&site, &settings, &batch);
+    let Batch {
+        told, at_record, ..
+    } = batch;
+    drop(at_record);
+    let told = told.into_inner().unwrap();
+    assert_eq!(told.outcomes.len(), 300);
+    let recorded: BTreeSet<usize> = told.recorded.iter().map(|(number, _)| *number).collect();
+    assert!((40..300).contains(&recorded.len()), "{}", recorded.len());
+    let left: Vec<usize> = (0..300).filter(|n| !recorded.contains(n)).collect();
+    for number in &left {
+        assert!(matches!(&told.outcomes[number][..], [Outcome::Deferred(_)]));
+    }
+    let mut host = std::sync::Arc::into_inner(host)
+        .unwrap()
+        .into_inner()
+        .unwrap();
+    host.start_again(mta, false);
+    let again = left
+        .iter()
+        .map(|number| Parcel::new(*number, &recipient(*number)));
+    let batch = Batch::of(again.collect());
+    run(&site, &settings, &batch);
+    let told = batch.told.into_inner().unwrap();
+    assert!(
+        told.outcomes
+            .values()
+            .flatten()
+            .all(|o| *o == Outcome::Delivered)
+    );
+    host.wait_for_deliveries(300);
+    let mut copies = BTreeMap::new();
+    for (number, _, _) in arrivals(&host) {
+        *copies.entry(number).or_insert(0) += 1;
+    }
+    assert_eq!(copies.len(), 300, "none is lost");
+    let doubled = copies.values().filter(|count| **count > 1).count();
+    assert!(doubled <= SESSIONS as usize, "{doubled} came twice");
+}
+
+/// An Exim that believes everybody's word about the sender.
+fn trusting() -> Exim<'static> {
+    Exim {
+        main: "untrusted_set_sender = *",
+        ..Exim::default()
+    }
+}
+
+#[test]
+fn postfix_on_its_port() {
+    try_way("handover: Postfix", &Postfix::default(), Way::Port, true);
+}
+
+#[test]
+fn postfix_in_a_dialogue() {
+    let way = Way::Command(
+        "/usr/sbin/sendmail",
+        "sendmail.postfix",
+        MethodName::SendmailBs,
+    );
+    try_way("handover: Postfix -bs", &Postfix::default(), way, false);
+}
+
+#[test]
+fn postfix_by_its_command() {
+    let way = Way::Command(
+        "/usr/sbin/sendmail",
+        "sendmail.postfix",
+        MethodName::Sendmail,
+    );
+    try_way("handover: Postfix -i -f", &Postfix::default(), way, false);
+}
+
+#[test]
+fn exim_on_its_port() {
+    try_way("handover: Exim", &Exim::default(), Way::Port, true);
+}
+
+#[test]
+fn exim_in_a_dialogue() {
+    let way = Way::Command("/usr/sbin/exim4", "exim4", MethodName::SendmailBs);
+    try_way("handover: Exim -bs", &trusting(), way, true);
+}
+
+#[test]
+fn exim_in_batches() {
+    let way = Way::Command("/usr/sbin/exim4", "exim4", MethodName::SendmailBatch);
+    try_way("handover: Exim -bS", &trusting(), way, false);
+}
+
+#[test]
+fn sendmail_on_its_port() {
+    try_way("handover: Sendmail", &Sendmail::default(), Way::Port, true);
+}
+
+#[test]
+fn sendmail_in_a_dialogue() {
+    let way = Way::Command("/usr/sbin/sendmail", "sendmail-mta", MethodName::SendmailBs);
+    try_way("handover: Sendmail -bs", &Sendmail::default(), way, false);
+}
+
+#[test]
+fn opensmtpd_on_its_port() {
+    try_way(
+        "handover: OpenSMTPD",
+        &OpenSmtpd::default(),
+        Way::Port,
+        true,
+    );
+}
+
+#[test]
+fn opensmtpd_by_its_command() {
+    let way = Way::Command("/usr/sbin/sendmail", "smtpctl", MethodName::Sendmail);
+    try_way(
+        "handover: OpenSMTPD -i -f",
+        &OpenSmtpd::default(),
+        way,
+        false,
+    );
+}
+
+#[test]
+fn postfix_dies_amid_a_batch() {
+    try_death("handover: Postfix dies", &Postfix::default());
+}
+
+#[test]
+fn exim_dies_amid_a_batch() {
+    try_death("handover: Exim dies", &Exim::default());
+}

@@ -1,6 +1,7 @@
 //! Our own jobs, one request after the other, in grade order over the whole queue.
 
 mod answered;
+mod changed;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::{File, OpenOptions};
@@ -258,7 +259,7 @@ impl WorkQueue {
 
     fn open_job(&mut self, name: &SpoolName) -> Result<(), SpoolError> {
         self.seen.insert(name.clone());
-        let work = match self.spool.read_work(&self.system, name) {
+        let work = match self.read_work(name) {
             Ok(work) => work,
             Err(error) if error.is_not_found() => return Ok(()),
             Err(error @ SpoolError::Corrupt { .. }) => {

@@ -245,3 +245,56 @@ fn a_call_that_may_not_carry_a_grade_or_a_size_packs_no_such_mail_into_its_way()
     assert!(sent > 1, "one batch of all would be larger");
     assert_eq!(test.spool.messages(&beta(), Grade::LAST).unwrap().len(), 1);
 }
+
+#[test]
+fn a_file_that_changed_since_it_was_offered_gets_a_new_name() {
+    let test = TestSpool::new();
+    let path = test.folder().join("file");
+    let linked = test.folder().join("linked");
+    for path in [&path, &linked] {
+        std::fs::write(path, "before").unwrap();
+    }
+    // One is sent from where it is, the other through a link in the spool, the third is a copy of the spool's own.
+    let parse = |line: String| Request::parse_work_line(line.as_bytes()).unwrap();
+    let link = SpoolName::parse(b"D.linked").unwrap();
+    let copy = SpoolName::parse(b"D.copied").unwrap();
+    let requests = [
+        parse(format!("S {} ~/x uucp -c D.left 0644 ", path.display())),
+        parse(format!("S {link} ~/y uucp -C {link} 0644 ")),
+        parse(format!("S {copy} ~/z uucp -C {copy} 0644 ")),
+    ];
+    let job = test
+        .spool
+        .queue(&beta(), Grade::DEFAULT, &requests, Vec::new())
+        .unwrap();
+    let place = |name: &SpoolName| test.spool.data_path(&beta(), name);
+    std::fs::create_dir_all(place(&link).parent().unwrap()).unwrap();
+    std::fs::hard_link(&linked, place(&link)).unwrap();
+    std::fs::write(place(&copy), "before").unwrap();
+    let start = SystemTime::now();
+    let touch = |path: &Path, seconds: u64| {
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(start + Duration::from_secs(seconds))
+            .unwrap();
+    };
+    let work = test.spool.data_path(&beta(), &job.work);
+    let offer = || {
+        let mut call = Call::new(&test, Features::OURS);
+        let names: Vec<Vec<u8>> = std::iter::from_fn(|| call.next())
+            .map(|(_, request)| temp(&request))
+            .collect();
+        assert_eq!(names.len(), 3, "{:?}", call.queue.complaints);
+        names
+    };
+    touch(&work, 10);
+    assert_eq!(offer(), [&b"D.left"[..], b"D.linked", b"D.copied"]);
+    for path in [&path, &linked, &place(&copy)] {
+        touch(path, 20);
+    }
+    let second = offer();
+    assert!(second[0] != b"D.left" && second[1] != b"D.linked");
+    assert_eq!(second[2], b"D.copied");
+    // Unchanged from then on they keep the new names.
+    touch(&work, 30);
+    assert_eq!(offer(), second);
+}

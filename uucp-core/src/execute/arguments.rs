@@ -52,6 +52,85 @@ fn home_of(user: &[u8]) -> Option<PathBuf> {
     User::from_name(name).ok().flatten().map(|user| user.dir)
 }
 
+/// The arguments of `uucp` as a job of `user` at `system` may have them: no configuration of its own choice, nobody else's
+/// name, no debugging, and the name of who asked, as the peer's `uuxqt` does it.
+#[must_use]
+pub fn for_uucp(words: &[Vec<u8>], system: &str, user: &[u8]) -> Vec<Vec<u8>> {
+    let mut out = vec![[b"-u", system.as_bytes(), b"!", user].concat()];
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let (kept, value) = match word.as_slice() {
+            b"--" => {
+                out.push(word.clone());
+                out.extend(words.cloned());
+                return out;
+            }
+            [b'-', b'-', name @ ..] => long_option(word, name),
+            [b'-', letters @ ..] if !letters.is_empty() => short_options(letters),
+            _ => (Some(word.clone()), Value::None),
+        };
+        out.extend(kept);
+        match value {
+            Value::None => {}
+            Value::Keep => out.extend(words.next().cloned()),
+            Value::Drop => {
+                words.next();
+            }
+        }
+    }
+    out
+}
+
+/// What is to become of the word after an option.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Value {
+    /// It is not the option's.
+    None,
+    Keep,
+    Drop,
+}
+
+/// Long options may be shortened, so every beginning of a forbidden one is forbidden.
+fn long_option(word: &[u8], name: &[u8]) -> (Option<Vec<u8>>, Value) {
+    let equals = name.iter().position(|b| *b == b'=');
+    let short = name.get(..equals.unwrap_or(name.len())).unwrap_or_default();
+    let begins = |option: &[u8]| option.starts_with(short);
+    if [&b"config"[..], b"user", b"debug"].into_iter().any(begins) {
+        let value = if equals.is_some() {
+            Value::None
+        } else {
+            Value::Drop
+        };
+        return (None, value);
+    }
+    let takes = [&b"grade"[..], b"notify", b"status"]
+        .into_iter()
+        .any(begins);
+    let value = if takes && equals.is_none() {
+        Value::Keep
+    } else {
+        Value::None
+    };
+    (Some(word.to_vec()), value)
+}
+
+/// Letters behind one `-`, up to the first that takes a value.
+fn short_options(letters: &[u8]) -> (Option<Vec<u8>>, Value) {
+    let takes = |letter: &u8| b"Iuxgns".contains(letter);
+    let Some(at) = letters.iter().position(takes) else {
+        return (Some([b"-", letters].concat()), Value::None);
+    };
+    let (before, rest) = letters.split_at_checked(at).unwrap_or((letters, b""));
+    let forbidden = matches!(rest, [b'I' | b'u' | b'x', ..]);
+    let kept = if forbidden { before } else { letters };
+    let value = match (rest.len(), forbidden) {
+        (1, true) => Value::Drop,
+        (1, false) => Value::Keep,
+        _ => Value::None,
+    };
+    ((!kept.is_empty()).then(|| [b"-", kept].concat()), value)
+}
+
 /// A local file name out of an `I` or `O` line: absolute, behind a `~`, or relative to the public directory.
 ///
 /// `None` where the name tries to climb by `..`: what is permitted is told by where a path begins, so no path may leave
@@ -116,6 +195,33 @@ mod tests {
     fn bytes_that_are_no_text_pass() {
         let got = expand(b"\xff\xfe", Path::new("/pub"));
         assert_eq!(got.as_bytes(), b"\xff\xfe");
+    }
+
+    #[test]
+    fn uucp_is_told_who_asks_and_not_how_it_is_configured() {
+        for (words, wanted) in [
+            ("f alpha!g", "-ubeta!joe f alpha!g"),
+            ("-C -W -d -g N f b!g", "-ubeta!joe -C -W -d -g N f b!g"),
+            ("-I /tmp/evil f b!g", "-ubeta!joe f b!g"),
+            ("-I/tmp/evil f b!g", "-ubeta!joe f b!g"),
+            ("-CdI /tmp/evil -uroot -x9 f b!g", "-ubeta!joe -Cd f b!g"),
+            ("f -u root b!g -x 9", "-ubeta!joe f b!g"),
+            (
+                "--config=/tmp/evil --con /tmp/evil --user root f g",
+                "-ubeta!joe f g",
+            ),
+            ("--debug 9 --u=root --jobid f g", "-ubeta!joe --jobid f g"),
+            // A value that looks like one of them is none.
+            ("-g -I -nxu f g", "-ubeta!joe -g -I -nxu f g"),
+            ("--status -u f g", "-ubeta!joe --status -u f g"),
+            ("-C -- -I f", "-ubeta!joe -C -- -I f"),
+            ("- f", "-ubeta!joe - f"),
+            ("-I", "-ubeta!joe"),
+        ] {
+            let words: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
+            let got = for_uucp(&words, "beta", b"joe").join(&b' ');
+            assert_eq!(got.escape_ascii().to_string(), wanted);
+        }
     }
 
     #[test]

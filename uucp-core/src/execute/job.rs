@@ -213,7 +213,7 @@ impl<'a> Runner<'a> {
         };
         let launch = Launch {
             program,
-            arguments: arguments_of(file, public)?,
+            arguments: arguments_of(job, public)?,
             environment: environment(&around, |name| std::env::var_os(name)),
             directory: directory.path().to_path_buf(),
             stdin,
@@ -295,16 +295,27 @@ pub(super) fn user_for_command(file: &ExecuteFile) -> &[u8] {
     file.user.as_ref().map_or(b"uucp", |(user, _)| user)
 }
 
-fn arguments_of(file: &ExecuteFile, public: &Path) -> Result<Vec<OsString>, Trouble> {
-    let words = file.command.get(1..).unwrap_or_default();
+fn arguments_of(job: &Job<'_>, public: &Path) -> Result<Vec<OsString>, Trouble> {
+    let (word, words) = job.file.command.split_first().unwrap_or((&NO_WORD, &[]));
     if words.iter().any(|word| word.contains(&0)) {
         return Err(Trouble::ForGood("An argument holds a NUL".into()));
     }
+    let own;
+    let words = if word.rsplit(|b| *b == b'/').next() == Some(b"uucp") {
+        let user = user_for_command(job.file);
+        own = arguments::for_uucp(words, job.execution.system.as_str(), user);
+        &own
+    } else {
+        words
+    };
     Ok(words
         .iter()
         .map(|word| arguments::expand(word, public))
         .collect())
 }
+
+/// A command line without words.
+static NO_WORD: Vec<u8> = Vec::new();
 
 /// Whether a command that could not be started can be another time: only its own words are wrong for good.
 fn cannot_start(error: &io::Error) -> Trouble {

@@ -905,3 +905,40 @@ fn a_caller_gets_the_debugging_it_asks_for_and_may_have() {
         assert!(!debug.contains("secret-of-alpha"), "{debug}");
     }
 }
+
+#[test]
+fn a_command_here_gets_its_files_from_there() {
+    let lab = Lab::new("");
+    fs::write(lab.beta.root.join("pub/f"), "of beta").unwrap();
+    let public = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(lab.alpha.root.join("pub"), public).unwrap();
+    let uux = lab
+        .alpha
+        .command(UUX)
+        .args(["-r", "cat", "beta!~/f", ">!~/out"])
+        .output();
+    let uux = uux.unwrap();
+    assert!(uux.status.success(), "{}", text(&uux));
+    let execute = || {
+        let uuxqt = lab
+            .alpha
+            .command(env!("CARGO_BIN_EXE_uuxqt"))
+            .output()
+            .unwrap();
+        assert!(uuxqt.status.success(), "{}", text(&uuxqt));
+    };
+    // It waits for the file.
+    execute();
+    assert_eq!(lab.alpha.names("alpha/X.").len(), 1);
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    execute();
+    let out = fs::read_to_string(lab.alpha.root.join("pub/out"));
+    assert_eq!(
+        out.unwrap_or_else(|_| panic!("{}", lab.alpha.log())),
+        "of beta"
+    );
+    for folder in ["alpha/X.", "alpha/D.", "beta/C."] {
+        assert!(lab.alpha.names(folder).is_empty(), "{folder}");
+    }
+}

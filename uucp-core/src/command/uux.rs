@@ -14,6 +14,7 @@ mod submit;
 mod way;
 mod words;
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
@@ -70,21 +71,22 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         user: user_name(),
         grade: grade(arguments.grade.as_deref()),
     };
-    let job = if line.is_poll() {
+    let jobs = if line.is_poll() {
         poll(&request)?
     } else {
         let plan = Plan::make(&request, &line)?;
         submit::submit(&request, &plan)?
     };
-    if arguments.jobid
-        && let Some(job) = job
-    {
-        print_line(&job.to_string());
+    if arguments.jobid {
+        for job in &jobs {
+            print_line(&job.to_string());
+        }
     }
-    if !arguments.no_uucico
-        && let Some(first) = way.first_hop()
-    {
-        start_uucico(&config, first);
+    if !arguments.no_uucico {
+        let systems: BTreeSet<&SystemName> = jobs.iter().map(|job| &job.system).collect();
+        for system in systems {
+            start_uucico(&config, system);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -100,7 +102,7 @@ struct Request<'a> {
 }
 
 /// `uux system!`: an empty work file, so that the system is called at the next chance.
-fn poll(request: &Request<'_>) -> Result<Option<JobId>, Failure> {
+fn poll(request: &Request<'_>) -> Result<Vec<JobId>, Failure> {
     let Some(system) = request.way.first_hop() else {
         return Err(Failure::new(
             Status::Usage,
@@ -111,7 +113,7 @@ fn poll(request: &Request<'_>) -> Result<Option<JobId>, Failure> {
         .spool
         .queue(system, request.grade, &[], Vec::new())
         .map_err(|e| of_spool(&e))?;
-    Ok(Some(job))
+    Ok(vec![job])
 }
 
 fn log(request: &Request<'_>, described: &str) {

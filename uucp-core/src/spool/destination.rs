@@ -18,7 +18,8 @@ use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use super::error::At;
 use super::fault::step;
-use super::{Incoming, SpoolError};
+use super::{Incoming, SpoolError, durable};
+use crate::name::SpoolName;
 use crate::wire::command::Refusal;
 
 /// Directories that a request has made are as open as Taylor makes them: the next file for them must find them writable.
@@ -80,6 +81,16 @@ impl Destination {
             return Err(not_permitted(&destination.path(), "a directory is there"));
         }
         Ok(destination)
+    }
+
+    /// A data file of our own, in the folder that our own executions have theirs in.
+    pub(super) fn of_data(folder: &Path, name: &SpoolName) -> Result<Self, SpoolError> {
+        durable::make_directory(folder)?;
+        Ok(Self {
+            directory: File::open(folder).at("open", folder)?,
+            directory_path: folder.to_path_buf(),
+            name: name.as_str().to_owned(),
+        })
     }
 
     /// The whole path, for logs and records.

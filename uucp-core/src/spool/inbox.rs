@@ -288,6 +288,23 @@ impl Inbox {
             return Ok(Target::Execution(Box::new(file)));
         }
         match spool_name {
+            // A file that a command here needs (`uux` with a file of another system).
+            Some(name)
+                if incoming.own_request
+                    && incoming.options.contains(b'9')
+                    && name.kind() == SpoolKind::Data =>
+            {
+                let place = self.spool.data_path(self.spool.nodename(), &name);
+                if place.exists() {
+                    let reason = format!("{} is there already", place.display());
+                    return Err(Stop::Answer(Admission::refuse(
+                        Refusal::CannotCreate,
+                        reason,
+                    )));
+                }
+                let folder = place.parent().unwrap_or(&place);
+                Ok(Target::Outside(Destination::of_data(folder, &name)?))
+            }
             Some(name) if !incoming.own_request => match name.kind() {
                 SpoolKind::Work => Err(refuse("work files are not taken")),
                 _ => Ok(Target::Spool(name)),

@@ -27,8 +27,8 @@ pub struct Incoming<'a> {
     pub size: Option<u64>,
     /// The command line of an `E`.
     pub command: Option<&'a [u8]>,
-    /// Whether the request is our own (`R` out of our work file): then spool files may not be written, and directories of
-    /// the requesting user may.
+    /// Whether the request is our own (`R` out of our work file): then spool files may not be written, except for a data file
+    /// of a command of our own (option `9`), and directories of the requesting user may.
     pub own_request: bool,
     /// The directories that may be written.
     pub rules: &'a PathRules,

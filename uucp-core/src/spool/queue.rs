@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::durable;
@@ -242,6 +243,55 @@ impl Spool {
             system: system.clone(),
             size: 0,
             kept: false,
+        })
+    }
+
+    /// Begins a data file for `system` that is a second link to a user's file. Nothing is to be written to it. `None` where
+    /// it cannot be linked, being on another file system or another user's, and where the owner of the spool could not
+    /// read it.
+    ///
+    /// # Errors
+    /// When the spool is in trouble.
+    pub fn stage_link(
+        &self,
+        system: &SystemName,
+        file: &Path,
+    ) -> Result<Option<Staged>, SpoolError> {
+        let name = names::data_name(false);
+        let folder = self.new_folder();
+        durable::make_directory(&folder)?;
+        let path = folder.join(name.as_str());
+        // Of a symbolic link the file is wanted, not the link.
+        let Ok(file) = file.canonicalize() else {
+            return Ok(None);
+        };
+        step("link", &path).at("create", &path)?;
+        if std::fs::hard_link(&file, &path).is_err() {
+            return Ok(None);
+        }
+        let Some(linked) = File::open(&path).ok().filter(|file| self.is_readable(file)) else {
+            durable::remove(&path)?;
+            return Ok(None);
+        };
+        // As in `stage`; one that somebody else has locked is in use in any case.
+        let _ = linked.try_lock();
+        Ok(Some(Staged {
+            size: linked.metadata().at("read", &path)?.len(),
+            writer: BufWriter::with_capacity(0, linked),
+            path,
+            place: self.data_path(system, &name),
+            name,
+            system: system.clone(),
+            kept: false,
+        }))
+    }
+
+    /// Whether this is a file that the owner of the spool, as whom uucico runs, can read.
+    fn is_readable(&self, file: &File) -> bool {
+        let owner = std::fs::metadata(self.root()).map(|root| root.uid());
+        file.metadata().is_ok_and(|file| {
+            let by_owner = owner.is_ok_and(|owner| owner == file.uid()) && file.mode() & 0o400 != 0;
+            file.is_file() && (by_owner || file.mode() & 0o004 != 0)
         })
     }
 

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use super::plan::{Body, Plan, Source};
 use super::submit::{describe, open};
 use super::{Request, of_config, of_spool};
-use crate::name::{SpoolKind, SpoolName};
+use crate::name::{JobId, SpoolKind, SpoolName, SystemName};
 use crate::spool::{Admission, Inbox, Incoming, LockError, Reception, SystemLock};
 use crate::sysexits::{Failure, Status};
-use crate::wire::command::RequestOptions;
+use crate::wire::command::{ReceiveRequest, Request as Wire, RequestOptions};
 
 /// How long to wait for another `uux` that does the same.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<(), Failure> {
+/// Gives back the jobs that fetch files of other systems.
+pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, Failure> {
     let Body::File(text) = &plan.body else {
         return Err(Failure::new(
             Status::Software,
@@ -25,10 +26,17 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<(), Failure> 
     let lock = lock(request)?;
     let mut inbox = request.spool.inbox(&lock).map_err(|e| of_spool(&e))?;
     let mut receptions = Vec::new();
+    let mut jobs = Vec::new();
     for part in &plan.parts {
         let mut source: Box<dyn Read> = match &part.source {
             Source::Stdin => Box::new(io::stdin().lock()),
-            Source::Copy(path) | Source::Leave(path) => Box::new(open(path)?),
+            Source::Fetch { system, path } => {
+                jobs.push(fetch(request, &part.peer_name, system, path)?);
+                continue;
+            }
+            Source::Copy(path) | Source::Leave(path) | Source::Link { path, .. } => {
+                Box::new(open(path)?)
+            }
         };
         receptions.push(take(request, &mut inbox, &part.peer_name, &mut *source)?);
     }
@@ -39,7 +47,27 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<(), Failure> 
         result.map_err(|e| of_spool(&e))?;
     }
     super::log(request, &describe(&plan.command, &[]));
-    Ok(())
+    Ok(jobs)
+}
+
+/// The file comes into the spool under the name that the execute file has for it, which waits for it.
+fn fetch(
+    request: &Request<'_>,
+    name: &SpoolName,
+    system: &SystemName,
+    path: &[u8],
+) -> Result<JobId, Failure> {
+    let receive = Wire::Receive(ReceiveRequest {
+        from: path.to_vec(),
+        to: name.as_bytes().to_vec(),
+        user: request.user.clone(),
+        options: RequestOptions::new(b"9"),
+        size: None,
+    });
+    request
+        .spool
+        .queue(system, request.grade, &[receive], Vec::new())
+        .map_err(|e| of_spool(&e))
 }
 
 fn lock(request: &Request<'_>) -> Result<SystemLock, Failure> {

@@ -11,10 +11,10 @@ use super::Request;
 use super::execute_text::ExecuteText;
 use super::files::{check_readable, local_path, remote_path};
 use super::line::{CommandLine, FileName, Word};
-use super::way::Way;
+use super::way::{Way, look_up};
 use crate::address::word::COMMAND_LINE_LIMIT;
 use crate::config::Settings;
-use crate::name::{SpoolKind, SpoolName};
+use crate::name::{SpoolKind, SpoolName, SystemName};
 use crate::sysexits::{Failure, Status};
 
 /// A job, thought out.
@@ -41,6 +41,20 @@ pub(super) enum Source {
     Stdin,
     /// A file that is copied into the spool now.
     Copy(PathBuf),
+    /// A file that is linked into the spool; where it cannot be, it is copied, or else left where it is.
+    Link {
+        /// Where it is.
+        path: PathBuf,
+        /// Whether it may be copied.
+        or_copy: bool,
+    },
+    /// A file of another system, to be fetched for a command that is executed here.
+    Fetch {
+        /// The system.
+        system: SystemName,
+        /// The path there.
+        path: Vec<u8>,
+    },
     /// A file that is read when it is sent.
     Leave(PathBuf),
 }
@@ -111,7 +125,7 @@ impl Maker<'_> {
         if self.request.way.executes(&name.system) {
             return remote_path(&name.path, !self.request.arguments.noexpand);
         }
-        let source = self.local_source(name)?;
+        let source = self.source(name)?;
         let run_name = name.base_name().to_vec();
         if run_name.is_empty() || self.run_names.contains(&run_name) {
             return Err(Failure::new(
@@ -138,7 +152,7 @@ impl Maker<'_> {
                 self.only_input = false;
                 return Ok(None);
             }
-            Some(name) => self.local_source(name)?,
+            Some(name) => self.source(name)?,
             None if self.request.arguments.stdin => Source::Stdin,
             None => {
                 self.only_input = false;
@@ -247,18 +261,31 @@ impl Maker<'_> {
         peer_name
     }
 
-    /// A file of this system, checked. Files of third systems are not fetched.
-    fn local_source(&self, name: &FileName) -> Result<Source, Failure> {
+    /// A file that does not lie where the command is executed. One of another system can be fetched for a command that is
+    /// executed here.
+    fn source(&self, name: &FileName) -> Result<Source, Failure> {
         let here = self.request.config.nodename.as_bytes();
-        if !name.system.is_empty() && name.system != here {
+        if name.system.is_empty() || name.system == here {
+            return self.local_source(name);
+        }
+        if !matches!(self.request.way, Way::Local) {
             return Err(Failure::new(
                 Status::Unavailable,
                 format!(
-                    "a file of {0} can only be an argument of a command that {0} executes",
+                    "a file of {0} can only be an argument of a command that {0} or this system executes",
                     name.system.escape_ascii()
                 ),
             ));
         }
+        let system = SystemName::parse(&name.system)
+            .map_err(|e| Failure::new(Status::DataError, e.to_string()))?;
+        let system = look_up(self.request.config, &system)?.name;
+        let path = remote_path(&name.path, !self.request.arguments.noexpand)?;
+        Ok(Source::Fetch { system, path })
+    }
+
+    /// A file of this system, checked.
+    fn local_source(&self, name: &FileName) -> Result<Source, Failure> {
         let path = local_path(&name.path, &self.request.config.pubdir)?;
         check_readable(&path)?;
         let arguments = self.request.arguments;
@@ -271,12 +298,14 @@ impl Maker<'_> {
                 format!("not permitted to send {} (local-send)", path.display()),
             ));
         }
-        // A link is not made: what is queued must not change or vanish before it is sent, and -l permits a copy.
-        if arguments.copy || (arguments.link && !arguments.no_copy) {
-            Ok(Source::Copy(path))
+        Ok(if arguments.link {
+            let or_copy = !arguments.no_copy;
+            Source::Link { path, or_copy }
+        } else if arguments.copy {
+            Source::Copy(path)
         } else {
-            Ok(Source::Leave(path))
-        }
+            Source::Leave(path)
+        })
     }
 
     fn check_may_create(&self, path: &std::path::Path) -> Result<(), Failure> {

@@ -15,11 +15,10 @@ use crate::spool::{StageKind, Staged};
 use crate::sysexits::{Failure, Status};
 use crate::wire::command::{ExecuteRequest, Request as Wire, RequestOptions, SendRequest};
 
-/// Queues the job; `None` where it is executed here and has no work file.
-pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Option<JobId>, Failure> {
+/// Queues the job. One that is executed here has no work file, but the files that it needs may have.
+pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, Failure> {
     let Way::Remote { first, beyond } = request.way else {
-        super::local::submit(request, plan)?;
-        return Ok(None);
+        return super::local::submit(request, plan);
     };
     let mut job = Job {
         request,
@@ -41,7 +40,7 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Option<JobId>
         .queue(&first.name, request.grade, &job.requests, job.staged)
         .map_err(|e| of_spool(&e))?;
     super::log(request, &described);
-    Ok(Some(id))
+    Ok(vec![id])
 }
 
 /// The command and the names of its files, as the log has them.
@@ -81,11 +80,19 @@ impl Job<'_> {
     fn add_part(&mut self, part: &Part, plan: &Plan) -> Result<(), Failure> {
         let outgoing = match &part.source {
             Source::Stdin => self.stage_from(&mut io::stdin().lock(), "standard input")?,
-            Source::Copy(path) => {
-                let mut file = open(path)?;
-                self.stage_from(&mut file, &path.display().to_string())?
-            }
+            Source::Copy(path) => self.copy(path)?,
             Source::Leave(path) => self.leave(path)?,
+            Source::Fetch { system, .. } => {
+                return Err(Failure::new(
+                    Status::Software,
+                    format!("a file of {system} is fetched for a command of another system"),
+                ));
+            }
+            Source::Link { path, or_copy } => match self.link(path)? {
+                Some(linked) => linked,
+                None if *or_copy => self.copy(path)?,
+                None => self.leave(path)?,
+            },
         };
         match &plan.body {
             Body::Request { options, notify } => {
@@ -177,6 +184,17 @@ impl Job<'_> {
         let mut staged = self.stage(StageKind::Data)?;
         copy(source, &mut staged, what)?;
         Ok(self.keep(staged))
+    }
+
+    fn copy(&mut self, path: &Path) -> Result<Outgoing, Failure> {
+        let mut file = open(path)?;
+        self.stage_from(&mut file, &path.display().to_string())
+    }
+
+    fn link(&mut self, path: &Path) -> Result<Option<Outgoing>, Failure> {
+        let staged = self.request.spool.stage_link(self.system, path);
+        let staged = staged.map_err(|e| of_spool(&e))?;
+        Ok(staged.map(|staged| self.keep(staged)))
     }
 
     fn stage_text(&mut self, text: &ExecuteText) -> Result<Outgoing, Failure> {

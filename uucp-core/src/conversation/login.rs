@@ -235,7 +235,15 @@ mod tests {
                 out.clear();
                 prompts.handle_input(b"U\rright\r", &mut out);
                 assert!(out.is_empty() && prompts.poll_step().is_none());
-                now = prompts.poll_timeout().unwrap();
+                let until = prompts.poll_timeout().unwrap();
+                // Longer each time, and not a moment less.
+                assert_eq!(until - now, DELAY * attempt);
+                prompts.handle_timeout(
+                    until.checked_sub(Duration::from_millis(1)).unwrap(),
+                    &mut out,
+                );
+                assert!(out.is_empty());
+                now = until;
                 prompts.handle_timeout(now, &mut out);
                 assert_eq!(out, b"login: ");
             }
@@ -251,5 +259,34 @@ mod tests {
         let now = prompts.poll_timeout().unwrap();
         prompts.handle_timeout(now, &mut out);
         assert!(matches!(prompts.poll_step(), Some(LoginStep::Failed(_))));
+    }
+
+    #[test]
+    fn half_lines_are_no_lines_and_long_ones_are_nobodys_name() {
+        let (mut login, mut out, _) = prompts(None);
+        login.handle_input(b"Ualpha", &mut out);
+        assert_eq!(out, b"login: ");
+        let now = login.poll_timeout().unwrap();
+        login.handle_timeout(now, &mut out);
+        match login.poll_step() {
+            Some(LoginStep::Failed(reason)) => assert_eq!(reason, "Timed out waiting for login"),
+            other => panic!("{other:?}"),
+        }
+        // The beginning of a long line is not taken for the whole.
+        let (mut login, mut out, _) = prompts(None);
+        let line = [&[b'U'; LINE_LIMIT + 1][..], b"\r"].concat();
+        login.handle_input(&line, &mut out);
+        assert_eq!(out, b"login: login: ");
+        login.handle_input(b"\xd5alpha\r", &mut out);
+        assert!(out.ends_with(b"Password:"));
+        login.handle_input(&line, &mut out);
+        match login.poll_step() {
+            Some(LoginStep::Check(name, password)) => {
+                // A parity bit is no part of a name.
+                assert_eq!(name, b"Ualpha");
+                assert!(password.expose().is_empty());
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }

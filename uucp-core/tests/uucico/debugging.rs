@@ -1,0 +1,127 @@
+//! Debugging messages: of the program, of a system, of a caller.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::lab::{Lab, Node, UUCICO};
+
+#[test]
+fn debugging_shows_the_line_the_packets_and_the_bytes() {
+    for protocol in ["t", "g", "i"] {
+        let lab = Lab::new(&format!("protocol {protocol}"));
+        lab.alpha.queue("beta", "joe", b"the content of a mail");
+        let caller = lab
+            .alpha
+            .command(UUCICO)
+            .args([
+                "-S",
+                "beta",
+                "-x",
+                "uucp-proto,proto",
+                "-x",
+                "port,incoming,outgoing",
+            ])
+            .spawn()
+            .unwrap();
+        let mut answerer = lab.beta.answer(&lab.listener, &["-l", "-x", "handshake"]);
+        assert!(caller.wait_with_output().unwrap().status.success());
+        assert!(answerer.wait().unwrap().success());
+        let debug = lab.alpha.debug();
+        for (kind, said) in [
+            ("port", "connecting"),
+            ("port", "hanging up"),
+            ("uucp_proto", "rmail joe"),
+            ("uucp_proto", "received command=CY"),
+            ("proto", "file data sent"),
+            ("incoming", "Shere=beta"),
+            ("outgoing", "the content of a mail"),
+        ] {
+            let kind = format!(" uucp::{kind}: ");
+            let shown = |line: &str| line.contains(&kind) && line.contains(said);
+            assert!(
+                debug.lines().any(shown),
+                "{protocol}: {kind}{said}:\n{debug}"
+            );
+        }
+        if protocol != "t" {
+            let packet = |line: &str| line.contains(" uucp::proto: received");
+            assert!(debug.lines().any(packet), "{protocol}:\n{debug}");
+        }
+        assert!(!debug.contains(" uucp::chat:"), "{debug}");
+        let debug = lab.beta.debug();
+        assert!(
+            debug
+                .lines()
+                .all(|line| line.contains(" uucp::handshake: "))
+        );
+        assert!(debug.contains("Salpha"), "{debug}");
+    }
+}
+
+#[test]
+fn debugging_of_a_system_begins_and_ends_with_its_call() {
+    let lab = Lab::new("debug handshake\n");
+    let port = lab.listener.local_addr().unwrap().port();
+    let gamma = Node::new(lab.alpha.root.parent().unwrap(), "gamma", "alpha", port, "");
+    lab.alpha.append(
+        "etc/sys",
+        "system gamma\ndebug none\ntime any\ncall-login *\ncall-password *\naddress 127.0.0.1\nport out\nchat ogin: \\L word: \\P\n",
+    );
+    lab.alpha
+        .append("etc/call", "gamma Ualpha secret-of-alpha\n");
+    for system in ["beta", "gamma"] {
+        lab.alpha.queue(system, "joe", b"mail");
+    }
+    // One process calls both, one after the other.
+    let caller = lab.alpha.command(UUCICO).arg("-r1").spawn().unwrap();
+    for node in [&lab.beta, &gamma] {
+        let mut answerer = node.answer(&lab.listener, &["-l"]);
+        assert!(answerer.wait().unwrap().success());
+    }
+    assert!(caller.wait_with_output().unwrap().status.success());
+    let debug = lab.alpha.debug();
+    assert!(debug.contains("Shere=beta"), "{debug}");
+    assert!(!debug.contains("Shere=gamma"), "{debug}");
+    // The called side knows who it is when it has read the name.
+    let debug = lab.beta.debug();
+    assert!(
+        debug.contains("caller is known") && debug.contains("Ut"),
+        "{debug}"
+    );
+    assert_eq!(gamma.debug(), "");
+}
+
+#[test]
+fn a_caller_gets_the_debugging_it_asks_for_and_may_have() {
+    for (limit, shown, hidden) in [
+        ("", "uucp::handshake", "uucp::incoming"),
+        (
+            "max-remote-debug incoming",
+            "uucp::incoming",
+            "uucp::handshake",
+        ),
+        ("max-remote-debug none", "", "uucp::"),
+    ] {
+        let lab = Lab::new(limit);
+        let port = lab.listener.local_addr().unwrap().port();
+        let mut peer = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
+        peer.write_all(b"Ualpha\rsecret-of-alpha\r\x10Salpha -x0x7ff -N047\0\x10")
+            .unwrap();
+        let mut said = Vec::new();
+        while !said.ends_with(b"\x10Pteig\0") {
+            let mut byte = [0];
+            peer.read_exact(&mut byte).unwrap();
+            said.push(byte[0]);
+        }
+        peer.write_all(b"UN\0").unwrap();
+        answerer.wait().unwrap();
+        let debug = lab.beta.debug();
+        assert!(
+            debug.contains(shown) && !debug.contains(hidden),
+            "{limit}: {debug}"
+        );
+        // What came before its name was known is not there.
+        assert!(!debug.contains("secret-of-alpha"), "{debug}");
+    }
+}

@@ -1,0 +1,15 @@
+//! `uucico` as a program: two nodes in temporary directories, joined by sockets and pipes.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set itself up has failed"
+)]
+
+mod chats;
+mod debugging;
+mod lab;
+mod login;
+mod outbox;
+mod placing;
+mod server;
+mod transfers;

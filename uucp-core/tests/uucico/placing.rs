@@ -1,0 +1,177 @@
+//! When a call is placed, and how it ends before its time.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::process::Command;
+
+use crate::lab::{Lab, UUCICO, text};
+
+#[test]
+fn a_failed_call_is_not_repeated_at_once_unless_forced() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-s", "beta"])
+        .spawn()
+        .unwrap();
+    drop(lab.listener.accept().unwrap());
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
+    assert!(lab.alpha.log().contains("ERROR: Line disconnected"));
+    assert!(
+        lab.alpha.status("beta").starts_with("3 1 "),
+        "{}",
+        lab.alpha.status("beta")
+    );
+    let again = lab.alpha.uucico(&["-s", "beta"]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        text(&again).contains("Retry time not reached"),
+        "{}",
+        text(&again)
+    );
+    let quiet = lab.alpha.uucico(&["-c", "-s", "beta"]);
+    assert_eq!(text(&quiet), "");
+    let (forced, _) = lab.call();
+    assert!(forced.status.success(), "{}", text(&forced));
+    assert_eq!(lab.alpha.queued("beta"), 0);
+    assert!(lab.alpha.status("beta").starts_with("0 0 "));
+}
+
+#[test]
+fn what_cannot_be_called_is_told() {
+    let lab = Lab::new("");
+    let unknown = lab.alpha.uucico(&["-s", "gamma"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown).contains("gamma: System not found"));
+    // Without work -C is content, and nobody is called.
+    assert!(lab.alpha.uucico(&["-C", "-s", "beta"]).status.success());
+    assert!(lab.alpha.uucico(&["-r1"]).status.success());
+    let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
+    lab.alpha
+        .write("etc/sys", &sys.replace("time any", "time never"));
+    let never = lab.alpha.uucico(&["-s", "beta"]);
+    assert!(
+        text(&never).contains("Wrong time to call"),
+        "{}",
+        text(&never)
+    );
+    lab.listener.set_nonblocking(true).unwrap();
+    assert!(lab.listener.accept().is_err(), "somebody was called");
+}
+
+#[test]
+fn nobody_there_is_a_dial_failure() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let Lab {
+        listener, alpha, ..
+    } = &lab;
+    let port = listener.local_addr().unwrap().port();
+    // A port that was just closed refuses.
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = gone.local_addr().unwrap().port();
+    drop(gone);
+    assert_ne!(port, closed);
+    alpha.write(
+        "etc/port",
+        &format!("port out\ntype tcp\nservice {closed}\n"),
+    );
+    let output = alpha.uucico(&["-S", "beta"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        alpha.status("beta").starts_with("2 1 "),
+        "{}",
+        alpha.status("beta")
+    );
+    assert_eq!(alpha.queued("beta"), 1);
+}
+
+#[test]
+fn a_signal_in_mid_call_leaves_the_jobs_and_no_lock() {
+    let lab = Lab::new("protocol t");
+    lab.alpha.queue("beta", "joe", &vec![b'x'; 3_000_000]);
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-S", "beta"])
+        .spawn()
+        .unwrap();
+    let (mut peer, _) = lab.listener.accept().unwrap();
+    // A peer that takes the request and no file.
+    let mut expect = |wanted: &[u8]| {
+        let mut seen = Vec::new();
+        while !seen.ends_with(wanted) {
+            let mut byte = [0];
+            peer.read_exact(&mut byte).unwrap();
+            seen.push(byte[0]);
+        }
+        peer.try_clone().unwrap()
+    };
+    let mut peer = TcpStream::from(OwnedFd::from({
+        let mut line = expect(b"");
+        line.write_all(b"login: ").unwrap();
+        expect(b"Ualpha\r").write_all(b"Password:").unwrap();
+        expect(b"secret-of-alpha\r")
+            .write_all(b"\x10Shere=beta\0")
+            .unwrap();
+        expect(b"N03147\0")
+            .write_all(b"\x10ROKN047\0\x10Pt\0")
+            .unwrap();
+        expect(b"\x10Ut\0");
+        let mut request = vec![0; 512];
+        line.read_exact(&mut request).unwrap();
+        let mut yes = b"EY".to_vec();
+        yes.resize(512, 0);
+        line.write_all(&yes).unwrap();
+        line
+    }));
+    peer.read_exact(&mut [0; 1000]).unwrap();
+    assert_eq!(
+        fs::read_dir(lab.alpha.root.join("lock")).unwrap().count(),
+        1
+    );
+    let kill = Command::new("kill").arg(caller.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
+    assert_eq!(lab.alpha.queued("beta"), 1);
+    assert_eq!(lab.alpha.names("beta/D.").len(), 1);
+    assert_eq!(
+        fs::read_dir(lab.alpha.root.join("lock")).unwrap().count(),
+        0
+    );
+    let log = lab.alpha.log();
+    assert!(log.contains("ERROR: Got termination signal"), "{log}");
+}
+
+#[test]
+fn with_z_the_next_alternate_is_tried_after_a_call_that_failed() {
+    for try_next in [true, false] {
+        let lab = Lab::new("");
+        lab.alpha
+            .append("etc/sys", "alternate second\nmyname alpha\ncall-login *\n");
+        lab.alpha.queue("beta", "joe", b"mail");
+        let options = if try_next { "-zS" } else { "-S" };
+        let caller = lab
+            .alpha
+            .command(UUCICO)
+            .args([options, "beta"])
+            .spawn()
+            .unwrap();
+        // The first time it is reached, and fails.
+        drop(lab.listener.accept().unwrap());
+        if try_next {
+            let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
+            assert!(answerer.wait().unwrap().success());
+        }
+        let output = caller.wait_with_output().unwrap();
+        assert_eq!(output.status.success(), try_next, "{}", text(&output));
+        assert_eq!(lab.beta.arrived("alpha").len(), usize::from(try_next));
+        assert_eq!(lab.alpha.queued("beta"), usize::from(!try_next));
+        lab.listener.set_nonblocking(true).unwrap();
+        assert!(lab.listener.accept().is_err(), "called once more");
+    }
+}

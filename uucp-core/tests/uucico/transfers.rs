@@ -1,0 +1,191 @@
+//! What moves in a call.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::lab::{Lab, UUCICO, UUX, script, text};
+
+#[test]
+fn a_call_with_login_moves_the_jobs_of_both_sides() {
+    for protocol in ["t", "e", "g", "i"] {
+        let lab = Lab::new(&format!("protocol {protocol}"));
+        let sizes = [0, 1, 1024, 70_000];
+        let contents: Vec<Vec<u8>> = sizes.iter().map(|size| vec![b'x'; *size]).collect();
+        for content in &contents {
+            lab.alpha.queue("beta", "joe", content);
+            lab.beta.queue("alpha", "ann", content);
+        }
+        let (output, answered) = lab.call();
+        assert!(
+            output.status.success() && answered,
+            "{protocol}: {}",
+            text(&output)
+        );
+        assert!(lab.beta.arrived("alpha") == contents, "{protocol}");
+        assert!(lab.alpha.arrived("beta") == contents, "{protocol}");
+        assert_eq!((lab.alpha.queued("beta"), lab.beta.queued("alpha")), (0, 0));
+        assert_eq!(lab.beta.names("alpha/X.").len(), sizes.len());
+        let log = lab.alpha.log();
+        for line in [
+            "Calling system beta (port out)",
+            "Login successful",
+            &format!("Handshake successful (protocol '{protocol}'"),
+            "Call complete (",
+        ] {
+            assert!(log.contains(line), "{protocol}: no '{line}' in\n{log}");
+        }
+        assert!(
+            lab.beta
+                .log()
+                .contains("Incoming call (login Ualpha port TCP)")
+        );
+        assert!(
+            lab.alpha
+                .status("beta")
+                .ends_with(" Conversation complete beta\n")
+        );
+    }
+}
+
+#[test]
+fn a_program_on_a_pipe_is_a_line_too() {
+    let lab = Lab::new("");
+    lab.alpha.write(
+        "etc/port",
+        &format!(
+            "port out\ntype pipe\ncommand {UUCICO} -I {} --login Ualpha\n",
+            lab.beta.config().display()
+        ),
+    );
+    lab.alpha.append("etc/sys", "chat \"\"\n");
+    lab.alpha.queue("beta", "joe", b"over a pipe");
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(lab.beta.arrived("alpha"), [b"over a pipe"]);
+    // What is not told to be reliable from end to end gets `i`, as with the peer.
+    assert!(lab.alpha.log().contains("protocol 'i'"));
+}
+
+#[test]
+fn uuxqt_is_started_after_so_many_executions_and_at_the_end() {
+    let lab = Lab::new("");
+    // A uuxqt of our own beside a copy of the program.
+    let program = lab.beta.root.join("uucico");
+    fs::copy(UUCICO, &program).unwrap();
+    let told = lab.beta.root.join("told");
+    script(
+        &lab.beta,
+        "uuxqt",
+        &format!(
+            "ls {}/spool/alpha/X. | wc -l >> {}",
+            lab.beta.root.display(),
+            told.display()
+        ),
+    );
+    let config = fs::read_to_string(lab.beta.config()).unwrap();
+    lab.beta.write(
+        "etc/config",
+        &config.replace("run-uuxqt never", "run-uuxqt 2"),
+    );
+    for _ in 0..5 {
+        lab.alpha.queue("beta", "joe", b"mail");
+    }
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-S", "beta"])
+        .spawn()
+        .unwrap();
+    let (socket, _) = lab.listener.accept().unwrap();
+    let output = socket.try_clone().unwrap();
+    let mut answerer = lab
+        .beta
+        .command(program.to_str().unwrap())
+        .args(["-l", "-D"])
+        .stdin(OwnedFd::from(socket))
+        .stdout(OwnedFd::from(output))
+        .spawn()
+        .unwrap();
+    assert!(caller.wait_with_output().unwrap().status.success());
+    assert!(answerer.wait().unwrap().success());
+    // With -D the last one is waited for. Those before it may still be counting: each line is a run.
+    let runs = || fs::read_to_string(&told).unwrap();
+    assert!(runs().lines().any(|line| line.trim() == "5"), "{}", runs());
+    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while runs().lines().count() < 2 {
+        assert!(std::time::Instant::now() < patience, "{}", runs());
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_command_here_gets_its_files_from_there() {
+    let lab = Lab::new("");
+    fs::write(lab.beta.root.join("pub/f"), "of beta").unwrap();
+    let public = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(lab.alpha.root.join("pub"), public).unwrap();
+    let uux = lab
+        .alpha
+        .command(UUX)
+        .args(["-r", "cat", "beta!~/f", ">!~/out"])
+        .output();
+    let uux = uux.unwrap();
+    assert!(uux.status.success(), "{}", text(&uux));
+    let execute = || {
+        let uuxqt = lab
+            .alpha
+            .command(env!("CARGO_BIN_EXE_uuxqt"))
+            .output()
+            .unwrap();
+        assert!(uuxqt.status.success(), "{}", text(&uuxqt));
+    };
+    // It waits for the file.
+    execute();
+    assert_eq!(lab.alpha.names("alpha/X.").len(), 1);
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    execute();
+    let out = fs::read_to_string(lab.alpha.root.join("pub/out"));
+    assert_eq!(
+        out.unwrap_or_else(|_| panic!("{}", lab.alpha.log())),
+        "of beta"
+    );
+    for folder in ["alpha/X.", "alpha/D.", "beta/C."] {
+        assert!(lab.alpha.names(folder).is_empty(), "{folder}");
+    }
+}
+
+#[test]
+fn files_of_a_pattern_come_in_the_call_that_asks_for_them() {
+    for protocol in ["t", "i"] {
+        let lab = Lab::new(&format!("protocol {protocol}"));
+        for (name, content) in [("f1", "one"), ("f2", "two"), ("g", "no"), (".f", "hidden")] {
+            fs::write(lab.beta.root.join("pub").join(name), content).unwrap();
+        }
+        let public = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(lab.alpha.root.join("pub"), public).unwrap();
+        // As uucp would queue them: one pattern that may be had, and one that may not.
+        fs::create_dir_all(lab.alpha.root.join("spool/beta/C.")).unwrap();
+        lab.alpha.write(
+            "spool/beta/C./C.NAAAAAAAAAAA",
+            "X ~/f* alpha!~/got/ root -d\nX ~/../etc/* alpha!~/got/ root -d\n",
+        );
+        let (output, answered) = lab.call();
+        assert!(output.status.success() && answered, "{}", text(&output));
+        let got = lab.alpha.root.join("pub/got");
+        let mut names: Vec<_> = fs::read_dir(&got)
+            .unwrap_or_else(|_| panic!("{protocol}: {}", lab.alpha.log()))
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        names.sort();
+        assert_eq!(names, ["f1", "f2"], "{protocol}");
+        assert_eq!(fs::read_to_string(got.join("f2")).unwrap(), "two");
+        assert_eq!((lab.alpha.queued("beta"), lab.beta.queued("alpha")), (0, 0));
+        let log = lab.beta.log();
+        assert!(log.contains("2 files queued"), "{log}");
+        assert!(log.contains("~/../etc/*: permission denied"), "{log}");
+        let log = lab.alpha.log();
+        assert!(log.contains("~/../etc/*: refused"), "{log}");
+    }
+}

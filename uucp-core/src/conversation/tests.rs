@@ -100,9 +100,10 @@ fn a_file_that_the_peer_asks_for_does_not_wait_for_all_of_ours() {
     for protocol in *b"iTE" {
         let mut pair = Pair::new(options(protocol));
         for at in 0..300 {
-            pair.caller.queue_mail(&format!("A{at:03}"), &[7; 70_000]);
+            pair.caller
+                .queue_mail(&format!("A{at:03}"), &vec![7; 70_000]);
         }
-        pair.caller.offer("/pub/a", &[8; 70_000]);
+        pair.caller.offer("/pub/a", &vec![8; 70_000]);
         pair.called.queue_receive("/pub/a");
         pair.run();
         pair.assert_complete();

@@ -218,7 +218,7 @@ mod tests {
             ("- f", "-ubeta!joe - f"),
             ("-I", "-ubeta!joe"),
         ] {
-            let words: Vec<Vec<u8>> = words.split(' ').map(|word| word.into()).collect();
+            let words: Vec<Vec<u8>> = words.split(' ').map(Into::into).collect();
             let got = for_uucp(&words, "beta", b"joe").join(&b' ');
             assert_eq!(got.escape_ascii().to_string(), wanted);
         }

@@ -28,6 +28,7 @@ pub mod peers;
 pub mod process;
 pub mod programs;
 pub mod queue;
+pub mod receiving;
 pub mod smtp;
 pub mod strace;
 

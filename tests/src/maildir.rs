@@ -56,6 +56,7 @@ pub fn add_rmail(node: &Node) {
 /// Puts every command there that receives mail.
 pub fn add_receivers(node: &Node) {
     add_rmail(node);
+    add_command(node, "rsmtp");
 }
 
 /// It is a script for the sake of nodes with the peer's `uuxqt`, which does not name the configuration as ours does, and of

@@ -129,7 +129,7 @@ impl Node {
             sys,
             "system {peer}\ncalled-login {login}\ncall-login *\ncall-password *\n\
              chat \"\" \\r\\c ogin: \\L word: \\P\nchat-timeout 60\n\
-             commands rmail store cat uucp\ncommand-path {bin} /bin /usr/bin\n\
+             commands rmail rsmtp store cat uucp\ncommand-path {bin} /bin /usr/bin\n\
              local-send /\nlocal-receive /\nremote-send {folder} ~\nremote-receive {folder} ~\n",
             login = login_of(peer),
             bin = self.path("bin").display(),

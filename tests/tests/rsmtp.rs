@@ -1,0 +1,139 @@
+//! rsmtp into each real MTA, by SMTP and by its `sendmail`, run by uuxqt and by nncp-toss: every letter of a batch once, with
+//! its exact envelope; who cannot have it is reported once; what the MTA refuses for now is kept, alone, and offered again.
+//!
+//! ```text
+//! an execute file ─ uuxqt ─────────┐
+//!                                  ├─ rsmtp ─ SMTP, or sendmail ─ Postfix, Exim, Sendmail, OpenSMTPD
+//! a packet of NNCP ─ nncp-toss x 3 ┘
+//! ```
+
+use suite_tests::letters::{self, FROM_HOME, Fate, Letter, judge};
+use suite_tests::mail_host::{Exim, Mta, OpenSmtpd, Postfix, Sendmail};
+use suite_tests::peers::Layer;
+use suite_tests::peers_with_or_skip;
+use suite_tests::receiving::{Carrier, Scene, Way};
+
+fn every_letter_once(test: &str, mta: &dyn Mta) {
+    let Some(peers) = peers_with_or_skip(test, &[mta.layer(), Layer::Nncp]) else {
+        return;
+    };
+    let scene = Scene::new(peers, mta);
+    let mut all = Vec::new();
+    for way in [Way::Smtp, Way::Command] {
+        scene.hand_over_by(way);
+        for carrier in [Carrier::Uucp, Carrier::Nncp] {
+            let letters = letters::of_every_kind(&format!("{way:?}-{carrier:?}"), FROM_HOME);
+            scene.queue_batch(carrier, &letters);
+            all.extend(letters);
+        }
+        scene.run();
+        scene.expect_done();
+    }
+    assert_eq!(scene.kept(), 0, "kept");
+    scene.wait_for_deliveries(&all);
+    judge(&all, &scene.host.arrivals()).expect_good(test);
+}
+
+/// Down, full, and up again; and all the time one recipient who shall come again.
+fn bad_days(test: &str, mta: &dyn Mta) {
+    let Some(peers) = peers_with_or_skip(test, &[mta.layer(), Layer::Nncp]) else {
+        return;
+    };
+    let mut scene = Scene::new(peers, mta);
+    scene.hand_over_by(Way::Smtp);
+    let recipients = [
+        ("bob", Fate::Arrives),
+        ("later", Fate::Silent),
+        ("carl", Fate::Arrives),
+    ];
+    let mut letters = Vec::new();
+    for carrier in [Carrier::Uucp, Carrier::Nncp] {
+        let number = format!("later-{carrier:?}");
+        let later = Letter::new(&number, FROM_HOME, "ann", &recipients, b"patience\n");
+        let plain = Letter::new(
+            &format!("{number}-not"),
+            FROM_HOME,
+            "ann",
+            &recipients[..1],
+            b"now\n",
+        );
+        scene.queue_batch(carrier, &[later.clone(), plain.clone()]);
+        letters.extend([later, plain]);
+    }
+    scene.run_outside();
+    scene.expect_done();
+    scene.wait_for_deliveries(&letters);
+    judge(&letters, &scene.host.arrivals()).expect_good("one of three later");
+    let of_the_others = scene.kept();
+    assert_ne!(of_the_others, 0, "who shall come again is kept");
+    scene.take_down();
+    for carrier in [Carrier::Uucp, Carrier::Nncp] {
+        let some = letters::of_every_kind(&format!("down-{carrier:?}"), FROM_HOME);
+        scene.queue_batch(carrier, &some);
+        letters.extend(some);
+    }
+    scene.run_outside();
+    assert!(
+        scene.kept() > of_the_others || scene.waiting() == 2,
+        "nothing is kept"
+    );
+    scene.bring_up(true);
+    scene.run_outside();
+    scene.retry();
+    scene.take_down();
+    scene.bring_up(false);
+    scene.run_outside();
+    scene.retry();
+    scene.expect_done();
+    assert_eq!(
+        scene.kept(),
+        of_the_others,
+        "only who shall come again is kept"
+    );
+    scene.wait_for_deliveries(&letters);
+    judge(&letters, &scene.host.arrivals()).expect_good(test);
+}
+
+#[test]
+fn every_letter_once_into_postfix() {
+    every_letter_once("rsmtp: Postfix", &Postfix::default());
+}
+
+#[test]
+fn every_letter_once_into_exim() {
+    let exim = Exim {
+        main: "trusted_users = uucp\n",
+        ..Exim::default()
+    };
+    every_letter_once("rsmtp: Exim", &exim);
+}
+
+#[test]
+fn every_letter_once_into_sendmail() {
+    every_letter_once("rsmtp: Sendmail", &Sendmail::default());
+}
+
+#[test]
+fn every_letter_once_into_opensmtpd() {
+    every_letter_once("rsmtp: OpenSMTPD", &OpenSmtpd::default());
+}
+
+#[test]
+fn postfix_has_bad_days() {
+    bad_days("rsmtp: Postfix's bad days", &Postfix::default());
+}
+
+#[test]
+fn exim_has_bad_days() {
+    bad_days("rsmtp: Exim's bad days", &Exim::default());
+}
+
+#[test]
+fn sendmail_has_bad_days() {
+    bad_days("rsmtp: Sendmail's bad days", &Sendmail::default());
+}
+
+#[test]
+fn opensmtpd_has_bad_days() {
+    bad_days("rsmtp: OpenSMTPD's bad days", &OpenSmtpd::default());
+}

@@ -39,7 +39,9 @@ pub(crate) struct Site {
 pub(crate) fn exim(sender: &str, recipients: &[&str], content: &str) -> Vec<u8> {
     let mut batch = format!("MAIL FROM:<{sender}>\n");
     for recipient in recipients {
-        batch.push_str(&format!("RCPT TO:<{recipient}>\n"));
+        batch.push_str("RCPT TO:<");
+        batch.push_str(recipient);
+        batch.push_str(">\n");
     }
     batch.push_str("DATA\n");
     for line in content.split_inclusive('\n') {

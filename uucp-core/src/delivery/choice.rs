@@ -35,7 +35,9 @@ const TRACES: [&str; 9] = [
 
 /// Nobody said how mail is to be handed over, and it cannot be told.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{0}; set method = \"smtp\", \"sendmail\" or \"maildir\" under [delivery] in mail.toml")]
+#[error(
+    "{0}; set method = \"smtp\", \"lmtp\", \"sendmail\" or \"maildir\" under [delivery] in mail.toml"
+)]
 pub struct NoWay(String);
 
 /// What the hand-over must know of this system.
@@ -151,15 +153,19 @@ impl<'a> Choice<'a> {
             MethodName::Smtp => Ok(Way::Smtp(Box::new(self.smtp()))),
             MethodName::Lmtp => self.lmtp(),
             MethodName::Maildir => Ok(self.maildir()),
-            MethodName::Sendmail => self.command().map(|command| self.sendmail(command)),
-            MethodName::SendmailBs => self.command().map(|command| self.dialogue(command)),
+            MethodName::Sendmail => self
+                .command()
+                .map(|command| self.sendmail(command, Flavour::of(command))),
+            MethodName::SendmailBs => self
+                .command()
+                .map(|command| self.dialogue(command, Flavour::of(command))),
             MethodName::SendmailBatch => self.command().map(|command| self.batch(command)),
         }
     }
 
     fn found(&self) -> Result<Way, NoWay> {
         let command = self.installed();
-        let flavour = command.map(Flavour::of);
+        let flavour = command.map(|command| Flavour::asked(command, &self.around.state));
         if flavour == Some(Flavour::Unknown) {
             let command = command.unwrap_or_else(|| Path::new("sendmail"));
             return Err(NoWay(format!(
@@ -175,9 +181,11 @@ impl<'a> Choice<'a> {
         }
         match (command, flavour) {
             // With these it tells an outcome for each recipient.
-            (Some(command), Some(Flavour::Exim | Flavour::Sendmail)) => Ok(self.dialogue(command)),
-            (Some(command), _) => Ok(self.sendmail(command)),
-            (None, _) => self.no_trace().map(|()| self.maildir()),
+            (Some(command), Some(flavour @ (Flavour::Exim | Flavour::Sendmail))) => {
+                Ok(self.dialogue(command, flavour))
+            }
+            (Some(command), Some(flavour)) => Ok(self.sendmail(command, flavour)),
+            _ => self.no_trace().map(|()| self.maildir()),
         }
     }
 
@@ -221,10 +229,10 @@ impl<'a> Choice<'a> {
         Ok(Way::Smtp(Box::new(smtp)))
     }
 
-    fn dialogue(&self, command: &Path) -> Way {
+    fn dialogue(&self, command: &Path, flavour: Flavour) -> Way {
         let peer = Peer::Program {
             command: command.to_owned(),
-            flavour: Flavour::of(command),
+            flavour,
         };
         Way::Smtp(Box::new(self.client(peer, false)))
     }
@@ -249,10 +257,10 @@ impl<'a> Choice<'a> {
         })
     }
 
-    fn sendmail(&self, command: &Path) -> Way {
+    fn sendmail(&self, command: &Path, flavour: Flavour) -> Way {
         Way::Sendmail(Sendmail {
             command: command.to_owned(),
-            flavour: Flavour::of(command),
+            flavour,
             limit: self.settings.time_limit,
         })
     }

@@ -15,6 +15,8 @@ use super::{Outcome, Reply};
 
 /// Bytes of recipients in one call; well below every system's limit for arguments.
 const ARGUMENT_LIMIT: usize = 64 * 1024;
+/// How long a command may think about whose it is.
+const ASKING_LIMIT: Duration = Duration::from_secs(10);
 /// Recipients in one call: Postfix's own limit for a message.
 const MOST_RECIPIENTS: usize = 500;
 
@@ -49,7 +51,7 @@ impl Flavour {
             .map(OsStr::to_string_lossy)
             .unwrap_or_default();
         match name.as_ref() {
-            "exim" | "exim4" => return Self::Exim,
+            "exim" | "exim4" | "sendmail.exim" => return Self::Exim,
             "sendmail-mta" | "sendmail.sendmail" => return Self::Sendmail,
             "sendmail.postfix" => return Self::Postfix,
             "smtpctl" => return Self::OpenSmtpd,
@@ -68,6 +70,35 @@ impl Flavour {
             || beside("../sbin/nullmailer-send")
         {
             Self::Nullmailer
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// As [`Flavour::of`]; where that does not tell, the command is asked for its version, without any input. Only Exim has an
+    /// answer, but the others complain each in its own way.
+    #[must_use]
+    pub(super) fn asked(command: &Path, scratch: &Path) -> Self {
+        let flavour = Self::of(command);
+        if flavour != Self::Unknown {
+            return flavour;
+        }
+        let mut question = Command::new(command);
+        question.arg("-bV");
+        let answer = File::open("/dev/null")
+            .and_then(|nothing| child::run(question, &nothing, scratch, ASKING_LIMIT));
+        answer.map_or(Self::Unknown, |finished| Self::by_answer(&finished.said))
+    }
+
+    fn by_answer(said: &str) -> Self {
+        if said.starts_with("Exim version ") || said.contains(" Exim version ") {
+            Self::Exim
+        } else if said.contains("Invalid operation mode") {
+            Self::Sendmail
+        } else if said.contains("opensmtpq") || said.contains("smtpctl") {
+            Self::OpenSmtpd
+        } else if said.contains("sendmail: fatal: ") || said.contains("postfix") {
+            Self::Postfix
         } else {
             Self::Unknown
         }

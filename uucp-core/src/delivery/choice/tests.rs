@@ -1,5 +1,6 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 
 use super::*;
 
@@ -92,6 +93,34 @@ fn what_is_installed_decides_where_nothing_is_set() {
         doubt.starts_with("cannot tell which MTA's") && doubt.contains("set method ="),
         "{doubt}"
     );
+}
+
+#[test]
+fn a_command_whose_name_tells_nothing_is_asked() {
+    let closed = port(false);
+    for (says, code, expected) in [
+        ("Exim version 4.96 #2 built 27-May-2026", 0, "dialogue Exim"),
+        (
+            "2026-11-21 no configuration file Exim version 4.96",
+            1,
+            "dialogue Exim",
+        ),
+        ("Invalid operation mode V", 64, "dialogue Sendmail"),
+        ("sendmail: fatal: unsupported: -bV", 75, "sendmail Postfix"),
+        (
+            "sendmail: this program must be setgid opensmtpq",
+            1,
+            "sendmail OpenSmtpd",
+        ),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let command = folder.path().join("sendmail");
+        let script = format!("#!/bin/sh\n[ \"$*\" = -bV ] && echo '{says}'; exit {code}\n");
+        std::fs::write(&command, script).unwrap();
+        std::fs::set_permissions(&command, PermissionsExt::from_mode(0o755)).unwrap();
+        let settings = DeliverySettings::new();
+        assert_eq!(chosen(&settings, &[&command], &closed), expected, "{says}");
+    }
 }
 
 #[test]

@@ -191,6 +191,8 @@ impl<F: Feed> Worker<'_, '_, F> {
             let offered = self.offer(&parcel, &mut pending);
             match offered {
                 Offered::Done(done) => {
+                    // Where there was nobody to offer it to, or the session broke at once, the one before still waits.
+                    let _ = settle(self.shared, &mut pending);
                     self.shared.note(done.is_broken, &done.outcomes);
                     pending = Some(Pending { parcel, done });
                 }

@@ -76,6 +76,8 @@ struct Numbers {
     count: usize,
     told: Arc<Mutex<Told>>,
     can_record: bool,
+    /// Every second message has no recipients.
+    has_empty: bool,
 }
 
 impl Numbers {
@@ -84,6 +86,7 @@ impl Numbers {
             count,
             told: Arc::default(),
             can_record: true,
+            has_empty: false,
         }
     }
 
@@ -106,7 +109,11 @@ impl Feed for Numbers {
             number,
             envelope: Envelope {
                 sender: ReversePath::Null,
-                recipients: vec![address("a@x")],
+                recipients: if self.has_empty && number % 2 == 1 {
+                    Vec::new()
+                } else {
+                    vec![address("a@x")]
+                },
             },
             message: Message::from_bytes(format!("{number}\n").into_bytes()),
             wishes: Wishes::default(),
@@ -284,6 +291,17 @@ fn when_nothing_can_be_recorded_nothing_more_is_sent() {
     assert_eq!(delivered, sent.load(Ordering::SeqCst));
     assert!((1..=3).contains(&delivered), "one per session at most");
     assert_eq!(feed.count(is_deferred), 50 - delivered);
+}
+
+#[test]
+fn a_message_for_nobody_does_not_hide_the_one_before() {
+    let feed = Numbers {
+        has_empty: true,
+        ..Numbers::up_to(20)
+    };
+    run(&feed, serve(Arc::new(|_, line| Some(yes(line)))), 1);
+    assert_eq!(feed.count(is_delivered), 10);
+    assert_eq!(feed.told.lock().unwrap().recorded.len(), 10);
 }
 
 #[test]

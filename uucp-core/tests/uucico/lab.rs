@@ -131,7 +131,7 @@ impl Node {
         let envelope = Transaction::new(ReversePath::Null, vec![bob.into()]);
         let sealed = words.iter().map(|word| {
             let mut draft = OutboxDraft::new(&spool, &peer.parse().unwrap()).unwrap();
-            write!(draft, "Subject: {word}\n").unwrap();
+            writeln!(draft, "Subject: {word}").unwrap();
             draft.seal(&envelope, Grade::DEFAULT).unwrap()
         });
         spool.queue_messages(sealed.collect()).unwrap();

@@ -21,8 +21,9 @@ fn await_listener(process: &mut Child, number: u16) {
         let table = fs::read_to_string(table).unwrap_or_default();
         let wanted = format!(":{number:04X}");
         table.lines().any(|line| {
-            let words: Vec<&str> = line.split_whitespace().collect();
-            words.len() > 3 && words[1].ends_with(&wanted) && words[3] == "0A"
+            let mut words = line.split_whitespace().skip(1).step_by(2);
+            let local = words.next().unwrap_or_default();
+            local.ends_with(&wanted) && words.next() == Some("0A")
         })
     };
     while !(listens("/proc/net/tcp") || listens("/proc/net/tcp6")) {

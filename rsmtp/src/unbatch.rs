@@ -150,7 +150,7 @@ impl Unbatching<'_> {
             batch.read,
             tally.delivered,
             tally.refused,
-            tally.waiting,
+            tally.waiting + tally.held,
             tally.known + batch.known
         );
         if let Some(reason) = &tally.reason {

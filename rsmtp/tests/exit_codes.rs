@@ -779,3 +779,31 @@ fn what_root_does_by_hand_stays_usable_by_uucp() {
     }
     assert!(seen > 8, "{seen}");
 }
+
+#[test]
+fn a_message_is_held_as_long_as_its_sender_wants() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let message = |id: &str, hold: &str| {
+        format!(
+            "MAIL FROM:<bob@far.example> XBPID={id} {hold}\nRCPT TO:<alice@leaf.lab>\nDATA\nSubject: {id}\n\nx\n.\n"
+        )
+    };
+    let batch = [
+        message("1", "HOLDFOR=3600"),
+        message("2", "HOLDUNTIL=2999-01-01T00:00:00Z"),
+        message("3", "HOLDUNTIL=1999-01-01T00:00:00Z"),
+        message("4", "HOLDFOR=0"),
+        message("5", ""),
+    ];
+    for _ in 0..2 {
+        done(&site.rsmtp(batch.concat().as_bytes()));
+        done(&site.by_hand(&["--retry"], b""));
+        assert_eq!(subjects(&server), ["3", "4", "5"]);
+    }
+    assert_eq!(site.kept("hub"), 2);
+    done(&site.by_hand(&["--retry", "--now"], b""));
+    assert_eq!(subjects(&server), ["1", "2", "3", "4", "5"]);
+    done(&site.rsmtp(batch.concat().as_bytes()));
+    assert_eq!((site.kept("hub"), server.messages().len()), (0, 5));
+}

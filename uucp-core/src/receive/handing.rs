@@ -4,9 +4,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::kept::{Kept, KeptMail, Retry};
 use crate::address::{Address, Envelope};
-use crate::bsmtp::{Returned, Transaction};
+use crate::bsmtp::{Hold, Recipient, Returned, Transaction};
 use crate::config::mail::Policy;
 use crate::delivery::{
     Consignment, Feed, Identity, Ledger, Message, Offer, Outcome, Plan, Receiver, RecipientWishes,
@@ -86,6 +88,8 @@ pub struct Tally {
     pub refused: u64,
     /// Messages that wait.
     pub waiting: u64,
+    /// Messages that their senders want held.
+    pub held: u64,
     /// One of the refusals, and what became of it.
     pub refusal: Option<String>,
     /// One of the reasons to wait.
@@ -101,6 +105,7 @@ impl Tally {
         self.known += other.known;
         self.refused += other.refused;
         self.waiting += other.waiting;
+        self.held += other.held;
         self.refusal = self.refusal.take().or(other.refusal);
         self.reason = self.reason.take().or(other.reason);
         self.trouble = self.trouble.take().or(other.trouble);
@@ -171,6 +176,48 @@ impl<'a, S: Source> Handing<'a, S> {
             plan,
             offered,
             wishes,
+        }
+    }
+
+    /// When a message that comes now is to be offered first, where its sender asked for later (RFC 4865). Nothing is held
+    /// longer than messages wait.
+    fn held_until(&self, mail: &Mail) -> Option<ObservedTime> {
+        let wait = match mail.transaction.parameters.hold.as_ref()? {
+            Hold::For(seconds) => Duration::from_secs(*seconds),
+            Hold::Until(date) => {
+                let date: Timestamp = std::str::from_utf8(date).ok()?.parse().ok()?;
+                Duration::try_from(date.duration_since(Timestamp::now())).ok()?
+            }
+        };
+        // Whom nobody else will tell of is told now.
+        let is_new = mail.waited.is_none() && mail.verdict.is_none() && mail.unfit.is_empty();
+        let recipients = &mail.transaction.recipients;
+        let is_known = |r: &Recipient| self.ledger.is_done(&mail.identity, &r.address);
+        (is_new && !wait.is_zero() && !recipients.iter().any(is_known))
+            .then(|| self.times.now.after(wait.min(self.times.age_limit)))
+    }
+
+    /// Its age counts from the time when it may go.
+    fn hold(&self, mail: &Mail, next: ObservedTime) {
+        let kept = KeptMail {
+            identity: mail.identity,
+            since: next,
+            transaction: &mail.transaction,
+            message: &mail.message,
+        };
+        let retry = Retry {
+            next,
+            ..Retry::default()
+        };
+        let mut store = lock(&self.kept);
+        let put = store.put(&mail.name, &kept);
+        let mut tally = lock(&self.tally);
+        match put.and_then(|()| store.set_retry(&mail.name, retry)) {
+            Ok(()) => tally.held += 1,
+            Err(error) => {
+                let text = || format!("cannot keep a message: {error}");
+                tally.trouble.get_or_insert_with(text);
+            }
         }
     }
 
@@ -311,6 +358,10 @@ impl<S: Source> Feed for Handing<'_, S> {
     fn next(&self) -> Option<Parcel> {
         loop {
             let mail = lock(&self.source).next()?;
+            if let Some(next) = self.held_until(&mail) {
+                self.hold(&mail, next);
+                continue;
+            }
             let parcel = self.plan(mail);
             if parcel.plan.is_done() {
                 lock(&self.tally).known += 1;

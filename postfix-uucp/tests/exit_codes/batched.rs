@@ -181,10 +181,10 @@ fn a_dry_run_shows_the_envelope_and_queues_nothing() {
     arguments.insert(0, "--dry-run".to_owned());
     let outcome = site.run(&arguments, MESSAGE);
     assert_eq!(outcome.status, Some(0));
-    let size = MESSAGE.len();
+    let bytes = MESSAGE.len();
     assert!(
         outcome.said.starts_with(&format!(
-            "leaf C\nMAIL FROM:<bob@hub.lab> SIZE={size}\nRCPT TO:<\"a b\"@x>\n"
+            "leaf C\nMAIL FROM:<bob@hub.lab> SIZE={bytes}\nRCPT TO:<\"a b\"@x>\n"
         )),
         "{outcome:?}"
     );

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use crate::lab::{Lab, Node, UUCICO, text};
 
@@ -56,4 +57,76 @@ fn what_waits_in_the_outbox_is_a_reason_to_call_and_goes_in_batches_both_ways() 
     assert!(output.status.success(), "{}", text(&output));
     assert!(lab.alpha.log().contains("No work"), "{}", lab.alpha.log());
     assert_eq!(lab.alpha.names(".Bangpath/outbox/beta/queue").len(), 1);
+}
+
+/// What the messages that have arrived say, sorted.
+fn subjects(node: &Node, peer: &str) -> Vec<String> {
+    let mut found: Vec<String> = node
+        .arrived(peer)
+        .iter()
+        .flat_map(|batch| {
+            let text = String::from_utf8_lossy(batch);
+            let lines = text
+                .lines()
+                .filter_map(|line| line.strip_prefix("Subject: "));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        })
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn killed_at_any_moment_of_a_call_no_message_is_lost_and_none_comes_twice() {
+    let lab = Lab::new("protocol t");
+    lab.alpha
+        .write("etc/mail.toml", "[sending]\nbatch-messages = 2\n");
+    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut expected = Vec::new();
+    let mut cut = 0;
+    let mut whole_call = Duration::ZERO;
+    for round in 10..26 {
+        let words: Vec<String> = (0..5).map(|n| format!("{round}-{n}")).collect();
+        let shown: Vec<&str> = words.iter().map(String::as_str).collect();
+        lab.alpha.put("beta", &shown);
+        expected.extend(words);
+        let mut caller = lab
+            .alpha
+            .command(UUCICO)
+            .args(["-q", "-c", "-S", "beta"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut answerer = lab.beta.answer(&lab.listener, &["-l", "-q"]);
+        let begun = Instant::now();
+        if whole_call.is_zero() {
+            // The first one may live, to show how long a call takes.
+            assert!(caller.wait().unwrap().success());
+            whole_call = begun.elapsed();
+        } else {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            let moment =
+                Duration::from_micros(seed % 1000) * u32::try_from(whole_call.as_millis()).unwrap();
+            while begun.elapsed() < moment {
+                std::hint::spin_loop();
+            }
+            let _ = caller.kill();
+            cut += usize::from(caller.wait().unwrap().code().is_none());
+        }
+        answerer.wait().unwrap();
+    }
+    let (output, good) = lab.call();
+    assert!(output.status.success() && good, "{}", text(&output));
+    assert_eq!(subjects(&lab.beta, "alpha"), expected);
+    assert!(cut > 0, "no call was cut");
+    // A copy of a batch may lie in `D.` that nothing names: its messages were still in the outbox.
+    for left in [
+        "beta/C.",
+        ".Bangpath/outbox/beta/queue",
+        ".Bangpath/outbox/beta/packed",
+    ] {
+        assert_eq!(lab.alpha.names(left), [] as [String; 0], "{left}");
+    }
 }

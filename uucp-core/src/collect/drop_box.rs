@@ -17,6 +17,8 @@ use super::unique;
 
 /// Between the system and what is unique in the name of a batch that was moved aside.
 const ASIDE: &str = ".batch.";
+/// The same, in the name of what was not understood of it.
+const UNREAD: &str = ".unread.";
 /// How long is waited for one who has the file.
 const WAIT: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(5);
@@ -87,7 +89,8 @@ impl DropBox {
         self
     }
 
-    /// Looks what is there. Nothing that begins with a dot, no lock files, no empty files.
+    /// Looks what is there. Nothing that begins with a dot, no lock files, no empty files, nothing that could not be
+    /// understood before.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -101,7 +104,8 @@ impl DropBox {
                 lockfile::sweep(&path);
                 continue;
             }
-            if name.as_bytes().starts_with(b".") {
+            let unread = memchr::memmem::find(name.as_bytes(), UNREAD.as_bytes());
+            if unread.is_some() || name.as_bytes().starts_with(b".") {
                 continue;
             }
             // What is gone again was another's.
@@ -238,6 +242,19 @@ impl Batch {
     #[must_use]
     pub fn name(&self) -> &OsStr {
         self.path.file_name().unwrap_or_default()
+    }
+
+    /// Where that is kept for a person which cannot be understood: nobody takes it for a batch.
+    #[must_use]
+    pub fn unread_path(&self) -> PathBuf {
+        let unique = self
+            .name()
+            .as_bytes()
+            .get(self.system.len() + ASIDE.len()..);
+        let mut name = self.system.clone();
+        name.push(UNREAD);
+        name.push(OsStr::from_bytes(unique.unwrap_or_default()));
+        self.path.with_file_name(name)
     }
 
     /// Its files, by name; one, unless it is a directory.

@@ -105,13 +105,27 @@ impl Drop for LockFile {
     }
 }
 
-/// Removes a hitching post, or a lock, that a process of ours has left by dying.
+/// Removes a hitching post, or a lock, that a process of ours has left by dying; and a hitching post that nobody can need
+/// any more, since it is long that it was made.
 pub(super) fn sweep(path: &Path) {
-    if let Some((file, true)) = open_ours(path)
-        && file.try_lock().is_ok()
-    {
+    let Some((file, ours)) = open_ours(path) else {
+        return;
+    };
+    let is_post = path
+        .extension()
+        .is_some_and(|extension| extension != "lock");
+    let old = file
+        .metadata()
+        .and_then(|metadata| metadata.modified())
+        .is_ok_and(is_old);
+    if file.try_lock().is_ok() && (ours || (is_post && old)) {
         let _ = remove_same(path, &file);
     }
+}
+
+fn is_old(made: SystemTime) -> bool {
+    let age = SystemTime::now().duration_since(made);
+    age.is_ok_and(|age| age > STALE)
 }
 
 /// Opens a lock file, and tells whether it is one of ours.
@@ -159,8 +173,7 @@ fn break_old(path: &Path) -> Result<bool, CollectError> {
         other => other.at("examine", path)?,
     };
     let made = metadata.modified().at("examine", path)?;
-    let age = SystemTime::now().duration_since(made);
-    if age.is_ok_and(|age| age > STALE) {
+    if is_old(made) {
         remove(path)?;
         return Ok(true);
     }

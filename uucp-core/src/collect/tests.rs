@@ -77,6 +77,13 @@ fn a_file_is_moved_aside_and_goes() {
     assert!(!lock_writing(&other).unwrap());
     drop(other);
     assert!(site.drop_box.resume(batch.path()).unwrap().is_none());
+    let unread = batch.unread_path();
+    let name = batch
+        .path()
+        .to_str()
+        .unwrap()
+        .replace(".batch.", ".unread.");
+    assert_eq!(unread.to_str().unwrap(), name);
     batch.remove().unwrap();
     assert!(site.names().is_empty());
 }
@@ -107,6 +114,7 @@ fn what_is_no_batch_is_passed_over() {
     site.put("hub.lock.host.1.2", b"");
     site.put(".hidden", MAIL);
     site.put("empty", b"");
+    site.put("hub.unread.6740-1-0", MAIL);
     std::os::unix::fs::symlink("/etc/passwd", site.path("link")).unwrap();
     let found = site.drop_box.look().unwrap();
     assert!(
@@ -173,6 +181,15 @@ fn what_one_of_ours_has_left_by_dying_goes_at_once() {
     let batch = site.take().unwrap().unwrap();
     let name = batch.name().to_str().unwrap();
     assert_eq!(site.names(), [name, "hub.lock.other.5"]);
+    // Nobody makes a lock of this one any more.
+    let post = File::options()
+        .write(true)
+        .open(site.path("hub.lock.other.5"))
+        .unwrap();
+    post.set_modified(SystemTime::now() - Duration::from_mins(31))
+        .unwrap();
+    site.drop_box.look().unwrap();
+    assert_eq!(site.names(), [name]);
 }
 
 #[test]

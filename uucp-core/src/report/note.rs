@@ -42,6 +42,17 @@ pub fn tell_postmaster(
     queue_note(spool, mail, postmaster(mail), subject, text)
 }
 
+/// A note to the postmaster of this system, for who queues it together with what it is about.
+#[must_use]
+pub fn postmaster_note(
+    local: &SystemName,
+    mail: &MailConfig,
+    subject: &str,
+    text: &str,
+) -> Vec<u8> {
+    message(local, mail, postmaster(mail), subject, text, &Zoned::now())
+}
+
 /// Who is told about what this system itself should look at.
 #[must_use]
 pub fn postmaster(mail: &MailConfig) -> &[u8] {

@@ -1,27 +1,30 @@
 //! Options, and which of the program's modes they ask for.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{ArgGroup, Parser};
 use uucp_core::name::Grade;
 use uucp_core::send::value::{byte_count, seconds};
 use uucp_core::sysexits::{Audience, Failure, Status};
 
-use crate::{flush, queue};
+use crate::{collect, flush, queue};
 
 /// Queues batched SMTP of Exim, smail or Sendmail for a UUCP neighbour.
 ///
 /// With a SYSTEM, standard input is a message or a batch for it. Exit status 0: all of it is durably queued, or a report
 /// about it is.
 #[derive(Debug, Parser)]
-#[command(name = "exim-bsmtp", version)]
+#[command(name = "exim-bsmtp", version, group = ArgGroup::new("round").args(["flush", "collect"]))]
 pub(crate) struct Arguments {
     /// Pack what is queued now, for these systems or for all, into jobs or NNCP packets.
     #[arg(long, conflicts_with_all = ["id", "grade", "size_limit", "dry_run", "deadline"])]
     pub(crate) flush: bool,
+    /// Queue what an MTA has left in this directory: a file or a directory for each system.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["id", "dry_run", "deadline"])]
+    pub(crate) collect: Option<PathBuf>,
     /// The MTA's id of the message: a repeated delivery is known by it: `--id=$message_exim_id`.
     #[arg(long, value_name = "ID", default_value = "")]
     pub(crate) id: OsString,
@@ -37,25 +40,32 @@ pub(crate) struct Arguments {
     /// Answer 75 after this many seconds, whatever holds us up. Keep it below the transport's `timeout`.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) deadline: Duration,
-    /// With --flush: say nothing but what went wrong.
-    #[arg(short, long, requires = "flush")]
+    /// With --flush and --collect: say nothing but what went wrong.
+    #[arg(short, long, requires = "round")]
     pub(crate) quiet: bool,
     /// The config file to use.
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The UUCP system to queue for: `$host`. With --flush, the systems to pack for.
-    #[arg(value_name = "SYSTEM", required_unless_present = "flush")]
+    /// The UUCP system to queue for: `$host`. With --flush and --collect, the only systems that count.
+    #[arg(value_name = "SYSTEM", required_unless_present_any = ["flush", "collect"])]
     pub(crate) systems: Vec<OsString>,
 }
 
 /// Who reads the exit status: an MTA where mail comes in on standard input, else whoever types or runs a timer.
 pub(crate) fn audience(arguments: impl Iterator<Item = OsString>) -> Audience {
     let mut options = arguments.take_while(|word| word != "--");
-    if options.any(|word| word == "--flush") {
+    if options.any(|word| is_mode(&word)) {
         Audience::Tool
     } else {
         Audience::Mail
     }
+}
+
+/// Whether this is an option that asks for more than to queue what comes in on standard input.
+fn is_mode(word: &OsStr) -> bool {
+    let word = word.as_encoded_bytes();
+    let name = word.split(|byte| *byte == b'=').next();
+    matches!(name, Some(b"--flush" | b"--collect"))
 }
 
 /// Runs the mode that is asked for.
@@ -65,6 +75,9 @@ pub(crate) fn audience(arguments: impl Iterator<Item = OsString>) -> Audience {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.flush {
         return flush::run(arguments);
+    }
+    if let Some(directory) = &arguments.collect {
+        return collect::run(arguments, directory);
     }
     match &*arguments.systems {
         [system] => queue::run(arguments, system),
@@ -113,6 +126,7 @@ mod tests {
     fn people_read_what_flush_says_and_mtas_the_rest() {
         let audience = |words: &[&str]| audience(words.iter().map(OsString::from));
         assert_eq!(audience(&["p", "--flush"]), Audience::Tool);
+        assert_eq!(audience(&["p", "--collect=/x"]), Audience::Tool);
         assert_eq!(audience(&["p", "--", "--flush"]), Audience::Mail);
         assert_eq!(audience(&["p", "leaf"]), Audience::Mail);
     }

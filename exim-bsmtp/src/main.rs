@@ -2,6 +2,7 @@
 
 mod batch;
 mod cli;
+mod collect;
 mod fingerprint;
 mod flush;
 mod link;

@@ -28,6 +28,19 @@ pub(crate) struct Message<'a> {
     head: Vec<u8>,
 }
 
+/// A message that is written to its end, with what its sender is told.
+pub(crate) struct Ready {
+    pub(crate) message: Option<SealedMessage>,
+    /// Its name in the outbox.
+    pub(crate) name: Option<EntryName>,
+    pub(crate) report: Option<Vec<u8>>,
+    /// Who gets the report.
+    pub(crate) to: Vec<Vec<u8>>,
+    pub(crate) refusals: Vec<Refusal>,
+    /// For the log.
+    pub(crate) shown: String,
+}
+
 impl<'a> Message<'a> {
     pub(crate) fn begin(
         link: &'a Link<'a>,
@@ -122,8 +135,39 @@ impl<'a> Message<'a> {
                 ..Delivery::default()
             })
             .map_err(|e| of_spool(&e))?;
-        log(link, &queued.messages, &shown, &refusals);
+        let mut journal = Journal::open(link.config, "exim-bsmtp");
+        log(
+            &mut journal,
+            link,
+            queued.messages.first(),
+            &shown,
+            &refusals,
+        );
         Ok(())
+    }
+
+    /// What is needed to queue it together with others; `None` when nobody gets it and nobody can be told.
+    ///
+    /// # Errors
+    /// When it cannot be written; [`Status::DataError`] when no outbox can hold it.
+    pub(crate) fn ready(mut self) -> Result<Option<Ready>, Failure> {
+        let refusals = self.refusals();
+        let report = self.report(&refusals)?;
+        if self.transaction.recipients.is_empty() && report.is_none() {
+            return Ok(None);
+        }
+        let to = self.transaction.sender.address();
+        let to = to.map(|address| address.as_bytes().to_vec());
+        let shown = self.transaction.summary();
+        let message = self.seal()?;
+        Ok(Some(Ready {
+            name: message.as_ref().map(|message| message.name().clone()),
+            message,
+            report,
+            to: to.into_iter().collect(),
+            refusals,
+            shown,
+        }))
     }
 
     /// What makes two runs the same message: the MTA's id, the sender, the content. Without an id, a `Received:` line says
@@ -194,21 +238,26 @@ impl<'a> Message<'a> {
 }
 
 /// What the spool refuses is temporary, unless the message itself is the reason.
-fn of_spool(error: &SpoolError) -> Failure {
+pub(crate) fn of_spool(error: &SpoolError) -> Failure {
     match error {
         SpoolError::Unqueueable { .. } => Failure::new(Status::DataError, error.to_string()),
         _ => Failure::temporary(error),
     }
 }
 
-fn log(link: &Link<'_>, queued: &[EntryName], shown: &str, refusals: &[Refusal]) {
-    let mut journal = Journal::open(link.config, "exim-bsmtp");
-    let mut line = |severity, text: &str| {
+pub(crate) fn log(
+    journal: &mut Journal,
+    link: &Link<'_>,
+    queued: Option<&EntryName>,
+    shown: &str,
+    refusals: &[Refusal],
+) {
+    let mut write = |severity, text: &str| {
         let (system, user) = (Some(&link.system), Some(&*link.user));
         journal.log(system, user, severity, text);
     };
-    for name in queued {
-        line(Severity::Info, &format!("Queuing message {name} {shown}"));
+    if let Some(name) = queued {
+        write(Severity::Info, &format!("Queuing message {name} {shown}"));
     }
     for refusal in refusals {
         let text = format!(
@@ -216,6 +265,6 @@ fn log(link: &Link<'_>, queued: &[EntryName], shown: &str, refusals: &[Refusal])
             refusal.given.escape_ascii(),
             refusal.reason
         );
-        line(Severity::Error, &text);
+        write(Severity::Error, &text);
     }
 }

@@ -10,7 +10,7 @@ use uucp_core::name::Grade;
 use uucp_core::send::value::{byte_count, seconds};
 use uucp_core::sysexits::{Audience, Failure, Status};
 
-use crate::{collect, flush, queue};
+use crate::{collect, dictionary, flush, queue};
 
 /// Queues batched SMTP of Exim, smail or Sendmail for a UUCP neighbour.
 ///
@@ -25,6 +25,15 @@ pub(crate) struct Arguments {
     /// Queue what an MTA has left in this directory: a file or a directory for each system.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["id", "dry_run", "deadline"])]
     pub(crate) collect: Option<PathBuf>,
+    /// Train a zstd dictionary for this system, from the mail in its outbox and in the files named.
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["flush", "collect"])]
+    pub(crate) train: Option<OsString>,
+    /// Write the dictionary with this id to the file named, for the other end.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["flush", "collect", "train"])]
+    pub(crate) dictionary_export: Option<OsString>,
+    /// Keep the dictionary in the file named, which the other end, this system, has trained.
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["flush", "collect", "train", "dictionary_export"])]
+    pub(crate) dictionary_import: Option<OsString>,
     /// The MTA's id of the message: a repeated delivery is known by it: `--id=$message_exim_id`.
     #[arg(long, value_name = "ID", default_value = "")]
     pub(crate) id: OsString,
@@ -46,8 +55,9 @@ pub(crate) struct Arguments {
     /// The config file to use.
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The UUCP system to queue for: `$host`. With --flush and --collect, the only systems that count.
-    #[arg(value_name = "SYSTEM", required_unless_present_any = ["flush", "collect"])]
+    /// The UUCP system to queue for: `$host`. With --flush and --collect, the only systems that count. With the options
+    /// about dictionaries, files.
+    #[arg(value_name = "SYSTEM", required_unless_present_any = ["flush", "collect", "train"])]
     pub(crate) systems: Vec<OsString>,
 }
 
@@ -65,7 +75,14 @@ pub(crate) fn audience(arguments: impl Iterator<Item = OsString>) -> Audience {
 fn is_mode(word: &OsStr) -> bool {
     let word = word.as_encoded_bytes();
     let name = word.split(|byte| *byte == b'=').next();
-    matches!(name, Some(b"--flush" | b"--collect"))
+    let modes: [&[u8]; 5] = [
+        b"--flush",
+        b"--collect",
+        b"--train",
+        b"--dictionary-export",
+        b"--dictionary-import",
+    ];
+    name.is_some_and(|name| modes.contains(&name))
 }
 
 /// Runs the mode that is asked for.
@@ -75,6 +92,9 @@ fn is_mode(word: &OsStr) -> bool {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.flush {
         return flush::run(arguments);
+    }
+    if let Some(result) = dictionary::mode(arguments) {
+        return result;
     }
     if let Some(directory) = &arguments.collect {
         return collect::run(arguments, directory);
@@ -127,6 +147,7 @@ mod tests {
         let audience = |words: &[&str]| audience(words.iter().map(OsString::from));
         assert_eq!(audience(&["p", "--flush"]), Audience::Tool);
         assert_eq!(audience(&["p", "--collect=/x"]), Audience::Tool);
+        assert_eq!(audience(&["p", "--train", "hub"]), Audience::Tool);
         assert_eq!(audience(&["p", "--", "--flush"]), Audience::Mail);
         assert_eq!(audience(&["p", "leaf"]), Audience::Mail);
     }

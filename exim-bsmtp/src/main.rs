@@ -3,6 +3,7 @@
 mod batch;
 mod cli;
 mod collect;
+mod dictionary;
 mod fingerprint;
 mod flush;
 mod link;

@@ -9,6 +9,7 @@
 
 mod collect;
 mod common;
+mod dictionary;
 mod flush;
 mod repeats;
 

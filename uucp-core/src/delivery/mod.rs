@@ -36,7 +36,7 @@ pub use handover::Handover;
 pub use identity::Identity;
 pub use journal::{Journal, JournalError, JournalKey};
 pub use ledger::{Known, Ledger};
-pub use local::{deliver_local_queue, local_mail};
+pub use local::{deliver_local_queue, deliver_some_local_mail, local_mail};
 pub(crate) use maildir::make_directory;
 pub use message::{Message, MessageReader, Oversize};
 pub use offer::{Offer, RecipientWishes, Wishes};

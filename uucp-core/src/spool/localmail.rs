@@ -116,11 +116,10 @@ impl Spool {
         Ok(found)
     }
 
-    /// Takes one of them up; `None` if it is gone, somebody else has it, or it cannot be understood (then it is set aside in
-    /// `.Corrupt/`).
+    /// Takes one of them up; `None` if it is gone, or somebody else has it.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// When it cannot be read. [`SpoolError::Corrupt`] if it is no such mail: it lies in `.Corrupt/` then.
     pub fn take_local_mail(&self, name: &str) -> Result<Option<LocalMail>, SpoolError> {
         let path = self.local_mail_path(name);
         let mut file = match File::open(&path) {
@@ -137,9 +136,9 @@ impl Spool {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).at("read", &path)?;
         let Some((sender, recipients, content)) = parse(&bytes) else {
-            let moved = move_aside(&path, &self.taylor_folder(".Corrupt"))?;
-            tracing::warn!(target: "uucp::abnormal", "not a waiting mail, set aside: {}", moved.display());
-            return Ok(None);
+            let path = move_aside(&path, &self.taylor_folder(".Corrupt"))?;
+            let reason = "not a mail that waits for the MTA".to_owned();
+            return Err(SpoolError::Corrupt { path, reason });
         };
         Ok(Some(LocalMail {
             sender,
@@ -185,7 +184,10 @@ mod tests {
         let path = test.spool.local_mail_path("x");
         durable::make_directory(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "garbage").unwrap();
-        assert!(test.spool.take_local_mail("x").unwrap().is_none());
+        let error = test.spool.take_local_mail("x").unwrap_err();
+        assert!(matches!(error, SpoolError::Corrupt { .. }), "{error}");
+        assert!(error.to_string().contains(".Corrupt/x: "), "{error}");
         assert!(test.spool.root().join(".Corrupt/x").exists());
+        assert!(test.spool.take_local_mail("x").unwrap().is_none());
     }
 }

@@ -100,3 +100,23 @@ fn data_that_no_job_names_is_kept_and_told_of() {
     node.run(&[]);
     assert_eq!(node.mails().len(), 1);
 }
+
+#[test]
+fn a_waiting_mail_that_cannot_be_read_is_kept_and_told_of() {
+    let node = Node::new();
+    node.run(&[]);
+    let queue = node.path("spool/.Bangpath/local-mail");
+    std::fs::create_dir_all(&queue).unwrap();
+    std::fs::write(queue.join("0000000000000"), "half a mai").unwrap();
+    node.run(&[]);
+    assert_eq!(node.files(".Corrupt"), ["0000000000000"]);
+    assert_eq!(node.told(), ["postmaster"]);
+    assert!(node.mails()[0].text.contains(".Corrupt/0000000000000: "));
+    let log = node.log();
+    assert!(
+        log.contains("ERROR: ") && log.contains(".Corrupt/0000000000000"),
+        "{log}"
+    );
+    node.run(&[]);
+    assert_eq!(node.told().len(), 1);
+}

@@ -106,6 +106,7 @@ struct PolicySection {
     reports_per_hour: Option<u32>,
     kept_limit: Option<ByteCount>,
     waiting_limit: Option<ByteCount>,
+    spool_limit: Option<ByteCount>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -202,6 +203,8 @@ pub struct Policy {
     pub kept_limit: u64,
     /// How many bytes of its mail wait here for the MTA at most: 1 GiB, unless set. Beyond, its batches wait whole.
     pub waiting_limit: u64,
+    /// How many bytes of its files may lie in the spool: 4 GiB, unless set, which is four of the largest messages.
+    pub spool_limit: u64,
 }
 
 /// How uuxqt runs a neighbour's jobs.
@@ -343,6 +346,7 @@ impl MailConfig {
             reports_per_hour: pick(own, all, |s| s.reports_per_hour).unwrap_or(100),
             kept_limit: pick(own, all, |s| s.kept_limit).map_or(64 * MIB, |b| b.0),
             waiting_limit: pick(own, all, |s| s.waiting_limit).map_or(1 << 30, |b| b.0),
+            spool_limit: pick(own, all, |s| s.spool_limit).map_or(4096 * MIB, |b| b.0),
         }
     }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::packer::Packer;
 use super::work::{Limits, WorkQueue};
+use crate::config::mail::MailConfig;
 use crate::config::time::size_limit;
 use crate::config::{Config, LocalTime, Settings, System};
 use crate::link::CallRole;
@@ -26,6 +27,8 @@ pub(super) struct Neighbour {
     /// The largest file on the peer's request, in bytes.
     pub(super) remote_size: Option<u64>,
     pub(super) pubdir: PathBuf,
+    /// Why nothing is taken from it now: the rules for that cannot be read. Its mail waits where it is.
+    pub(super) takes_nothing: Option<String>,
     /// Released last, when everything above is closed.
     _lock: SystemLock,
 }
@@ -76,8 +79,13 @@ impl Neighbour {
             spool.offered(&system.name)?,
         );
         queue.packer = Some(Packer::new(config, spool, &system.name));
+        let mut inbox = spool.inbox(&lock)?;
+        let mail = MailConfig::load(&config.directory);
+        if let Ok(mail) = &mail {
+            inbox.limit(mail.policy(Some(&system.name)).spool_limit);
+        }
         Ok(Self {
-            inbox: spool.inbox(&lock)?,
+            inbox,
             queue,
             system,
             settings,
@@ -85,6 +93,7 @@ impl Neighbour {
             local_size,
             remote_size,
             pubdir,
+            takes_nothing: mail.err().map(|error| error.to_string()),
             _lock: lock,
         })
     }

@@ -64,7 +64,8 @@ impl Desk<'_> {
             let reason = format!("{size} bytes are more than the {limit} permitted now");
             Some((Refusal::TooLargeNow, reason))
         } else {
-            None
+            let reason = neighbour.takes_nothing.clone();
+            reason.map(|reason| (Refusal::CannotCreate, reason))
         };
         if let Some((refusal, reason)) = refused {
             return self.refuse(arrival, refusal, &reason);

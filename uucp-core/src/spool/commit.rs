@@ -76,6 +76,11 @@ impl Inbox {
                 destination.sync()?;
             }
         }
+        for (reception, _) in group.iter_mut().filter(|(_, result)| result.is_ok()) {
+            if let Some(claim) = &mut reception.claim {
+                claim.keep();
+            }
+        }
         self.note_results(group)
     }
 

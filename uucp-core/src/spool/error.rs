@@ -31,6 +31,16 @@ pub enum SpoolError {
         /// What would be needed, in bytes, the reserve included.
         needed: u64,
     },
+    /// A neighbour has filled its part of the spool.
+    #[error("{system} has {used} of its {limit} bytes in the spool: no room for this file now")]
+    OverLimit {
+        /// The neighbour.
+        system: SystemName,
+        /// What it has, in bytes.
+        used: u64,
+        /// What it may have: `spool-limit`.
+        limit: u64,
+    },
     /// A file of the spool does not say what such a file says.
     #[error("{}: {reason}", .path.display())]
     Corrupt {

@@ -9,12 +9,13 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::commit::finish_unfinished;
 use super::destination::Destination;
 use super::error::At;
 use super::fault::step;
+use super::quota::{Claim, NoRoom, Quota};
 use super::receipt::{Key, Receipt, Receipts, may_return};
 use super::reception::{Reception, Target, check_space};
 use super::{ExecuteFile, Incoming, Spool, SpoolError, SystemLock, durable, names};
@@ -68,6 +69,8 @@ pub struct Inbox {
     boot: String,
     /// Read when the first file is offered: most calls with nothing to receive never need them.
     pub(super) receipts: Option<Receipts>,
+    /// How much the neighbour may have in the spool.
+    quota: Option<Quota>,
 }
 
 impl Spool {
@@ -92,6 +95,7 @@ impl Spool {
                 .filter(char::is_ascii_alphanumeric)
                 .collect(),
             receipts: None,
+            quota: None,
         };
         let mut left = false;
         durable::each_name(&self.receive_folder(lock.system()), |_| {
@@ -138,6 +142,11 @@ impl Inbox {
     #[must_use]
     pub fn system(&self) -> &SystemName {
         &self.system
+    }
+
+    /// Limits what the system may have in the spool, in bytes.
+    pub fn limit(&mut self, bytes: u64) {
+        self.quota = Some(Quota::new(bytes));
     }
 
     pub(super) fn load(&mut self) -> Result<&mut Receipts, SpoolError> {
@@ -210,7 +219,9 @@ impl Inbox {
         {
             self.check_name_is_free(name)?;
         }
+        let claim = self.claim_room(key, &target, incoming.size)?;
         let mut reception = self.open(key, target, incoming)?;
+        reception.claim = claim;
         reception.returning = returning;
         reception.earlier = earlier;
         let restart_at = match (key, incoming.size) {
@@ -223,10 +234,16 @@ impl Inbox {
         let path = reception.staged_path();
         let more = incoming.size.unwrap_or(0).saturating_sub(restart_at);
         match check_space(&reception.file, &path, more, incoming.free_space) {
-            Err(SpoolError::Full { free, needed, .. }) => Ok(Admission::refuse(
-                Refusal::TooLargeNow,
-                format!("{free} bytes free, {needed} needed"),
-            )),
+            Err(SpoolError::Full { free, needed, .. }) => {
+                if restart_at == 0 {
+                    // Nothing has come: nothing of it stays.
+                    reception.key = None;
+                }
+                Ok(Admission::refuse(
+                    Refusal::TooLargeNow,
+                    format!("{free} bytes free, {needed} needed"),
+                ))
+            }
             Err(error) => Err(error.into()),
             Ok(()) => {
                 reception
@@ -238,6 +255,41 @@ impl Inbox {
                     reception: Box::new(reception),
                     restart_at,
                 })
+            }
+        }
+    }
+
+    /// Room in the neighbour's part of the spool; files outside the spool are not of that part.
+    fn claim_room(
+        &mut self,
+        key: Option<Key>,
+        target: &Target,
+        size: Option<u64>,
+    ) -> Result<Option<Claim>, Stop> {
+        let kept = key.map_or(0, |key| {
+            let path = self.spool.receive_folder(&self.system);
+            let kept = path.join(format!("{}-{}", key.text(), self.boot));
+            kept.metadata().map_or(0, |found| found.len())
+        });
+        let (Some(quota), false) = (&mut self.quota, matches!(target, Target::Outside(_))) else {
+            return Ok(None);
+        };
+        let size = size.unwrap_or(0);
+        let refused = |refusal, reason| Err(Stop::Answer(Admission::refuse(refusal, reason)));
+        let limit = quota.limit();
+        if size > limit {
+            let reason = format!("{size} bytes are more than all its room in the spool ({limit})");
+            return refused(Refusal::TooLarge, reason);
+        }
+        match quota.claim(&self.spool, &self.system, (size, kept), Instant::now())? {
+            Ok(claim) => Ok(Some(claim)),
+            Err(NoRoom { used, limit }) => {
+                let error = SpoolError::OverLimit {
+                    system: self.system.clone(),
+                    used,
+                    limit,
+                };
+                refused(Refusal::TooLargeNow, error.to_string())
             }
         }
     }
@@ -445,6 +497,7 @@ impl Inbox {
             unchecked: 0,
             moves: Vec::new(),
             execute_file: None,
+            claim: None,
             kept: false,
         })
     }
@@ -481,4 +534,4 @@ fn open_staged(path: &Path) -> Result<File, SpoolError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::destination::Destination;
 use super::error::At;
 use super::fault::step;
+use super::quota::{Claim, NoRoom};
 use super::receipt::{Content, Key, Move};
 use super::{ExecuteFile, Spool, SpoolError, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName};
@@ -55,6 +56,8 @@ pub struct Reception {
     pub(super) moves: Vec<Move>,
     /// The execute file that goes with it.
     pub(super) execute_file: Option<File>,
+    /// Its part of the room that the neighbour has.
+    pub(super) claim: Option<Claim>,
     /// Whether what is there stays when this value goes.
     pub(super) kept: bool,
 }
@@ -80,11 +83,26 @@ impl Reception {
             self.unchecked = 0;
             check_space(&self.file, &path, bytes.len() as u64, self.free_space)?;
         }
+        self.grow_to(start + bytes.len() as u64)?;
         step("write", &path).at("write", &path)?;
         self.file.write_all_at(bytes, start).at("write", &path)?;
         // A sender that streams ahead begins at 0 before it hears where to go on; what was kept stays kept.
         self.end = self.end.max(start + bytes.len() as u64);
         Ok(())
+    }
+
+    /// More bytes than were announced need more room.
+    fn grow_to(&mut self, end: u64) -> Result<(), SpoolError> {
+        let Some(claim) = &mut self.claim else {
+            return Ok(());
+        };
+        claim
+            .grow_to(end)
+            .map_err(|NoRoom { used, limit }| SpoolError::OverLimit {
+                system: self.system.clone(),
+                used,
+                limit,
+            })
     }
 
     /// The file is complete. Starts to write it out; [`Inbox::commit`](super::Inbox::commit) makes it count.

@@ -9,11 +9,10 @@ mod notes;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::error::At;
 use super::layout::DOT_FOLDER;
+use super::mentions::{MAKING, each_word};
 use super::receipt::Receipts;
 use super::work::move_aside;
 use super::{Spool, SpoolError, durable, executefile, lock, workfile};
@@ -25,8 +24,6 @@ const INTERVAL: u64 = 86_400;
 /// Seconds of observed time that a file must have been without a name: longer than the week in which a sender comes back
 /// to a file that it has half sent.
 const PATIENCE: u64 = 8 * 86_400;
-/// What files in the making are called by Taylor's programs, and locks in the making by all.
-const MAKING: &str = "TMP";
 /// A lock file in the making holds a process number; nothing longer is one.
 const LOCK_LENGTH: u64 = 64;
 /// Our own reports that no record has released.
@@ -283,39 +280,14 @@ fn in_the_making(folder: &Path) -> Result<Vec<String>, SpoolError> {
     Ok(found)
 }
 
-/// Strikes out what a file of this folder names, as a word of its own: names here have no blanks, and a file that says
-/// something else with such a word only keeps data for longer. A file in the making names nothing. What is longer than
-/// `limit` is read as far as that.
+/// Strikes out what a file of this folder names.
 fn strike_named(folder: &Path, limit: u64, wanted: &mut HashSet<String>) -> Result<(), SpoolError> {
-    for name in durable::names(folder)? {
-        if wanted.is_empty() {
-            break;
-        }
-        if name.starts_with(MAKING) {
-            continue;
-        }
-        let path = folder.join(name);
-        let file = match File::open(&path) {
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
-            other => other.at("open", &path)?,
-        };
-        if !file.metadata().at("examine", &path)?.is_file() {
-            continue;
-        }
-        let mut reader = BufReader::new(file.take(limit));
-        let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).at("read", &path)? > 0 {
-            for word in line.split(|b| b.is_ascii_whitespace() || *b == b',') {
-                if let Ok(word) = std::str::from_utf8(word) {
-                    wanted.remove(word);
-                    wanted.remove(&format!("D./{word}"));
-                    wanted.remove(&format!("D.X/{word}"));
-                }
-            }
-            line.clear();
-        }
-    }
-    Ok(())
+    each_word(folder, limit, |word| {
+        wanted.remove(word);
+        wanted.remove(&format!("D./{word}"));
+        wanted.remove(&format!("D.X/{word}"));
+        !wanted.is_empty()
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ fn a_missing_file_is_the_defaults() {
     assert_eq!(config.sending(&hub).grade.byte(), b'C');
     assert_eq!(config.execution(None).jobs, 4);
     assert_eq!(config.policy(None).sender_domains, None);
+    assert_eq!(config.policy(None).spool_limit, 4 << 30);
     assert_eq!(
         config.state_directory(Path::new("/s")),
         Path::new("/s/.Mail")
@@ -35,6 +36,7 @@ smtp = "[::1]:10026"
 time-limit = "2m"
 [policy]
 reports-per-hour = 7
+spool-limit = "2G"
 [sending]
 grade-by-size = [{ above = "1M", grade = "Z" }, { above = "100k", grade = "N" }]
 size-limit = "10M"
@@ -65,6 +67,7 @@ time-limit = 90
     let policy = config.policy(Some(&hub));
     assert_eq!(policy.sender_domains.unwrap(), [".example.org"]);
     assert_eq!((policy.message_limit, policy.reports_per_hour), (1000, 7));
+    assert_eq!(policy.spool_limit, 2 << 30);
     let sending = config.sending(&hub);
     assert_eq!(sending.from_line, FromLineStyle::RemoteFrom);
     let grades: String = [0, 100 << 10, (100 << 10) + 1, 1 << 20, (1 << 20) + 1]

@@ -13,17 +13,17 @@ const MAIL: &[u8] = b"E D.0001 D.betaN0001 uucp -C D.0001 0666 \"\" 0xb rmail jo
 const UNIQUE: &[u8] = b"E D.MWP17Z5KNL7E0 D.betaNMWP17Z684NTNO uucp -C D.MWP17Z5KNL7E0 0666 \"\" 0xb rmail joe@x.example";
 /// What a repetition of each is told.
 const AGAIN: [(&[u8], &str); 2] = [(MAIL, "the same again"), (UNIQUE, "already received")];
-const CONTENT: &[u8] = b"hello mail\n";
+pub(crate) const CONTENT: &[u8] = b"hello mail\n";
 
-struct Peer {
-    test: TestSpool,
+pub(crate) struct Peer {
+    pub(crate) test: TestSpool,
     lock: SystemLock,
     rules: PathRules,
     pubdir: PathBuf,
 }
 
 impl Peer {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let test = TestSpool::new();
         let lock = test.spool.lock_system(&"beta".parse().unwrap()).unwrap();
         let pubdir = test.folder().join("public");
@@ -35,17 +35,17 @@ impl Peer {
         }
     }
 
-    fn inbox(&self) -> Inbox {
+    pub(crate) fn inbox(&self) -> Inbox {
         self.test.spool.inbox(&self.lock).unwrap()
     }
 
-    fn offer(&self, inbox: &mut Inbox, command: &[u8], free_space: u64) -> Admission {
+    pub(crate) fn offer(&self, inbox: &mut Inbox, command: &[u8], free_space: u64) -> Admission {
         let request = Request::parse(command).unwrap();
         let incoming = Incoming::of_peer(&request, &self.rules, &self.pubdir, free_space).unwrap();
         inbox.begin(&incoming).unwrap()
     }
 
-    fn begin(&self, inbox: &mut Inbox, command: &[u8]) -> (Reception, u64) {
+    pub(crate) fn begin(&self, inbox: &mut Inbox, command: &[u8]) -> (Reception, u64) {
         match self.offer(inbox, command, 0) {
             Admission::Begin {
                 reception,

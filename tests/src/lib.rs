@@ -1,8 +1,9 @@
 //! The harness of the scenarios with real peers, and of the demo.
 //!
 //! One module, one question: [`programs`] where an executable is, [`peers`] where Debian's are, [`process`] how one is run
-//! without ever waiting for ever, [`node`] what a UUCP system is on disk, [`queue`] how jobs come into its spool,
-//! [`host`] a root directory with namespaces of its own, [`mail_host`] a real MTA in one, [`strace`] and [`durability`] what a program had made durable when it answered.
+//! without ever waiting for ever, [`node`] what a UUCP system is on disk, [`queue`] how jobs come into its spool, [`middle`] a
+//! line that is cut, [`host`] a root directory with namespaces of its own, [`mail_host`] a real MTA in one, [`strace`] and
+//! [`durability`] what a program had made durable when it answered.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,6 +22,7 @@ pub mod host;
 pub mod letters;
 pub mod mail_host;
 pub mod maildir;
+pub mod middle;
 pub mod nncp;
 pub mod node;
 pub mod payload;

@@ -18,7 +18,7 @@ use suite_tests::maildir::{Mailboxes, add_rmail};
 use suite_tests::node::{Node, Reach};
 use suite_tests::peers::Peers;
 use suite_tests::process::{self, Running};
-use suite_tests::programs::Side;
+use suite_tests::programs::{self, Side};
 use suite_tests::strace::{self, Step};
 use suite_tests::{Site, peers_or_skip};
 
@@ -96,8 +96,37 @@ impl Scene {
         durability::check_sender(&self.steps(&name), &self.leaf.spool())
     }
 
-    /// One call; gives the findings about the answering and the calling side.
-    fn call(&self) -> (Findings, Findings) {
+    /// As Postfix queues: `postfix-uucp`, here with a recipient that no command line can carry, about whom a report is made.
+    fn queue_as_postfix(&self, number: usize) -> [Findings; 2] {
+        let mut command = self.leaf.command_of(&programs::bin("postfix-uucp"));
+        command
+            .args(["--host=hub", "--from=ann@leaf.example"])
+            .arg(format!("--queue-id=Q{number}"))
+            .arg("--")
+            .args([
+                format!("user{number}@hub.example"),
+                "\"a b\"@hub.example".into(),
+            ]);
+        let name = format!("postfix{number}");
+        let message = format!(
+            "From: ann@leaf.example\nMessage-ID: <{number}@leaf.example>\nSubject: {number}\n\nhello\n"
+        );
+        process::run_with_input(
+            self.traced(&name, &command, &self.leaf),
+            message.as_bytes(),
+            &self.leaf.path("log"),
+        )
+        .expect_success("postfix-uucp");
+        let steps = self.steps(&name);
+        assert_eq!(durability::local_mails(&steps, &self.leaf.spool()), 1);
+        [
+            durability::check_sender(&steps, &self.leaf.spool()),
+            durability::check_submission(&steps, &self.leaf.spool()),
+        ]
+    }
+
+    /// One call; gives the findings about the answering side, its receipts, and the calling side.
+    fn call(&self) -> [Findings; 3] {
         let mut call = self.leaf.command("uucico");
         call.args(["-S", "hub"]);
         let call = self.traced("caller", &call, &self.leaf);
@@ -112,11 +141,13 @@ impl Scene {
         process::wait_for("the answerer to end", process::PATIENCE, || {
             answer.try_wait().expect("wait")
         });
-        let is_receipt = |path: &Path| path.to_string_lossy().contains("/.Received/");
-        (
-            durability::check_receiver(&self.steps("answerer"), &self.hub.spool(), is_receipt),
+        let is_marker = |path: &Path| path.to_string_lossy().contains("/.Received/");
+        let answerer = self.steps("answerer");
+        [
+            durability::check_receiver(&answerer, &self.hub.spool(), is_marker),
+            durability::check_receipts(&answerer, &self.hub.spool()),
             durability::check_removal(&self.steps("caller"), &self.leaf.spool()),
-        )
+        ]
     }
 
     fn execute(&self) -> [Findings; 3] {
@@ -159,7 +190,7 @@ fn taylors_programs_fail_the_checks() {
             "{findings:?}"
         );
     }
-    let (receiver, removal) = scene.call();
+    let [receiver, _, removal] = scene.call();
     assert_eq!(receiver.answers, JOBS, "{receiver:?}");
     assert!(!receiver.wrong.is_empty(), "{receiver:?}");
     removal.expect_right("Taylor removes after the confirmation", 2 * JOBS);
@@ -174,10 +205,17 @@ fn ours_answer_after_what_they_stand_on() {
         let scene = scene(peers, Side::Ours, protocol);
         add_rmail(&scene.hub);
         for number in 0..JOBS {
-            scene.queue(number).expect_right("uux", 2);
+            if number % 2 == 0 {
+                scene.queue(number).expect_right("uux", 2);
+                continue;
+            }
+            for findings in scene.queue_as_postfix(number) {
+                findings.expect_right("postfix-uucp", 2);
+            }
         }
-        let (receiver, removal) = scene.call();
+        let [receiver, receipts, removal] = scene.call();
         receiver.expect_right(&format!("the receiver over {protocol}"), 1);
+        receipts.expect_right(&format!("its receipts over {protocol}"), 1);
         removal.expect_right(&format!("the sender over {protocol}"), 2 * JOBS);
         let [execution, delivery, records] = scene.execute();
         execution.expect_right("uuxqt", JOBS);

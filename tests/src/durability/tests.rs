@@ -189,3 +189,67 @@ fn a_delivery_counts_when_it_is_durable_in_new() {
         assert!(!check(&without(&lines, left_out)).wrong.is_empty());
     }
 }
+
+/// What a sender with a record does between placing the data and exiting, after and before the steps of [`GOOD_SENDER`].
+const RECORD: &[&str] = &[
+    r#"1 openat(AT_FDCWD</>, "/s/.Bangpath/new/R", O_WRONLY|O_CREAT|O_EXCL, 0600) = 6</s/.Bangpath/new/R>"#,
+    r#"1 write(6</s/.Bangpath/new/R>, "to 41", 5) = 5"#,
+    r"1 fsync(6</s/.Bangpath/new/R>) = 0",
+    r#"1 rename("/s/.Bangpath/new/R", "/s/.Bangpath/submissions/2/0123456789012345678901234567890123456789") = 0"#,
+    r"1 fsync(7</s/.Bangpath/submissions/2>) = 0",
+    r#"1 openat(AT_FDCWD</>, "/s/.Bangpath/new/M", O_WRONLY|O_CREAT|O_EXCL, 0600) = 6</s/.Bangpath/new/M>"#,
+    r#"1 write(6</s/.Bangpath/new/M>, "from:", 5) = 5"#,
+    r"1 fsync(6</s/.Bangpath/new/M>) = 0",
+    r#"1 rename("/s/.Bangpath/new/M", "/s/.Bangpath/local-mail/M") = 0"#,
+    r"1 fsync(7</s/.Bangpath/local-mail>) = 0",
+];
+
+#[test]
+fn a_record_is_durable_before_the_job_and_a_report_before_the_answer() {
+    let submission = [&GOOD_SENDER[..5], RECORD, &GOOD_SENDER[5..]].concat();
+    let check = |lines: &[&str]| {
+        let steps = parse(&lines.join("\n"));
+        assert!(local_mails(&steps, Path::new(SPOOL)) <= 1);
+        check_submission(&steps, Path::new(SPOOL))
+    };
+    check(&submission).expect_right("good", 2);
+    for left_out in [7, 8, 9, 12, 14] {
+        let findings = check(&without(&submission, left_out));
+        assert!(
+            !findings.wrong.is_empty(),
+            "without {}",
+            submission[left_out]
+        );
+    }
+    let late = [&GOOD_SENDER[..10], RECORD, &GOOD_SENDER[10..]].concat();
+    let findings = check(&late);
+    assert_eq!(findings.wrong.len(), 1, "{findings:?}");
+    assert!(findings.wrong[0].contains("the work file appears"));
+}
+
+#[test]
+fn each_confirmation_has_a_receipt_of_its_own_on_the_disk() {
+    let log = "5</s/.Bangpath/receipts/leaf>";
+    let receipt = format!(r#"1 write({log}, "R 01 1 - a b 00\nR 02 1 - c d 00\n", 32) = 32"#);
+    let sync = format!("2 fsync({log}) = 0");
+    let done = format!(r#"1 write({log}, "D 01 00\nD 02 00\n", 16) = 16"#);
+    let two = r#"1 write(0<socket:[42]>, "CY\0\0CY\0\0", 8) = 8"#;
+    let (receipt, sync, done) = (receipt.as_str(), sync.as_str(), done.as_str());
+    let check = |lines: &[&str]| check_receipts(&parse(&lines.join("\n")), Path::new(SPOOL));
+    check(&[receipt, sync, done, two]).expect_right("good", 1);
+    for wrong in [
+        &[receipt, done, two][..],
+        &[receipt, two, sync],
+        &[done, sync, two],
+        &[receipt, sync, two, two],
+        &[sync, receipt, two],
+    ] {
+        assert!(!check(wrong).wrong.is_empty(), "{wrong:?}");
+    }
+    let made = format!(
+        r#"1 openat(AT_FDCWD</>, "/s/.Bangpath/receipts/leaf", O_RDWR|O_CREAT, 0660) = {log}"#
+    );
+    assert!(!check(&[&made, receipt, sync, two]).wrong.is_empty());
+    let folder = "1 fsync(6</s/.Bangpath/receipts>) = 0";
+    check(&[&made, folder, receipt, sync, two]).expect_right("made", 1);
+}

@@ -402,6 +402,50 @@ fn a_report_that_nobody_takes_now_waits_in_the_spool() {
 }
 
 #[test]
+fn under_nncp_waiting_reports_go_with_the_next_messages_a_few_at_a_time() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let queue = site.path("spool/.Bangpath/local-mail");
+    std::fs::create_dir_all(&queue).unwrap();
+    for number in 0..25 {
+        // The envelope's addresses are hexadecimal: bob@x.y.
+        let mail = "from:\nto:626f6240782e79\n\nSubject: report\n\nrefused\n";
+        std::fs::write(queue.join(format!("{number:013}")), mail).unwrap();
+    }
+    let waiting = || site.files("spool/.Bangpath/local-mail").len();
+    // uuxqt does that itself, when its jobs are done.
+    assert_eq!(site.rmail(&["alice@leaf.lab"], MESSAGE).status, 0);
+    assert_eq!((server.messages().len(), waiting()), (1, 25));
+    let nncp = [(
+        "NNCP_SENDER",
+        "7N2UDHTCSQVQW3KXQQYBBXQ7ZGHC7LYMYHJ4VKKKQN2DLJ5ZM7PQ",
+    )];
+    let run = || site.rmail_as(&nncp, &["alice@leaf.lab"], MESSAGE.as_bytes());
+    // An MTA that puts off the message is not asked to take reports; one that puts off a report, not another.
+    server.answer(|line| line.starts_with("RCPT").then(|| "451 later".to_owned()));
+    assert_eq!(run().status, 75);
+    server.answer(|line| {
+        line.starts_with("RCPT TO:<bob")
+            .then(|| "451 later".to_owned())
+    });
+    let before = server.recipients_asked().len();
+    let first = run();
+    assert_eq!(first.status, 0, "{}", first.stderr);
+    assert_eq!(
+        server.recipients_asked()[before..],
+        ["alice@leaf.lab", "bob@x.y"]
+    );
+    assert_eq!((server.messages().len(), waiting()), (2, 25));
+    server.answer(|_| None);
+    // The message itself is known by now, and not delivered again.
+    for (messages, left) in [(22, 5), (27, 0), (27, 0)] {
+        assert_eq!(run().status, 0);
+        assert_eq!((server.messages().len(), waiting()), (messages, left));
+    }
+    assert_eq!(server.messages()[26].recipients, ["bob@x.y"]);
+}
+
+#[test]
 fn a_maildir_serves_where_there_is_no_mta() {
     let site = Site::with_mail_toml("domain = \"leaf.lab\"\n[delivery]\nmethod = \"maildir\"\n");
     let run = site.rmail(

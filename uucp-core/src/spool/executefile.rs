@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::SpoolError;
 use crate::name::{SpoolName, SystemName};
 use crate::wire::command::ExecuteRequest;
+use crate::wire::quoting::{must_be_quoted, quote, unquote};
 
 /// Longest execute file read, in bytes. An argument list of the operating system is shorter.
 pub(super) const EXECUTE_FILE_LIMIT: u64 = 1 << 20;
@@ -167,7 +168,7 @@ impl ExecuteFile {
                 reason: "an empty word cannot stand in an execute file".to_owned(),
             });
         }
-        let quoted = values().any(|value| value.iter().any(|b| *b <= b' ' || *b == 0x7f));
+        let quoted = values().any(|value| value.iter().any(|b| must_be_quoted(*b)));
         let mut out = Vec::new();
         if quoted {
             out.extend_from_slice(b"Q\n");
@@ -231,42 +232,6 @@ fn is_blank(byte: u8) -> bool {
 
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     line.split(|b| is_blank(*b)).filter(|word| !word.is_empty())
-}
-
-/// What is not graphic becomes `\ooo`, the backslash is doubled.
-fn quote(value: &[u8], out: &mut Vec<u8>) {
-    for &byte in value {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b if b.is_ascii_graphic() => out.push(b),
-            b => out.extend_from_slice(format!("\\{b:03o}").as_bytes()),
-        }
-    }
-}
-
-/// Undoes [`quote`]. A backslash before anything else stands for what follows.
-fn unquote(value: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(value.len());
-    let mut rest = value;
-    loop {
-        rest = match rest {
-            [] => return out,
-            [
-                b'\\',
-                a @ b'0'..=b'3',
-                b @ b'0'..=b'7',
-                c @ b'0'..=b'7',
-                tail @ ..,
-            ] => {
-                out.push((a - b'0') << 6 | (b - b'0') << 3 | (c - b'0'));
-                tail
-            }
-            [b'\\', byte, tail @ ..] | [byte, tail @ ..] => {
-                out.push(*byte);
-                tail
-            }
-        };
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! 0x10  k  c0 c1  C  x      C = tt xxx yyy,  x = k ^ c0 ^ c1 ^ C,  data: 2^(k+4) bytes, k = 9: none
 //! ```
 
-use super::checksum;
+use super::{checksum, sequence};
 
 /// Begins every packet.
 pub const DLE: u8 = 0x10;
@@ -23,34 +23,7 @@ pub const LARGEST: usize = 4096;
 const MAGIC: u16 = 0xaaaa;
 
 /// A number of a packet, modulo 8.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sequence(u8);
-
-impl Sequence {
-    /// The number's low three bits.
-    #[must_use]
-    pub fn new(number: u8) -> Self {
-        Self(number & 7)
-    }
-
-    /// The number that follows.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self::new(self.0 + 1)
-    }
-
-    /// How many steps forward it is from `other` to this, 0 to 7.
-    #[must_use]
-    pub fn since(self, other: Self) -> usize {
-        usize::from(self.0.wrapping_sub(other.0) & 7)
-    }
-
-    /// The number itself.
-    #[must_use]
-    pub fn number(self) -> u8 {
-        self.0
-    }
-}
+pub type Sequence = sequence::Sequence<8>;
 
 /// A packet without data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,9 +49,9 @@ impl Control {
         let value = byte & 7;
         Some(match byte >> 3 & 7 {
             1 => Self::Close,
-            2 => Self::Rj(Sequence(value)),
-            3 => Self::Srj(Sequence(value)),
-            4 => Self::Rr(Sequence(value)),
+            2 => Self::Rj(Sequence::new(value)),
+            3 => Self::Srj(Sequence::new(value)),
+            4 => Self::Rr(Sequence::new(value)),
             5 => Self::InitC(value),
             6 => Self::InitB(value),
             7 => Self::InitA(value),
@@ -89,9 +62,9 @@ impl Control {
     fn byte(self) -> u8 {
         match self {
             Self::Close => 1 << 3,
-            Self::Rj(number) => 2 << 3 | number.0,
-            Self::Srj(number) => 3 << 3 | number.0,
-            Self::Rr(number) => 4 << 3 | number.0,
+            Self::Rj(number) => 2 << 3 | number.number(),
+            Self::Srj(number) => 3 << 3 | number.number(),
+            Self::Rr(number) => 4 << 3 | number.number(),
             Self::InitC(value) => 5 << 3 | (value & 7),
             Self::InitB(value) => 6 << 3 | (value & 7),
             Self::InitA(value) => 7 << 3 | (value & 7),
@@ -144,8 +117,8 @@ impl Header {
             }
             (1..=8, kind @ 2..) => Some(Self::Data(DataHeader {
                 short: kind == 3,
-                sequence: Sequence(byte >> 3 & 7),
-                acknowledged: Sequence(byte & 7),
+                sequence: Sequence::new(byte >> 3 & 7),
+                acknowledged: Sequence::new(byte & 7),
                 size: 1 << (k + 4),
                 checksum,
             })),
@@ -157,7 +130,7 @@ impl Header {
 impl DataHeader {
     fn byte(self) -> u8 {
         let kind = if self.short { 3 } else { 2 };
-        kind << 6 | self.sequence.0 << 3 | self.acknowledged.0
+        kind << 6 | self.sequence.number() << 3 | self.acknowledged.number()
     }
 
     /// Whether the data are what the header says.
@@ -265,7 +238,7 @@ impl Body {
         out: &mut Vec<u8>,
     ) {
         let kind = if self.short { 3 } else { 2 };
-        let byte = kind << 6 | sequence.0 << 3 | acknowledged.0;
+        let byte = kind << 6 | sequence.number() << 3 | acknowledged.number();
         let checksum = MAGIC.wrapping_sub(self.sum ^ u16::from(byte));
         emit_packet(header(self.k, checksum, byte), &self.data, sealed, out);
     }
@@ -290,7 +263,12 @@ mod tests {
 
     fn emitted(body: &Body, sequence: u8, acknowledged: u8) -> Vec<u8> {
         let mut out = vec![0xa5];
-        body.emit(Sequence(sequence), Sequence(acknowledged), false, &mut out);
+        body.emit(
+            Sequence::new(sequence),
+            Sequence::new(acknowledged),
+            false,
+            &mut out,
+        );
         out.split_off(1)
     }
 
@@ -300,8 +278,8 @@ mod tests {
             (hex!("10 09 6b aa 3f f7"), Control::InitA(7)),
             (hex!("10 09 79 aa 31 eb"), Control::InitB(1)),
             (hex!("10 09 7b aa 2f f7"), Control::InitC(7)),
-            (hex!("10 09 89 aa 21 0b"), Control::Rr(Sequence(1))),
-            (hex!("10 09 85 aa 25 03"), Control::Rr(Sequence(5))),
+            (hex!("10 09 89 aa 21 0b"), Control::Rr(Sequence::new(1))),
+            (hex!("10 09 85 aa 25 03"), Control::Rr(Sequence::new(5))),
         ] {
             assert_eq!(Header::parse(bytes), Some(Header::Control(control)));
             let mut out = vec![0xa5; 2];
@@ -310,8 +288,8 @@ mod tests {
         }
         for control in [
             Control::Close,
-            Control::Rj(Sequence(3)),
-            Control::Srj(Sequence(7)),
+            Control::Rj(Sequence::new(3)),
+            Control::Srj(Sequence::new(7)),
         ] {
             let mut out = Vec::new();
             control.emit(false, &mut out);
@@ -327,7 +305,7 @@ mod tests {
         let header = data_header(&bytes);
         assert_eq!(
             (header.sequence, header.acknowledged),
-            (Sequence(1), Sequence(0))
+            (Sequence::new(1), Sequence::new(0))
         );
         assert!(header.is_intact(&bytes[6..]));
         assert_eq!(header.used(&bytes[6..]), Some(&text[..]));
@@ -415,7 +393,7 @@ mod tests {
             sum: 0,
             data: Vec::new(),
         }
-        .emit(Sequence(1), Sequence(0), false, &mut out);
+        .emit(Sequence::new(1), Sequence::new(0), false, &mut out);
         let header = data_header(&out);
         for bad in [[33; 32], [0xff; 32], [0; 32]] {
             assert_eq!(header.used(&bad), None);
@@ -425,15 +403,15 @@ mod tests {
     #[test]
     fn a_sealed_packet_ends_in_a_crc() {
         let mut out = vec![0xa5];
-        Control::Rr(Sequence(1)).emit(true, &mut out);
+        Control::Rr(Sequence::new(1)).emit(true, &mut out);
         let crc = crc32fast::hash(&hex!("09 89 aa 21 0b")).to_be_bytes();
         assert_eq!(out[1..], [&hex!("10 09 89 aa 21 0b")[..], &crc].concat());
     }
 
     #[test]
     fn numbers_wrap() {
-        assert_eq!(Sequence(7).next(), Sequence(0));
-        assert_eq!(Sequence(1).since(Sequence(6)), 3);
-        assert_eq!(Sequence(6).since(Sequence(6)), 0);
+        assert_eq!(Sequence::new(7).next(), Sequence::new(0));
+        assert_eq!(Sequence::new(1).since(Sequence::new(6)), 3);
+        assert_eq!(Sequence::new(6).since(Sequence::new(6)), 0);
     }
 }

@@ -5,7 +5,7 @@
 //! 0x07  seq<<3|local  ack<<3|remote  type<<5|caller<<4|length>>8  length&255  check
 //! ```
 
-use super::checksum;
+use super::{checksum, sequence};
 
 /// Begins every packet.
 pub const INTRODUCTION: u8 = 0x07;
@@ -19,35 +19,7 @@ pub const LARGEST: usize = 4095;
 pub const WINDOW: u8 = 16;
 
 /// A number of a packet, modulo 32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Sequence(u8);
-
-impl Sequence {
-    /// The number's low five bits.
-    #[must_use]
-    pub fn new(number: u8) -> Self {
-        Self(number & 31)
-    }
-
-    /// The number that follows.
-    #[must_use]
-    pub fn next(self) -> Self {
-        Self::new(self.0 + 1)
-    }
-
-    /// How many steps forward it is from `other` to this, 0 to 31.
-    #[must_use]
-    pub fn since(self, other: Self) -> usize {
-        usize::from(self.0.wrapping_sub(other.0) & 31)
-    }
-
-    /// The number so many steps forward.
-    #[must_use]
-    pub fn after(self, steps: usize) -> Self {
-        let [low, ..] = steps.to_le_bytes();
-        Self::new(self.0.wrapping_add(low))
-    }
-}
+pub type Sequence = sequence::Sequence<32>;
 
 /// What a packet is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,8 +126,8 @@ impl Form {
     /// Appends a packet; the header's length is that of the data.
     pub fn emit(self, header: Header, data: &[u8], out: &mut Vec<u8>) {
         let [low, high, ..] = data.len().to_le_bytes();
-        let a = header.sequence.0 << 3 | (header.local & 7);
-        let b = header.acknowledged.0 << 3 | (header.remote & 7);
+        let a = header.sequence.number() << 3 | (header.local & 7);
+        let b = header.acknowledged.number() << 3 | (header.remote & 7);
         let c = header.kind.number() << 5 | u8::from(header.caller) << 4 | (high & 15);
         let check = self.check_byte([a, b, c, low]);
         let bytes = [INTRODUCTION, a, b, c, low, check];
@@ -179,8 +151,8 @@ impl Form {
         let length = usize::from(c & 15) << 8 | usize::from(d);
         kind.allows(length).then_some(Header {
             kind,
-            sequence: Sequence(a >> 3),
-            acknowledged: Sequence(b >> 3),
+            sequence: Sequence::new(a >> 3),
+            acknowledged: Sequence::new(b >> 3),
             local: a & 7,
             remote: b & 7,
             caller: c & 0x10 != 0,
@@ -251,8 +223,8 @@ mod tests {
     fn header(kind: Kind, sequence: u8, acknowledged: u8, length: usize) -> Header {
         Header {
             kind,
-            sequence: Sequence(sequence),
-            acknowledged: Sequence(acknowledged),
+            sequence: Sequence::new(sequence),
+            acknowledged: Sequence::new(acknowledged),
             local: 0,
             remote: 0,
             caller: false,
@@ -395,9 +367,9 @@ mod tests {
 
     #[test]
     fn numbers_wrap() {
-        assert_eq!(Sequence(31).next(), Sequence(0));
-        assert_eq!(Sequence(1).since(Sequence(30)), 3);
-        assert_eq!(Sequence(30).after(5), Sequence(3));
-        assert_eq!(Sequence(5).after(256), Sequence(5));
+        assert_eq!(Sequence::new(31).next(), Sequence::new(0));
+        assert_eq!(Sequence::new(1).since(Sequence::new(30)), 3);
+        assert_eq!(Sequence::new(30).after(5), Sequence::new(3));
+        assert_eq!(Sequence::new(5).after(256), Sequence::new(5));
     }
 }

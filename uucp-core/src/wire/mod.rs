@@ -13,6 +13,8 @@ pub mod g;
 pub mod handshake;
 pub mod i;
 pub mod mux;
+pub(crate) mod quoting;
+pub(crate) mod sequence;
 pub mod t;
 
 /// Bytes of a peer that have no meaning in the protocol.

@@ -10,79 +10,31 @@
 //! - After a reject one packet is sent again, then two for each that is acknowledged, as Taylor does it: a whole window
 //!   would come on top of what is under way still.
 
+mod link;
 mod receiver;
 mod sender;
+mod settings;
 mod start;
 
 use std::time::{Duration, Instant};
 
 use self::receiver::{Input, Receiver, Verdict};
 use self::sender::{Acknowledgement, Sender};
+use self::settings::Settings;
 use self::start::{Start, Step};
+use super::alarm::Alarm;
 use super::parameters::Parameters;
-use super::{CallRole, Channel, Link, LinkError, LinkEvent, LinkTraits};
+use super::scan::{Scanner, Unparsed};
+use super::{CallRole, Link, LinkError};
 use crate::wire::command::Features;
-use crate::wire::g::{Control, DataHeader, HEADER, Sequence};
+use crate::wire::g::{Control, DataHeader, Sequence};
 
-/// Bytes under way must stay below this: the ring in which Taylor receives.
-const RING: usize = 16_384;
+/// Room for input that is not parsed yet: a packet of the largest size, and what comes with it in one read.
+const INPUT_LIMIT: usize = 64 * 1024;
 
 /// A repeated acknowledgement is sent for a packet that was there already, but not sooner than this after the last one:
 /// some peers, Taylor among them, take a second one for a reject.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
-
-/// The parameters, with the names and defaults of the configuration; but for `packet-size`, which there is 64.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Settings {
-    letter: u8,
-    window: u8,
-    packet_size: usize,
-    startup_retries: u32,
-    init_timeout: Duration,
-    init_retries: u32,
-    timeout: Duration,
-    retries: u32,
-    garbage: usize,
-    errors: u32,
-    error_decay: u32,
-    remote_window: u8,
-    remote_packet_size: usize,
-    short_packets: bool,
-}
-
-impl Settings {
-    fn new(letter: u8, parameters: Parameters<'_>) -> Self {
-        let number = |name, default, most| parameters.number(name, default, 0, most);
-        let window = |name, default, least| {
-            u8::try_from(parameters.number(name, default, least, 7)).unwrap_or(7)
-        };
-        let size = |name, default, least| parameters.number(name, default, least, 4096) as usize;
-        Self {
-            letter,
-            window: window("window", 7, 1),
-            // Each side announces what it wants to receive; we can take more at a time than was usual once, and a peer
-            // that cannot send so much sends less.
-            packet_size: size("packet-size", 2048, 32),
-            startup_retries: number("startup-retries", 8, 1000),
-            init_timeout: parameters.seconds("init-timeout", 10),
-            init_retries: number("init-retries", 4, 1000),
-            timeout: parameters.seconds("timeout", 10),
-            retries: number("retries", 6, 1000),
-            garbage: number("garbage", 10_000, 100_000_000) as usize,
-            errors: number("errors", 100, 1_000_000),
-            error_decay: number("error-decay", 10, 1_000_000),
-            remote_window: window("remote-window", 0, 0),
-            remote_packet_size: size("remote-packet-size", 0, 0),
-            short_packets: parameters.flag("short-packets", true),
-        }
-    }
-}
-
-/// The largest window with packets of `size` that keeps fewer than [`RING`] bytes under way.
-fn safe_window(window: u8, size: usize) -> u8 {
-    let fitting = (RING - 1) / (size + HEADER);
-    window.min(u8::try_from(fitting).unwrap_or(7)).max(1)
-}
 
 /// A `g` link.
 pub(super) fn new(
@@ -100,13 +52,13 @@ pub(super) fn new(
         sender: Sender::default(),
         receiver: Receiver::default(),
         control: Vec::new(),
-        deadline: None,
+        unparsed: Unparsed::new(INPUT_LIMIT),
+        alarm: Alarm::default(),
         retries: 0,
         errors: 0,
         good_packets: 0,
         seen_rj: false,
         acknowledged: false,
-        failure: None,
         rejects_sent: 0,
     }
 }
@@ -139,7 +91,8 @@ struct G {
     receiver: Receiver,
     /// Control packets to be sent before any data.
     control: Vec<u8>,
-    deadline: Option<Instant>,
+    unparsed: Unparsed,
+    alarm: Alarm,
     /// Timeouts in a row.
     retries: u32,
     errors: u32,
@@ -147,7 +100,6 @@ struct G {
     /// Peers that never send RJ say the same by repeating RR.
     seen_rj: bool,
     acknowledged: bool,
-    failure: Option<LinkError>,
     rejects_sent: u64,
 }
 
@@ -169,7 +121,7 @@ impl G {
     /// Something came of it: the time and the retries begin anew.
     fn progress(&mut self, now: Instant) {
         self.retries = 0;
-        self.deadline = Some(now + self.settings.timeout);
+        self.alarm.set(now, self.settings.timeout);
     }
 
     fn handle_control(&mut self, now: Instant, control: Control) {
@@ -213,7 +165,7 @@ impl G {
         }
         let advanced = self.start.handle(control, &mut self.control);
         if advanced && self.state == State::Starting {
-            self.deadline = Some(now + self.settings.init_timeout);
+            self.alarm.set(now, self.settings.init_timeout);
         }
         self.sender.set_limits(
             self.start.send_size(),
@@ -233,7 +185,7 @@ impl G {
                 // The end of the call may be among the commands that nobody has asked for yet. If the conversation does
                 // not close soon, this was the peer's mistake.
                 self.state = State::ClosedByPeer;
-                self.deadline = Some(now + Duration::from_secs(1));
+                self.alarm.set(now, Duration::from_secs(1));
             }
             _ => {}
         }
@@ -299,7 +251,45 @@ impl G {
         self.receiver.told();
     }
 
-    /// Parses what is in the buffer until more is needed or the protocol has ended.
+    fn handle_start_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
+        if !self.start.handle_timeout(&mut self.control) {
+            return Err(LinkError::TimedOut {
+                letter: char::from(self.settings.letter),
+                what: "the start of the protocol",
+            });
+        }
+        self.alarm.set(now, self.settings.init_timeout);
+        Ok(())
+    }
+
+    fn handle_running_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
+        self.retries += 1;
+        if self.retries > self.settings.retries {
+            return Err(LinkError::TimedOut {
+                letter: char::from(self.settings.letter),
+                what: if self.sender.is_idle() {
+                    "a packet"
+                } else {
+                    "an acknowledgement"
+                },
+            });
+        }
+        self.alarm.set(now, self.settings.timeout);
+        self.give_up_first(now)?;
+        if self.sender.is_idle() {
+            self.send_reject();
+        } else {
+            self.sender.resend_oldest();
+        }
+        Ok(())
+    }
+}
+
+impl Scanner for G {
+    fn unparsed(&mut self) -> &mut Unparsed {
+        &mut self.unparsed
+    }
+
     fn parse(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError> {
         let mut rest = input;
         while !matches!(
@@ -330,220 +320,5 @@ impl G {
         }
         Ok(input.len() - rest.len())
     }
-
-    fn handle_start_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        if !self.start.handle_timeout(&mut self.control) {
-            return Err(LinkError::TimedOut {
-                letter: char::from(self.settings.letter),
-                what: "the start of the protocol",
-            });
-        }
-        self.deadline = Some(now + self.settings.init_timeout);
-        Ok(())
-    }
-
-    fn handle_running_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        self.retries += 1;
-        if self.retries > self.settings.retries {
-            return Err(LinkError::TimedOut {
-                letter: char::from(self.settings.letter),
-                what: if self.sender.is_idle() {
-                    "a packet"
-                } else {
-                    "an acknowledgement"
-                },
-            });
-        }
-        self.deadline = Some(now + self.settings.timeout);
-        // The rest of a packet that was announced may never come; what did come may hold another one.
-        self.receiver.skip_byte();
-        let input = self.receiver.take_input();
-        let used = self.parse(now, &input)?;
-        self.receiver.keep_input(input, used);
-        if self.sender.is_idle() {
-            self.send_reject();
-        } else {
-            self.sender.resend_oldest();
-        }
-        Ok(())
-    }
 }
 
-impl Link for G {
-    fn letter(&self) -> u8 {
-        self.settings.letter
-    }
-
-    fn traits(&self) -> LinkTraits {
-        LinkTraits::G
-    }
-
-    fn start(&mut self, now: Instant) {
-        self.state = State::Starting;
-        self.start.begin(&mut self.control);
-        self.deadline = Some(now + self.settings.init_timeout);
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.state = match self.state {
-            State::ClosedByPeer => {
-                // It wants to hear the same of us before it goes on.
-                Control::Close.emit(self.sealed, &mut self.control);
-                Control::Close.emit(self.sealed, &mut self.control);
-                State::Ending
-            }
-            State::New | State::Ending | State::Closed => State::Ending,
-            _ => State::Closing { close_sent: false },
-        };
-        self.deadline = Some(now + self.settings.timeout);
-    }
-
-    fn handle_input(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if matches!(self.state, State::New | State::Ending | State::Closed) {
-            return Ok(0);
-        }
-        if self.receiver.has_input() {
-            let room = self.receiver.input_room();
-            let kept = input.get(..room).unwrap_or(input);
-            let mut buffer = self.receiver.take_input();
-            buffer.extend_from_slice(kept);
-            let used = self.parse(now, &buffer)?;
-            self.receiver.keep_input(buffer, used);
-            return Ok(kept.len());
-        }
-        let used = self.parse(now, input)?;
-        let rest = input.get(used..).unwrap_or_default();
-        let kept = rest.get(..self.receiver.input_room()).unwrap_or(rest);
-        self.receiver.keep_input(kept.to_vec(), 0);
-        Ok(used + kept.len())
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if self.deadline.is_none_or(|deadline| deadline > now) {
-            return Ok(());
-        }
-        match self.state {
-            State::Starting => self.handle_start_timeout(now),
-            State::Started | State::Running => self.handle_running_timeout(now),
-            State::ClosedByPeer => Err(self.remote("closed by the other system")),
-            State::Closing { .. } => {
-                self.state = State::Ending;
-                Ok(())
-            }
-            State::New | State::Ending | State::Closed => {
-                self.deadline = None;
-                Ok(())
-            }
-        }
-    }
-
-    fn send_command(&mut self, now: Instant, _: Channel, _: bool, command: &[u8]) {
-        self.sender.command(command);
-        self.deadline = Some(now + self.settings.timeout);
-    }
-
-    fn begin_file(&mut self, _: Channel, _: bool, _offset: u64, _size: Option<u64>) {}
-
-    fn expect_file(&mut self, channel: Channel, from_peer: bool, _offset: u64) {
-        self.receiver.reception.expect(channel, from_peer);
-    }
-
-    fn send_data(&mut self, now: Instant, _: Channel, _: bool, data: &[u8]) -> usize {
-        let taken = self.sender.data(data);
-        if taken > 0 {
-            self.deadline = Some(now + self.settings.timeout);
-        }
-        taken
-    }
-
-    fn send_room(&self) -> usize {
-        self.sender.room()
-    }
-
-    fn end_file(&mut self, now: Instant, _: Channel, _: bool) {
-        self.sender.end_file();
-        self.deadline = Some(now + self.settings.timeout);
-    }
-
-    fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        let before = out.len();
-        out.append(&mut self.control);
-        if self.is_moving() || self.state == State::ClosedByPeer {
-            if self.sender.emit(self.receiver.last(), self.sealed, out) {
-                self.receiver.told();
-            }
-            if self.receiver.owes_acknowledgement() {
-                Control::Rr(self.receiver.last()).emit(self.sealed, out);
-                self.receiver.told();
-                self.receiver.told_at(now);
-            }
-        }
-        if self.state == (State::Closing { close_sent: false }) && self.sender.all_sent() {
-            Control::Close.emit(self.sealed, out);
-            Control::Close.emit(self.sealed, out);
-            self.state = State::Closing { close_sent: true };
-        }
-        out.len() > before
-    }
-
-    fn poll_event(&mut self) -> Option<LinkEvent> {
-        if self.failure.is_some() {
-            return None;
-        }
-        match self.state {
-            State::Started => {
-                self.state = State::Running;
-                return Some(LinkEvent::Started {
-                    description: self.start.describe(),
-                });
-            }
-            State::New | State::Starting | State::Closed => return None,
-            _ => {}
-        }
-        if std::mem::take(&mut self.acknowledged) {
-            return Some(LinkEvent::Acknowledged);
-        }
-        match self.receiver.poll() {
-            Ok(Some(event)) => return Some(event),
-            Ok(None) => {}
-            Err(malformed) => {
-                self.failure = Some(self.remote(malformed.0));
-                return None;
-            }
-        }
-        if self.state == State::Ending {
-            self.state = State::Closed;
-            self.deadline = None;
-            return Some(LinkEvent::Closed);
-        }
-        None
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        // A failure that was found while an event was looked for is told by the next handle_timeout, which is due at once.
-        match (&self.failure, self.deadline) {
-            (Some(_), Some(deadline)) => deadline
-                .checked_sub(self.settings.timeout)
-                .or(Some(deadline)),
-            (_, deadline) => deadline,
-        }
-    }
-
-    fn statistics(&self) -> Option<String> {
-        let (sent, resent) = self.sender.counts();
-        Some(format!(
-            "packets: sent {sent}, resent {resent}, received {}",
-            self.good_packets
-        ))
-    }
-
-    fn take_rest(&mut self) -> Vec<u8> {
-        self.receiver.take_input()
-    }
-}

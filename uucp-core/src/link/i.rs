@@ -8,17 +8,25 @@
 //!   that followed it.
 //! - Acknowledgements go out with every packet, else when half the window is unacknowledged (`ack-frequency`).
 
+mod link;
 mod receiver;
 mod sender;
+mod settings;
 
 use std::time::{Duration, Instant};
 
 use self::receiver::{Input, Receiver, Verdict};
 use self::sender::Sender;
+use self::settings::Settings;
+use super::alarm::Alarm;
 use super::parameters::Parameters;
-use super::{CallRole, Channel, Link, LinkError, LinkEvent, LinkTraits};
+use super::scan::{Scanner, Unparsed};
+use super::{CallRole, Link, LinkError};
 use crate::wire::command::Features;
-use crate::wire::i::{Form, Header, Kind, LARGEST, Sequence, Sync, WINDOW};
+use crate::wire::i::{Form, Header, Kind, Sequence, Sync, WINDOW};
+
+/// Room for input that is not parsed yet.
+const INPUT_LIMIT: usize = 128 * 1024;
 
 /// Packets do not become smaller than this, however bad the line.
 const SMALLEST_SIZE: u16 = 400;
@@ -28,52 +36,6 @@ const SYNC_AFTER: Duration = Duration::from_secs(5);
 
 /// How many channels we can have open.
 const CHANNELS: u8 = 7;
-
-/// The parameters, with the names and defaults of the configuration; but for `packet-size`, which there is 1024.
-#[derive(Debug, Clone, Copy)]
-struct Settings {
-    packet_size: u16,
-    window: u8,
-    remote_packet_size: u16,
-    sync_timeout: Duration,
-    sync_retries: u32,
-    timeout: Duration,
-    retries: u32,
-    errors: u64,
-    error_decay: u64,
-    ack_frequency: usize,
-}
-
-impl Settings {
-    fn new(role: CallRole, parameters: Parameters<'_>) -> Self {
-        let number = |name, default, most| parameters.number(name, default, 0, most);
-        let size = |name, default, least| {
-            let most = u32::try_from(LARGEST).unwrap_or(4095);
-            u16::try_from(parameters.number(name, default, least, most)).unwrap_or(1024)
-        };
-        let window =
-            u8::try_from(parameters.number("window", 16, 1, WINDOW.into())).unwrap_or(WINDOW);
-        let frequency = match number("ack-frequency", 0, 16) {
-            0 => u32::from(window / 2).max(1),
-            frequency => frequency.min(window.into()),
-        };
-        // The two sides should not resend at the same moment.
-        let later = Duration::from_secs(u64::from(role == CallRole::Called));
-        Self {
-            // What we want to receive: as much as there can be, since each packet costs the same.
-            packet_size: size("packet-size", 4095, 1),
-            window,
-            remote_packet_size: size("remote-packet-size", 0, 0),
-            sync_timeout: parameters.seconds("sync-timeout", 10),
-            sync_retries: number("sync-retries", 6, 1000),
-            timeout: parameters.seconds("timeout", 10) + later,
-            retries: number("retries", 6, 1000),
-            errors: number("errors", 100, 1_000_000).into(),
-            error_decay: number("error-decay", 10, 1_000_000).into(),
-            ack_frequency: frequency as usize,
-        }
-    }
-}
 
 /// An `i` link.
 pub(super) fn new(
@@ -99,11 +61,11 @@ pub(super) fn new(
         sender: Sender::new(caller, form),
         receiver: Receiver::new(settings.window),
         control: Vec::new(),
-        deadline: None,
+        unparsed: Unparsed::new(INPUT_LIMIT),
+        alarm: Alarm::default(),
         retries: 0,
         errors: 0,
         acknowledged: false,
-        failure: None,
     }
 }
 
@@ -138,12 +100,12 @@ struct I {
     receiver: Receiver,
     /// Packets out of the row, to be sent before any data.
     control: Vec<u8>,
-    deadline: Option<Instant>,
+    unparsed: Unparsed,
+    alarm: Alarm,
     /// Timeouts in a row.
     retries: u32,
     errors: u64,
     acknowledged: bool,
-    failure: Option<LinkError>,
 }
 
 impl I {
@@ -160,7 +122,7 @@ impl I {
 
     fn progress(&mut self, now: Instant) {
         self.retries = 0;
-        self.deadline = Some(now + self.settings.timeout);
+        self.alarm.set(now, self.settings.timeout);
     }
 
     /// A packet that has no place in the row.
@@ -280,7 +242,7 @@ impl I {
             self.state = if self.state == State::Closing {
                 State::Ending
             } else {
-                self.deadline = Some(now + Duration::from_secs(1));
+                self.alarm.set(now, Duration::from_secs(1));
                 State::ClosedByPeer
             };
             return;
@@ -320,7 +282,40 @@ impl I {
         Ok(())
     }
 
-    /// Parses what is in the buffer until more is needed or the protocol has ended.
+    fn timed_out(&self) -> LinkError {
+        LinkError::TimedOut {
+            letter: 'i',
+            what: match self.state {
+                State::Starting => "the start of the protocol",
+                _ if self.sender.is_idle() => "a packet",
+                _ => "an acknowledgement",
+            },
+        }
+    }
+
+    fn handle_running_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
+        self.alarm.set(now, self.settings.timeout);
+        self.give_up_first(now)?;
+        self.send_nak(self.receiver.last().next());
+        self.sender.resend_oldest();
+        Ok(())
+    }
+
+    fn take_failure(&mut self, result: Result<(), &'static str>) {
+        if let Err(reason) = result {
+            self.alarm.fail(LinkError::Local {
+                letter: 'i',
+                reason,
+            });
+        }
+    }
+}
+
+impl Scanner for I {
+    fn unparsed(&mut self) -> &mut Unparsed {
+        &mut self.unparsed
+    }
+
     fn parse(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError> {
         let mut rest = input;
         while !matches!(
@@ -341,228 +336,5 @@ impl I {
         }
         Ok(input.len() - rest.len())
     }
-
-    fn timed_out(&self) -> LinkError {
-        LinkError::TimedOut {
-            letter: 'i',
-            what: match self.state {
-                State::Starting => "the start of the protocol",
-                _ if self.sender.is_idle() => "a packet",
-                _ => "an acknowledgement",
-            },
-        }
-    }
-
-    fn handle_running_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        self.deadline = Some(now + self.settings.timeout);
-        // The rest of a packet that was announced may never come; what did come may hold another one.
-        self.receiver.skip_byte();
-        let input = self.receiver.take_input();
-        let used = self.parse(now, &input)?;
-        self.receiver.keep_input(input, used);
-        self.send_nak(self.receiver.last().next());
-        self.sender.resend_oldest();
-        Ok(())
-    }
-
-    fn take_failure(&mut self, result: Result<(), &'static str>) {
-        if let Err(reason) = result {
-            self.failure = Some(LinkError::Local {
-                letter: 'i',
-                reason,
-            });
-        }
-    }
 }
 
-impl Link for I {
-    fn letter(&self) -> u8 {
-        b'i'
-    }
-
-    fn traits(&self) -> LinkTraits {
-        LinkTraits::I
-    }
-
-    fn start(&mut self, now: Instant) {
-        self.state = State::Starting;
-        self.send_sync(now);
-        self.deadline = Some(now + self.settings.sync_timeout);
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.sender.close();
-        self.state = match self.state {
-            State::ClosedByPeer | State::New | State::Ending | State::Closed => State::Ending,
-            _ => State::Closing,
-        };
-        self.deadline = Some(now + self.settings.timeout);
-    }
-
-    fn handle_input(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if matches!(self.state, State::New | State::Ending | State::Closed) {
-            return Ok(0);
-        }
-        if self.receiver.has_input() {
-            let room = self.receiver.input_room();
-            let kept = input.get(..room).unwrap_or(input);
-            let mut buffer = self.receiver.take_input();
-            buffer.extend_from_slice(kept);
-            let used = self.parse(now, &buffer)?;
-            self.receiver.keep_input(buffer, used);
-            return Ok(kept.len());
-        }
-        let used = self.parse(now, input)?;
-        let rest = input.get(used..).unwrap_or_default();
-        let kept = rest.get(..self.receiver.input_room()).unwrap_or(rest);
-        self.receiver.keep_input(kept.to_vec(), 0);
-        Ok(used + kept.len())
-    }
-
-    fn handle_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if self.deadline.is_none_or(|deadline| deadline > now) {
-            return Ok(());
-        }
-        self.retries += 1;
-        match self.state {
-            State::Starting if self.retries > self.settings.sync_retries => Err(self.timed_out()),
-            State::Starting => {
-                self.send_sync(now);
-                self.deadline = Some(now + self.settings.sync_timeout);
-                Ok(())
-            }
-            State::Started | State::Running if self.retries > self.settings.retries => {
-                Err(self.timed_out())
-            }
-            State::Started | State::Running => self.handle_running_timeout(now),
-            State::ClosedByPeer => Err(Self::remote_error("closed by the other system")),
-            State::Closing => {
-                self.state = State::Ending;
-                Ok(())
-            }
-            State::New | State::Ending | State::Closed => {
-                self.deadline = None;
-                Ok(())
-            }
-        }
-    }
-
-    fn send_command(&mut self, now: Instant, channel: Channel, from_peer: bool, command: &[u8]) {
-        self.sender.command(channel.0, from_peer, command);
-        self.deadline = Some(now + self.settings.timeout);
-    }
-
-    fn begin_file(&mut self, channel: Channel, from_peer: bool, offset: u64, _size: Option<u64>) {
-        self.sender.seek(channel.0, from_peer, offset);
-    }
-
-    fn expect_file(&mut self, _: Channel, _from_peer: bool, _offset: u64) {}
-
-    fn send_data(&mut self, now: Instant, channel: Channel, from_peer: bool, data: &[u8]) -> usize {
-        match self.sender.data(channel.0, from_peer, data) {
-            Ok(0) => 0,
-            Ok(taken) => {
-                self.deadline = Some(now + self.settings.timeout);
-                taken
-            }
-            Err(reason) => {
-                self.take_failure(Err(reason));
-                0
-            }
-        }
-    }
-
-    fn send_room(&self) -> usize {
-        self.sender.room()
-    }
-
-    fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool) {
-        let result = self.sender.end_file(channel.0, from_peer);
-        self.take_failure(result);
-        self.deadline = Some(now + self.settings.timeout);
-    }
-
-    fn poll_transmit(&mut self, _now: Instant, out: &mut Vec<u8>) -> bool {
-        let before = out.len();
-        out.append(&mut self.control);
-        if !matches!(self.state, State::New | State::Starting | State::Closed) {
-            let last = self.receiver.last();
-            if self.sender.emit(last, out) {
-                self.receiver.told();
-            } else if self
-                .receiver
-                .owes_acknowledgement(self.settings.ack_frequency)
-            {
-                self.receiver.told();
-                self.send_control(Kind::Ack, Sequence::new(0), &[]);
-                out.append(&mut self.control);
-            }
-        }
-        out.len() > before
-    }
-
-    fn poll_event(&mut self) -> Option<LinkEvent> {
-        if self.failure.is_some() {
-            return None;
-        }
-        match self.state {
-            State::Started => {
-                self.state = State::Running;
-                let (size, window) = self.remote.unwrap_or_default();
-                return Some(LinkEvent::Started {
-                    description: format!(
-                        "sending packet/window {size}/{window} receiving {}/{}",
-                        self.size, self.settings.window
-                    ),
-                });
-            }
-            State::New | State::Starting | State::Closed => return None,
-            _ => {}
-        }
-        if std::mem::take(&mut self.acknowledged) {
-            return Some(LinkEvent::Acknowledged);
-        }
-        match self.receiver.poll() {
-            Ok(Some(event)) => return Some(event),
-            Ok(None) => {}
-            Err(malformed) => {
-                self.failure = Some(Self::remote_error(malformed.0));
-                return None;
-            }
-        }
-        if self.state == State::Ending {
-            self.state = State::Closed;
-            self.deadline = None;
-            return Some(LinkEvent::Closed);
-        }
-        None
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        // A failure that was found while an event was looked for is told by the next handle_timeout, which is due at once.
-        match (&self.failure, self.deadline) {
-            (Some(_), Some(deadline)) => deadline
-                .checked_sub(self.settings.timeout)
-                .or(Some(deadline)),
-            (_, deadline) => deadline,
-        }
-    }
-
-    fn statistics(&self) -> Option<String> {
-        let (sent, resent) = self.sender.counts();
-        Some(format!(
-            "packets: sent {sent}, resent {resent}, received {}",
-            self.receiver.received
-        ))
-    }
-
-    fn take_rest(&mut self) -> Vec<u8> {
-        self.receiver.take_input()
-    }
-}

@@ -3,16 +3,19 @@
 //! A link carries commands (bytes without their terminator) and file data on channels, over a line that may drop, damage
 //! or delay bytes if the protocol can bear that. `now` is always an argument.
 
+mod alarm;
 mod e;
 mod g;
 mod i;
 mod mux;
 mod parameters;
 mod reception;
+mod scan;
 mod stream;
 mod t;
 #[cfg(test)]
 pub(crate) mod testline;
+mod window;
 
 use std::time::Instant;
 

@@ -9,9 +9,6 @@ use crate::wire::command::COMMAND_LIMIT;
 use crate::wire::g::{Control, DLE, DataHeader, HEADER, Header, SEAL, Sequence};
 use crate::wire::{Malformed, checksum};
 
-/// Room for input that is not parsed yet: a packet of the largest size, and what comes with it in one read.
-const INPUT_LIMIT: usize = 64 * 1024;
-
 /// What was found in the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input<'a> {
@@ -91,7 +88,6 @@ pub(super) struct Receiver {
     /// Bytes since the last packet that were none.
     pub(super) garbage: usize,
     pub(super) reception: Reception,
-    input: Vec<u8>,
     /// The last packet that was taken.
     last: Sequence,
     received: bool,
@@ -202,30 +198,5 @@ impl Receiver {
             }
         }
         Ok(None)
-    }
-
-    pub(super) fn has_input(&self) -> bool {
-        !self.input.is_empty()
-    }
-
-    pub(super) fn input_room(&self) -> usize {
-        INPUT_LIMIT.saturating_sub(self.input.len())
-    }
-
-    pub(super) fn take_input(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.input)
-    }
-
-    /// Keeps a buffer of which `used` bytes are parsed.
-    pub(super) fn keep_input(&mut self, mut buffer: Vec<u8>, used: usize) {
-        buffer.drain(..used.min(buffer.len()));
-        self.input = buffer;
-    }
-
-    /// Gives up the packet that the input begins with.
-    pub(super) fn skip_byte(&mut self) {
-        if !self.input.is_empty() {
-            self.input.remove(0);
-        }
     }
 }

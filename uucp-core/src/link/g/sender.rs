@@ -1,8 +1,8 @@
 //! The sending half of `g`: commands and file data as packets, the window, and what is sent again.
 
-use std::collections::VecDeque;
 use std::mem;
 
+use crate::link::window::Window;
 use crate::wire::g::{Body, SMALLEST, Sequence};
 
 /// What an acknowledgement was worth.
@@ -17,47 +17,27 @@ pub(super) enum Acknowledgement {
 }
 
 #[derive(Debug)]
-struct Slot {
-    body: Body,
-    /// Is to be sent.
-    due: bool,
-    /// Was sent before.
-    sent: bool,
-}
-
-#[derive(Debug)]
 pub(super) struct Sender {
     size: usize,
-    window: usize,
     short_packets: bool,
-    /// Packets that are in the window: sent and not acknowledged, or about to be sent. The first has number `first`.
-    slots: VecDeque<Slot>,
-    first: Sequence,
-    /// Packets for which there is no room in the window yet; of a file, at most its end.
-    waiting: VecDeque<Body>,
+    /// Of a file, at most its end waits for room in it.
+    window: Window<Body, 8>,
     /// File data that do not fill a packet yet.
     partial: Vec<u8>,
     /// How many packets may be sent again before something is acknowledged.
     allowance: usize,
     rejected: bool,
-    packets_sent: u64,
-    packets_resent: u64,
 }
 
 impl Default for Sender {
     fn default() -> Self {
         Self {
             size: 64,
-            window: 1,
             short_packets: true,
-            slots: VecDeque::new(),
-            first: Sequence::new(1),
-            waiting: VecDeque::new(),
+            window: Window::new(1),
             partial: Vec::new(),
             allowance: 0,
             rejected: false,
-            packets_sent: 0,
-            packets_resent: 0,
         }
     }
 }
@@ -65,28 +45,28 @@ impl Default for Sender {
 impl Sender {
     pub(super) fn set_limits(&mut self, size: usize, window: u8, short_packets: bool) {
         self.size = size;
-        self.window = window.into();
+        self.window.set_limit(window);
         self.short_packets = short_packets;
     }
 
     /// Sent and resent packets.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.packets_sent, self.packets_resent)
+        self.window.counts()
     }
 
     /// Whether a packet was ever sent.
     pub(super) fn has_sent(&self) -> bool {
-        self.packets_sent > 0
+        self.window.counts().0 > 0
     }
 
     /// Whether all that was sent is acknowledged.
     pub(super) fn is_idle(&self) -> bool {
-        self.slots.is_empty() && self.waiting.is_empty()
+        self.window.is_idle()
     }
 
     /// Whether all has gone out at least once.
     pub(super) fn all_sent(&self) -> bool {
-        self.waiting.is_empty() && self.slots.iter().all(|slot| slot.sent)
+        self.window.all_sent()
     }
 
     /// The packet size for `length` bytes: the smallest that holds them, where the peer can do with smaller ones. Those
@@ -110,11 +90,11 @@ impl Sender {
     pub(super) fn command(&mut self, text: &[u8]) {
         let mut rest = text;
         while let Some((piece, tail)) = rest.split_at_checked(self.size) {
-            self.push(Body::command(self.size, piece));
+            self.window.push(Body::command(self.size, piece));
             rest = tail;
         }
         let size = self.size_for(rest.len() + 1);
-        self.push(Body::command(size, rest));
+        self.window.push(Body::command(size, rest));
     }
 
     /// Takes file data as far as the window allows; gives back how much.
@@ -129,12 +109,12 @@ impl Sender {
             rest = tail;
             if self.partial.len() == full {
                 let partial = mem::take(&mut self.partial);
-                self.push(Body::file(self.size, &partial));
+                self.window.push(Body::file(self.size, &partial));
             }
         }
         let mut pieces = rest.chunks_exact(full);
         for piece in &mut pieces {
-            self.push(Body::file(self.size, piece));
+            self.window.push(Body::file(self.size, piece));
         }
         self.partial.extend_from_slice(pieces.remainder());
         taken.len()
@@ -142,10 +122,7 @@ impl Sender {
 
     /// How much file data would be taken now.
     pub(super) fn room(&self) -> usize {
-        let free = self
-            .window
-            .saturating_sub(self.slots.len() + self.waiting.len());
-        (free * self.data_size()).saturating_sub(self.partial.len())
+        (self.window.free() * self.data_size()).saturating_sub(self.partial.len())
     }
 
     /// Sends what is left of the file, and its end.
@@ -153,54 +130,32 @@ impl Sender {
         let partial = mem::take(&mut self.partial);
         if !partial.is_empty() {
             let size = self.size_for(partial.len() + 2);
-            self.push(Body::file(size, &partial));
+            self.window.push(Body::file(size, &partial));
         }
         let size = self.size_for(0);
-        self.push(Body::file(size, &[]));
-    }
-
-    fn push(&mut self, body: Body) {
-        self.waiting.push_back(body);
-        self.fill();
-    }
-
-    fn fill(&mut self) {
-        while self.slots.len() < self.window {
-            let Some(body) = self.waiting.pop_front() else {
-                break;
-            };
-            self.slots.push_back(Slot {
-                body,
-                due: true,
-                sent: false,
-            });
-        }
+        self.window.push(Body::file(size, &[]));
     }
 
     /// The peer has everything up to `number`.
     pub(super) fn acknowledge(&mut self, number: Sequence) -> Acknowledgement {
         // The number before the first slot's acknowledges nothing.
-        let count = number.next().since(self.first);
-        let sent = self.slots.iter().take_while(|slot| slot.sent).count();
+        let count = number.next().since(self.window.first());
+        let sent = self.window.under_way();
         if count == 0 && sent > 0 {
             return Acknowledgement::Repeated;
         }
         if count == 0 || count > sent {
             return Acknowledgement::Idle;
         }
-        self.slots.drain(..count);
-        self.first = number.next();
+        self.window.forget(count);
         self.allowance = 2;
         self.rejected = false;
-        self.fill();
         Acknowledgement::New
     }
 
     /// The peer wants everything after the last acknowledged packet again.
     pub(super) fn reject(&mut self) {
-        for slot in &mut self.slots {
-            slot.due = true;
-        }
+        self.window.send_all_again();
         self.allowance = 1;
     }
 
@@ -213,38 +168,28 @@ impl Sender {
 
     /// The peer wants one packet again.
     pub(super) fn resend(&mut self, number: Sequence) {
-        let index = number.since(self.first);
-        if let Some(slot) = self.slots.get_mut(index) {
-            slot.due = true;
+        if self.window.send_again(number) {
             self.allowance = self.allowance.max(1);
         }
     }
 
     /// Nothing was heard of the peer for long.
     pub(super) fn resend_oldest(&mut self) {
-        self.resend(self.first);
+        self.resend(self.window.first());
     }
 
     /// Appends the packets that are due; whether there were any.
     pub(super) fn emit(&mut self, acknowledged: Sequence, sealed: bool, out: &mut Vec<u8>) -> bool {
-        let before = out.len();
-        let mut sequence = self.first;
-        for slot in &mut self.slots {
-            if slot.due && slot.sent {
-                if self.allowance == 0 {
-                    break;
-                }
-                self.allowance -= 1;
-                self.packets_resent += 1;
+        let allowance = &mut self.allowance;
+        self.window.send_due(|sequence, body, again| {
+            if again {
+                let Some(left) = allowance.checked_sub(1) else {
+                    return false;
+                };
+                *allowance = left;
             }
-            if slot.due {
-                slot.body.emit(sequence, acknowledged, sealed, out);
-                self.packets_sent += u64::from(!slot.sent);
-                slot.due = false;
-                slot.sent = true;
-            }
-            sequence = sequence.next();
-        }
-        out.len() > before
+            body.emit(sequence, acknowledged, sealed, out);
+            true
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! The start of `g`: INITA, INITB, INITC, each answered by the same.
 
-use super::{Settings, safe_window};
+use super::settings::{Settings, safe_window};
 use crate::link::CallRole;
 use crate::wire::g::{Control, code_of_size, size_of_code};
 

@@ -10,9 +10,6 @@ use crate::wire::Malformed;
 use crate::wire::command::COMMAND_LIMIT;
 use crate::wire::i::{Form, HEADER, Header, INTRODUCTION, Kind, Sequence};
 
-/// Room for input that is not parsed yet.
-const INPUT_LIMIT: usize = 128 * 1024;
-
 /// What was found in the input.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Input<'a> {
@@ -121,7 +118,6 @@ pub(super) enum Verdict {
 #[derive(Debug)]
 pub(super) struct Receiver {
     window: usize,
-    input: Vec<u8>,
     /// The last packet that was taken in its turn.
     last: Sequence,
     /// Packets taken since the peer was told of one.
@@ -146,7 +142,6 @@ impl Receiver {
     pub(super) fn new(window: u8) -> Self {
         Self {
             window: window.into(),
-            input: Vec::new(),
             last: Sequence::new(0),
             unacknowledged: 0,
             owes: false,
@@ -333,30 +328,5 @@ impl Receiver {
             self.arrived.pop_front();
         }
         data
-    }
-
-    pub(super) fn has_input(&self) -> bool {
-        !self.input.is_empty()
-    }
-
-    pub(super) fn input_room(&self) -> usize {
-        INPUT_LIMIT.saturating_sub(self.input.len())
-    }
-
-    pub(super) fn take_input(&mut self) -> Vec<u8> {
-        mem::take(&mut self.input)
-    }
-
-    /// Keeps a buffer of which `used` bytes are parsed.
-    pub(super) fn keep_input(&mut self, mut buffer: Vec<u8>, used: usize) {
-        buffer.drain(..used.min(buffer.len()));
-        self.input = buffer;
-    }
-
-    /// Gives up the packet that the input begins with.
-    pub(super) fn skip_byte(&mut self) {
-        if !self.input.is_empty() {
-            self.input.remove(0);
-        }
     }
 }

@@ -1,8 +1,7 @@
 //! The sending half of `i`: commands and file data of all channels in one row of packets, the window, the position, and
 //! what is sent again.
 
-use std::collections::VecDeque;
-
+use crate::link::window::Window;
 use crate::wire::i::{Form, Header, Kind, Sequence};
 
 /// A packet that is ready but for its numbers.
@@ -12,8 +11,6 @@ struct Packet {
     local: u8,
     remote: u8,
     data: Vec<u8>,
-    due: bool,
-    sent: bool,
 }
 
 impl Packet {
@@ -23,8 +20,6 @@ impl Packet {
             local,
             remote,
             data: data.to_vec(),
-            due: true,
-            sent: false,
         }
     }
 }
@@ -34,18 +29,11 @@ pub(super) struct Sender {
     caller: bool,
     form: Form,
     size: usize,
-    window: usize,
-    /// Packets in the window: sent and not acknowledged, or about to be sent. The first has number `first`.
-    packets: VecDeque<Packet>,
-    first: Sequence,
-    /// Packets for which there is no room in the window yet.
-    waiting: VecDeque<Packet>,
+    window: Window<Packet, 32>,
     /// How far the receiver counts: every byte of data, of commands too, or as SPOS told it.
     position: u64,
     /// Where the file on each channel stands: those of our requests, then those of the peer's.
     offsets: [[u64; 8]; 2],
-    packets_sent: u64,
-    packets_resent: u64,
 }
 
 impl Sender {
@@ -54,30 +42,25 @@ impl Sender {
             caller,
             form,
             size: 1024,
-            window: 16,
-            packets: VecDeque::new(),
-            first: Sequence::new(1),
-            waiting: VecDeque::new(),
+            window: Window::new(16),
             position: 0,
             offsets: [[0; 8]; 2],
-            packets_sent: 0,
-            packets_resent: 0,
         }
     }
 
     pub(super) fn set_limits(&mut self, size: usize, window: u8) {
         self.size = size;
-        self.window = window.into();
+        self.window.set_limit(window);
     }
 
     /// Sent and resent packets.
     pub(super) fn counts(&self) -> (u64, u64) {
-        (self.packets_sent, self.packets_resent)
+        self.window.counts()
     }
 
     /// Whether all that was sent is acknowledged.
     pub(super) fn is_idle(&self) -> bool {
-        self.packets.is_empty() && self.waiting.is_empty()
+        self.window.is_idle()
     }
 
     /// Local and remote channel of an exchange.
@@ -95,26 +78,12 @@ impl Sender {
             .get_mut(usize::from(channel))
     }
 
-    fn push(&mut self, packet: Packet) {
-        self.waiting.push_back(packet);
-        self.fill();
-    }
-
-    fn fill(&mut self) {
-        while self.packets.len() < self.window {
-            let Some(packet) = self.waiting.pop_front() else {
-                break;
-            };
-            self.packets.push_back(packet);
-        }
-    }
-
     /// Appends packets for a command.
     pub(super) fn command(&mut self, channel: u8, from_peer: bool, text: &[u8]) {
         let route = Self::route(channel, from_peer);
         let bytes = [text, &[0]].concat();
         for piece in bytes.chunks(self.size) {
-            self.push(Packet::new(Kind::Data, route, piece));
+            self.window.push(Packet::new(Kind::Data, route, piece));
         }
         self.position += bytes.len() as u64;
     }
@@ -131,7 +100,8 @@ impl Sender {
         if offset != self.position {
             let position = u32::try_from(offset)
                 .map_err(|_| "a position beyond 4 GB in a file cannot be told")?;
-            self.push(Packet::new(Kind::Spos, route, &position.to_be_bytes()));
+            self.window
+                .push(Packet::new(Kind::Spos, route, &position.to_be_bytes()));
             self.position = offset;
         }
         Ok(())
@@ -152,7 +122,7 @@ impl Sender {
         let offset = self.offset(channel, from_peer).map_or(0, |offset| *offset);
         self.tell_position(route, offset)?;
         for piece in taken.chunks(self.size) {
-            self.push(Packet::new(Kind::Data, route, piece));
+            self.window.push(Packet::new(Kind::Data, route, piece));
         }
         self.position += taken.len() as u64;
         self.seek(channel, from_peer, self.position);
@@ -161,10 +131,7 @@ impl Sender {
 
     /// How much file data would be taken now.
     pub(super) fn room(&self) -> usize {
-        let free = self
-            .window
-            .saturating_sub(self.packets.len() + self.waiting.len());
-        free * self.size
+        self.window.free() * self.size
     }
 
     /// Ends the file on a channel.
@@ -175,83 +142,60 @@ impl Sender {
         if u32::try_from(offset).is_ok() {
             self.tell_position(route, offset)?;
         }
-        self.push(Packet::new(Kind::Data, route, &[]));
+        self.window.push(Packet::new(Kind::Data, route, &[]));
         Ok(())
     }
 
     /// Appends CLOSE behind everything else, whatever the window says: nothing will be acknowledged after it.
     pub(super) fn close(&mut self) {
-        self.packets.append(&mut self.waiting);
-        self.packets
-            .push_back(Packet::new(Kind::Close, (0, 0), &[]));
+        self.window.push_last(Packet::new(Kind::Close, (0, 0), &[]));
     }
 
     /// The peer has everything up to `number`; whether that is news. `None` where it cannot be: nothing with that number
     /// has been sent lately.
     pub(super) fn acknowledge(&mut self, number: Sequence) -> Option<bool> {
-        let count = number.next().since(self.first);
-        let sent = self.packets.iter().take_while(|packet| packet.sent).count();
+        let count = number.next().since(self.window.first());
         if count == 0 || count > 16 {
             // Nothing, or what was known before: packets that are sent again may be older than what followed them.
             return Some(false);
         }
-        if count > sent {
+        if count > self.window.under_way() {
             return None;
         }
-        self.packets.drain(..count);
-        self.first = number.next();
-        self.fill();
+        self.window.forget(count);
         Some(true)
     }
 
     /// The peer wants one packet again; whether there is such a packet.
     pub(super) fn resend(&mut self, number: Sequence) -> bool {
-        match self.packets.get_mut(number.since(self.first)) {
-            Some(packet) if packet.sent => {
-                packet.due = true;
-                true
-            }
-            _ => false,
-        }
+        self.window.send_again(number)
     }
 
     /// Nothing was heard of the peer for long.
     pub(super) fn resend_oldest(&mut self) {
-        self.resend(self.first);
+        self.resend(self.window.first());
     }
 
     /// The peer has none of them.
     pub(super) fn resend_all(&mut self) {
-        for packet in &mut self.packets {
-            packet.due = true;
-        }
+        self.window.send_all_again();
     }
 
     /// Appends the packets that are due; whether there were any.
     pub(super) fn emit(&mut self, acknowledged: Sequence, out: &mut Vec<u8>) -> bool {
-        let before = out.len();
-        for (steps, packet) in self.packets.iter_mut().enumerate() {
-            if !packet.due {
-                continue;
-            }
+        let (caller, form) = (self.caller, self.form);
+        self.window.send_due(|sequence, packet, _| {
             let header = Header {
                 kind: packet.kind,
-                sequence: self.first.after(steps),
+                sequence,
                 acknowledged,
                 local: packet.local,
                 remote: packet.remote,
-                caller: self.caller,
+                caller,
                 length: packet.data.len(),
             };
-            self.form.emit(header, &packet.data, out);
-            if packet.sent {
-                self.packets_resent += 1;
-            } else {
-                self.packets_sent += 1;
-            }
-            packet.due = false;
-            packet.sent = true;
-        }
-        out.len() > before
+            form.emit(header, &packet.data, out);
+            true
+        })
     }
 }

@@ -1,0 +1,62 @@
+//! The parameters of `g`.
+
+use std::time::Duration;
+
+use crate::link::parameters::Parameters;
+use crate::wire::g::HEADER;
+
+/// Bytes under way must stay below this: the ring in which Taylor receives.
+const RING: usize = 16_384;
+
+/// The parameters, with the names and defaults of the configuration; but for `packet-size`, which there is 64.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Settings {
+    pub(super) letter: u8,
+    pub(super) window: u8,
+    pub(super) packet_size: usize,
+    pub(super) startup_retries: u32,
+    pub(super) init_timeout: Duration,
+    pub(super) init_retries: u32,
+    pub(super) timeout: Duration,
+    pub(super) retries: u32,
+    pub(super) garbage: usize,
+    pub(super) errors: u32,
+    pub(super) error_decay: u32,
+    pub(super) remote_window: u8,
+    pub(super) remote_packet_size: usize,
+    pub(super) short_packets: bool,
+}
+
+impl Settings {
+    pub(super) fn new(letter: u8, parameters: Parameters<'_>) -> Self {
+        let number = |name, default, most| parameters.number(name, default, 0, most);
+        let window = |name, default, least| {
+            u8::try_from(parameters.number(name, default, least, 7)).unwrap_or(7)
+        };
+        let size = |name, default, least| parameters.number(name, default, least, 4096) as usize;
+        Self {
+            letter,
+            window: window("window", 7, 1),
+            // Each side announces what it wants to receive; we can take more at a time than was usual once, and a peer
+            // that cannot send so much sends less.
+            packet_size: size("packet-size", 2048, 32),
+            startup_retries: number("startup-retries", 8, 1000),
+            init_timeout: parameters.seconds("init-timeout", 10),
+            init_retries: number("init-retries", 4, 1000),
+            timeout: parameters.seconds("timeout", 10),
+            retries: number("retries", 6, 1000),
+            garbage: number("garbage", 10_000, 100_000_000) as usize,
+            errors: number("errors", 100, 1_000_000),
+            error_decay: number("error-decay", 10, 1_000_000),
+            remote_window: window("remote-window", 0, 0),
+            remote_packet_size: size("remote-packet-size", 0, 0),
+            short_packets: parameters.flag("short-packets", true),
+        }
+    }
+}
+
+/// The largest window with packets of `size` that keeps fewer than [`RING`] bytes under way.
+pub(super) fn safe_window(window: u8, size: usize) -> u8 {
+    let fitting = (RING - 1) / (size + HEADER);
+    window.min(u8::try_from(fitting).unwrap_or(7)).max(1)
+}

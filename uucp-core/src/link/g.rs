@@ -322,3 +322,5 @@ impl Scanner for G {
     }
 }
 
+#[cfg(test)]
+mod tests;

@@ -338,3 +338,5 @@ impl Scanner for I {
     }
 }
 
+#[cfg(test)]
+mod tests;

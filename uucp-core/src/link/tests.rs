@@ -162,3 +162,93 @@ fn g_and_i_over_a_line_that_damages_one_byte_in_a_hundred_in_each_way() {
         assert!(tally.done > 100, "{tally:?}");
     }
 }
+
+/// What a receiver makes of `bytes` that come in pieces; data that follow each other joined.
+fn understood(letter: u8, bytes: &[u8], cuts: &[usize]) -> Vec<LinkEvent> {
+    let mut link = link(letter, CallRole::Called, &[]);
+    let now = Instant::now();
+    link.start(now);
+    let mut events: Vec<LinkEvent> = Vec::new();
+    let mut rest = bytes;
+    for cut in cuts.iter().copied().chain([usize::MAX]) {
+        let (mut piece, tail) = rest.split_at(cut.min(rest.len()));
+        rest = tail;
+        loop {
+            let used = link.handle_input(now, piece).expect("good input");
+            piece = &piece[used..];
+            while let Some(event) = link.poll_event() {
+                take(link.as_mut(), &mut events, event);
+            }
+            if piece.is_empty() {
+                break;
+            }
+        }
+    }
+    events
+}
+
+fn take(link: &mut dyn Link, events: &mut Vec<LinkEvent>, event: LinkEvent) {
+    match (event, events.last_mut()) {
+        (LinkEvent::Started { .. } | LinkEvent::Acknowledged, _) => {}
+        (LinkEvent::Data { bytes, .. }, Some(LinkEvent::Data { bytes: before, .. })) => {
+            before.extend(bytes);
+        }
+        (event, _) => {
+            if let LinkEvent::Command {
+                channel,
+                from_peer,
+                bytes,
+            } = &event
+                && bytes.starts_with(b"S")
+            {
+                link.expect_file(*channel, *from_peer, 0);
+            }
+            events.push(event);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+    #[test]
+    fn streams_are_understood_alike_however_they_are_cut(
+        sizes in prop::collection::vec(0..5000_usize, 1..4),
+        cuts in prop::collection::vec(0..1200_usize, 0..40),
+        seed in any::<u64>(),
+    ) {
+        for letter in *b"teTE" {
+            let mut sender = link(letter, CallRole::Caller, &[]);
+            let now = Instant::now();
+            sender.start(now);
+            while sender.poll_event().is_some() {}
+            let mut bytes = Vec::new();
+            let channel = Channel(u8::from(letter.is_ascii_uppercase()));
+            let contents = files(seed, &sizes);
+            for content in &contents {
+                sender.send_command(now, channel, false, b"S a b");
+                sender.begin_file(channel, false, 0, Some(content.len() as u64));
+                let mut rest = &content[..];
+                while !rest.is_empty() {
+                    let taken = sender.send_data(now, channel, false, rest);
+                    rest = &rest[taken..];
+                    sender.poll_transmit(now, &mut bytes);
+                }
+                sender.end_file(now, channel, false);
+                sender.poll_transmit(now, &mut bytes);
+            }
+            let whole = understood(letter, &bytes, &[]);
+            let received: Vec<&[u8]> = whole
+                .iter()
+                .filter_map(|event| match event {
+                    LinkEvent::Data { bytes, .. } => Some(&bytes[..]),
+                    _ => None,
+                })
+                .collect();
+            let sent: Vec<&[u8]> = contents.iter().map(|c| &c[..]).filter(|c| !c.is_empty()).collect();
+            prop_assert_eq!(received, sent);
+            let ends = whole.iter().filter(|event| matches!(event, LinkEvent::FileEnd { .. })).count();
+            prop_assert_eq!(ends, contents.len());
+            prop_assert_eq!(understood(letter, &bytes, &cuts), whole);
+        }
+    }
+}

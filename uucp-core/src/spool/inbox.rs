@@ -5,21 +5,20 @@
 //! before the receipt leaves a partial file; after it, the next look finishes the renames. So the file is neither lost nor
 //! taken twice, whatever the peer has seen of the confirmation.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod open;
+mod taken;
+
+use std::path::PathBuf;
+use std::time::Duration;
 
 use super::commit::finish_unfinished;
 use super::destination::Destination;
 use super::error::At;
-use super::fault::step;
-use super::quota::{Claim, NoRoom, Quota};
+use super::quota::Quota;
 use super::receipt::{Key, Receipt, Receipts, may_return};
-use super::reception::{Reception, Target, check_space};
-use super::{ExecuteFile, Incoming, Spool, SpoolError, SystemLock, durable, names};
-use crate::name::{SpoolKind, SpoolName, SystemName, TempName};
+use super::reception::{Target, check_space};
+use super::{ExecuteFile, Incoming, Reception, Spool, SpoolError, SystemLock, durable, names};
+use crate::name::{SpoolKind, SpoolName, SystemName};
 use crate::wire::command::Refusal;
 
 /// How long a partial file, and a data file that nobody names, is left alone: longer than a week, in which Taylor's senders
@@ -27,9 +26,6 @@ use crate::wire::command::Refusal;
 const PARTIAL_KEPT: Duration = Duration::from_hours(8 * 24);
 /// How many bytes a file must have, under a name that may come back, to be continued where it stopped.
 const RESTART_WORTH: u64 = 64 * 1024;
-/// How long Taylor's receipt markers count.
-const TAYLOR_MARKER_KEPT: Duration = Duration::from_hours(7 * 24);
-
 /// The answer to an offered file.
 #[derive(Debug)]
 pub enum Admission {
@@ -259,41 +255,6 @@ impl Inbox {
         }
     }
 
-    /// Room in the neighbour's part of the spool; files outside the spool are not of that part.
-    fn claim_room(
-        &mut self,
-        key: Option<Key>,
-        target: &Target,
-        size: Option<u64>,
-    ) -> Result<Option<Claim>, Stop> {
-        let kept = key.map_or(0, |key| {
-            let path = self.spool.receive_folder(&self.system);
-            let kept = path.join(format!("{}-{}", key.text(), self.boot));
-            kept.metadata().map_or(0, |found| found.len())
-        });
-        let (Some(quota), false) = (&mut self.quota, matches!(target, Target::Outside(_))) else {
-            return Ok(None);
-        };
-        let size = size.unwrap_or(0);
-        let refused = |refusal, reason| Err(Stop::Answer(Admission::refuse(refusal, reason)));
-        let limit = quota.limit();
-        if size > limit {
-            let reason = format!("{size} bytes are more than all its room in the spool ({limit})");
-            return refused(Refusal::TooLarge, reason);
-        }
-        match quota.claim(&self.spool, &self.system, (size, kept), Instant::now())? {
-            Ok(claim) => Ok(Some(claim)),
-            Err(NoRoom { used, limit }) => {
-                let error = SpoolError::OverLimit {
-                    system: self.system.clone(),
-                    used,
-                    limit,
-                };
-                refused(Refusal::TooLargeNow, error.to_string())
-            }
-        }
-    }
-
     /// Whether the job is here although its receipt is not: a power failure came between the two.
     fn is_in_place(&self, key: Key, execution: &ExecuteFile) -> bool {
         let Some(data) = execution.files.first() else {
@@ -367,170 +328,12 @@ impl Inbox {
         }
     }
 
-    /// Never over a file of the spool. A data file that an execute file waits for is left alone and the peer told "later"; so
-    /// is one that is young, since its execute file may be on the way. An old one that nobody refers to is kept in
-    /// `.Preserve/` (Taylor's names come back when its spool is made anew).
-    fn check_name_is_free(&self, name: &SpoolName) -> Result<(), Stop> {
-        let path = self.spool.data_path(&self.system, name);
-        let Ok(found) = path.symlink_metadata() else {
-            return Ok(());
-        };
-        if name.kind() == SpoolKind::Execute {
-            return Ok(());
-        }
-        let old = found
-            .modified()
-            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT));
-        if old && !self.is_needed(name)? {
-            super::work::move_aside(&path, &self.spool.taylor_folder(".Preserve"))?;
-            return Ok(());
-        }
-        Err(Stop::Answer(Admission::refuse(
-            Refusal::CannotCreate,
-            format!("{} is there already", path.display()),
-        )))
-    }
-
-    /// Whether an execute file that waits names this data file.
-    fn is_needed(&self, name: &SpoolName) -> Result<bool, SpoolError> {
-        let folder = self.spool.execute_folder(&self.system);
-        for execute in durable::names(&folder)? {
-            let content = durable::read_small(
-                &folder.join(execute),
-                super::executefile::EXECUTE_FILE_LIMIT,
-            );
-            if let Ok(Some(content)) = content
-                && let Ok(file) = ExecuteFile::parse(&content)
-                && file.files.iter().any(|needed| needed.name == *name)
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Whether Taylor's uucico took this very file before ours came into its place.
-    ///
-    /// Its marker (`.Received/SYSTEM/TEMP`) has only a name, and believing it has lost mail where a sender's names came
-    /// back. So it is believed for seven days, and only while the file itself still lies here, with the right size, and for
-    /// an execution with the execute file that names it. Else the file is taken: at worst a double of the one file that was
-    /// under way when the programs were exchanged.
-    fn taylor_has_received(
-        &self,
-        temp: &TempName,
-        target: &Target,
-        incoming: &Incoming<'_>,
-    ) -> bool {
-        let marker = self
-            .spool
-            .taylor_folder(".Received")
-            .join(self.system.as_str())
-            .join(temp.as_spool_name().as_str());
-        let young = marker
-            .metadata()
-            .and_then(|m| m.modified())
-            .is_ok_and(|t| t.elapsed().is_ok_and(|age| age < TAYLOR_MARKER_KEPT));
-        if !young {
-            return false;
-        }
-        let name = match target {
-            Target::Spool(name) => name,
-            Target::Execution(execution) => match execution.files.first() {
-                Some(data) => &data.name,
-                None => return false,
-            },
-            Target::Outside(_) => return false,
-        };
-        let length = self.spool.data_path(&self.system, name).metadata();
-        let same_size = length.is_ok_and(|m| Some(m.len()) == incoming.size);
-        same_size && (incoming.command.is_none() || self.is_needed(name).unwrap_or(false))
-    }
-
-    /// Opens the file in the making. What Taylor keeps under `.Temp/` is never continued: it is bound to a name only.
-    fn open(
-        &self,
-        key: Option<Key>,
-        target: Target,
-        incoming: &Incoming<'_>,
-    ) -> Result<Reception, Stop> {
-        let base = key.map_or_else(names::unique, Key::text);
-        let staged_name = match &target {
-            Target::Outside(_) => format!(".bangpath-{base}-{}", self.boot),
-            _ => format!("{base}-{}", self.boot),
-        };
-        let (file, path) = if let Target::Outside(destination) = &target {
-            let path = destination.staged_path(&staged_name);
-            let file = destination.open_staged(&staged_name).map_err(|error| {
-                let reason = format!("{}: {error}", path.display());
-                Stop::Answer(Admission::refuse(Refusal::CannotCreate, reason))
-            })?;
-            (file, path)
-        } else {
-            let path = self.spool.receive_folder(&self.system).join(&staged_name);
-            (open_staged(&path)?, path)
-        };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Stop::Answer(Admission::refuse(
-                    Refusal::CannotCreate,
-                    "the same file is being received already",
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(error).at("lock", &path)?,
-        }
-        let end = file.metadata().at("examine", &path)?.len();
-        Ok(Reception {
-            spool: self.spool.clone(),
-            system: self.system.clone(),
-            key,
-            returning: false,
-            earlier: None,
-            content: None,
-            target,
-            file,
-            staged_name,
-            announced: incoming.size,
-            mode: incoming.mode,
-            free_space: incoming.free_space,
-            end,
-            unchecked: 0,
-            moves: Vec::new(),
-            execute_file: None,
-            claim: None,
-            kept: false,
-        })
-    }
-
     /// The peer has certainly seen all confirmations so far.
     pub fn acknowledged(&mut self) {
         if let Some(receipts) = &mut self.receipts {
             receipts.acknowledged();
         }
     }
-}
-
-/// Opens a file in the making in our own folder: a fresh one, or what was kept of an earlier attempt.
-fn open_staged(path: &Path) -> Result<File, SpoolError> {
-    let open = || {
-        step("create", path)?;
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(durable::FILE_MODE)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(path)
-    };
-    match open() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            durable::make_directory(path.parent().unwrap_or_else(|| Path::new(".")))?;
-            open()
-        }
-        other => other,
-    }
-    .at("create", path)
 }
 
 #[cfg(test)]

@@ -10,28 +10,25 @@
 //! Nothing waits: Taylor's five seconds are for two that find the same stale file. We write our number into the file, as
 //! it does, and look again; a Taylor that did the same wakes up to our number and goes away.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+mod guard;
+mod pidfile;
+mod process;
 
-use nix::errno::Errno;
-use nix::sys::signal::kill;
-use nix::unistd::Pid;
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
 use thiserror::Error;
 
+use self::guard::open_guard;
+use self::pidfile::{Identity, claim, find, overwrite};
+use self::process::is_alive;
 use super::error::At;
 use super::fault::step;
-use super::{Spool, SpoolError, durable, names};
+use super::{Spool, SpoolError, durable};
 use crate::name::SystemName;
 
-/// Lock files are read by other programs too (cu, minicom, uustat).
-const LOCK_MODE: u32 = 0o644;
-
-/// A process that was started this many seconds after the lock file was written did not write it: the start is known to a
-/// hundredth of a second, the clock to which both are compared may have been adjusted a little.
-const START_SLACK: f64 = 5.0;
+pub(super) use self::guard::{LockedFile, lock_guard, wait_for};
 
 /// Why a lock was not had.
 #[derive(Debug, Error)]
@@ -59,45 +56,6 @@ pub struct PidLock {
     mine: Identity,
     /// Whether the guard goes with the lock: for things that exist once and in great number.
     passing: bool,
-}
-
-/// Which lock file, as written by whom: if any of this differs, it is another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Identity {
-    pid: i32,
-    inode: u64,
-    written: i128,
-}
-
-impl Identity {
-    fn of(path: &Path, file: &File, pid: i32) -> Result<Self, SpoolError> {
-        let metadata = file.metadata().at("examine", path)?;
-        Ok(Self {
-            pid,
-            inode: metadata.ino(),
-            written: i128::from(metadata.mtime()) * 1_000_000_000
-                + i128::from(metadata.mtime_nsec()),
-        })
-    }
-
-    fn emit(self) -> String {
-        format!("{} {} {}\n", self.pid, self.inode, self.written)
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        let mut words = text.strip_suffix('\n')?.split(' ');
-        Some(Self {
-            pid: words.next()?.parse().ok()?,
-            inode: words.next()?.parse().ok()?,
-            written: words.next()?.parse().ok()?,
-        })
-    }
-}
-
-/// A lock file as found.
-struct Found {
-    file: File,
-    identity: Identity,
 }
 
 impl PidLock {
@@ -160,246 +118,6 @@ impl Drop for PidLock {
         if step("unlock", &self.guard_path).is_ok() {
             let _ = self.guard.unlock();
         }
-    }
-}
-
-/// An open file with a lock, unlocked when dropped even while a child that is about to be executed shares it.
-#[derive(Debug)]
-pub(super) struct LockedFile(pub(super) File);
-
-impl Drop for LockedFile {
-    fn drop(&mut self) {
-        let _ = self.0.unlock();
-    }
-}
-
-/// Takes an open-file lock on a file that stays, waiting for it until `deadline`.
-pub(super) fn wait_for(path: &Path, deadline: Instant) -> Result<LockedFile, SpoolError> {
-    let file = open_guard(path)?;
-    // Made under a umask of 077 it must still open for others of the group.
-    let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
-        durable::FILE_MODE,
-    ));
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(LockedFile(file)),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(2));
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(SpoolError::Locked {
-                    path: path.to_path_buf(),
-                });
-            }
-            Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
-        }
-    }
-}
-
-/// Opens and locks a guard; `None` while somebody holds it.
-pub(super) fn lock_guard(path: &Path) -> Result<Option<File>, SpoolError> {
-    loop {
-        let guard = open_guard(path)?;
-        match guard.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
-        }
-        let locked = guard.metadata().at("examine", path)?.ino();
-        if fs::metadata(path).is_ok_and(|named| named.ino() == locked) {
-            return Ok(Some(guard));
-        }
-    }
-}
-
-fn open_guard(path: &Path) -> Result<File, SpoolError> {
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(durable::FILE_MODE)
-            .open(path)
-    };
-    match open() {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            if let Some(directory) = path.parent() {
-                durable::make_directory(directory)?;
-            }
-            let guard = open().at("create", path)?;
-            let _ = guard.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
-                durable::FILE_MODE,
-            ));
-            Ok(guard)
-        }
-        other => other.at("open", path),
-    }
-}
-
-/// Makes the lock file, or takes over a stale one.
-fn claim(path: &Path, guard: &File) -> Result<Identity, LockError> {
-    let ours = i32::try_from(std::process::id()).unwrap_or_default();
-    let mut text = String::new();
-    let _ = io::Read::read_to_string(&mut &*guard, &mut text);
-    let left_by_ours = Identity::parse(&text);
-    loop {
-        if let Some(identity) = link_new(path, ours)? {
-            return Ok(identity);
-        }
-        let Some(found) = find(path)? else {
-            continue;
-        };
-        let held = || LockError::Held {
-            path: path.to_path_buf(),
-            pid: Some(found.identity.pid),
-        };
-        if left_by_ours != Some(found.identity) && is_alive(&found) {
-            return Err(held());
-        }
-        tracing::info!(target: "uucp::abnormal", "stale lock {} of process {}", path.display(), found.identity.pid);
-        let identity = overwrite(path, &found, ours)?;
-        return match find(path)? {
-            Some(again) if again.identity == identity => Ok(identity),
-            Some(again) => Err(LockError::Held {
-                path: path.to_path_buf(),
-                pid: Some(again.identity.pid),
-            }),
-            None => continue,
-        };
-    }
-}
-
-/// Makes the lock file as Taylor does: written under another name, then linked. `None` where there is one already.
-fn link_new(path: &Path, pid: i32) -> Result<Option<Identity>, SpoolError> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let new = folder.join(format!("TMP{}", names::unique()));
-    let file = match durable::create_new(&new, LOCK_MODE) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            durable::make_directory(folder)?;
-            durable::create_new(&new, LOCK_MODE)
-        }
-        other => other,
-    }
-    .at("create", &new)?;
-    let linked = durable::write_all(&file, &new, content(pid).as_bytes()).and_then(|()| {
-        step("link", path).at("create", path)?;
-        match fs::hard_link(&new, path) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            other => other.at("create", path).map(|()| true),
-        }
-    });
-    let _ = durable::remove(&new);
-    if linked? {
-        Identity::of(path, &file, pid).map(Some)
-    } else {
-        Ok(None)
-    }
-}
-
-/// Ten characters and a newline.
-fn content(pid: i32) -> String {
-    format!("{pid:>10}\n")
-}
-
-fn overwrite(path: &Path, found: &Found, pid: i32) -> Result<Identity, SpoolError> {
-    step("write", path).at("write", path)?;
-    found
-        .file
-        .write_all_at(content(pid).as_bytes(), 0)
-        .and_then(|()| found.file.set_len(11))
-        .at("write", path)?;
-    Identity::of(path, &found.file, pid)
-}
-
-/// The lock file that is there, if any. One that holds no number belongs to process 0: to nobody.
-fn find(path: &Path) -> Result<Option<Found>, SpoolError> {
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // Another user's lock, in a directory that many may write.
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => File::open(path),
-        other => other,
-    }
-    .at("open", path)?;
-    let mut bytes = [0; 64];
-    let length = file.read_at(&mut bytes, 0).at("read", path)?;
-    let pid = bytes
-        .get(..length)
-        .and_then(|bytes| std::str::from_utf8(bytes).ok())
-        .and_then(|text| text.trim().parse().ok())
-        .unwrap_or(0);
-    Ok(Some(Found {
-        identity: Identity::of(path, &file, pid)?,
-        file,
-    }))
-}
-
-/// Whether the process that a lock file names lives, and can have written it.
-fn is_alive(found: &Found) -> bool {
-    let pid = found.identity.pid;
-    // Our own number in a file that we did not write: an earlier life of the number.
-    if pid <= 0 || u32::try_from(pid) == Ok(std::process::id()) {
-        return false;
-    }
-    if kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH) {
-        return false;
-    }
-    // Without /proc the file is believed.
-    let Some(process) = Process::read(pid) else {
-        return true;
-    };
-    #[allow(
-        clippy::cast_precision_loss,
-        reason = "nanoseconds since 1970 as seconds: a microsecond is lost"
-    )]
-    let written = found.identity.written as f64 / 1e9;
-    !process.zombie && !process.started_after(written)
-}
-
-/// What `/proc` tells of a process.
-struct Process {
-    zombie: bool,
-    uucp: bool,
-    /// Seconds after boot.
-    started: f64,
-    /// When the machine booted, in seconds since 1970 as the clock says now.
-    booted: f64,
-}
-
-impl Process {
-    fn read(pid: i32) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name, in parentheses, may hold anything.
-        let (head, tail) = stat.rsplit_once(')')?;
-        let (_, name) = head.split_once('(')?;
-        let mut fields = tail.split_ascii_whitespace();
-        let state = fields.next()?;
-        // Field 22 of the line; the state is the third.
-        let ticks: f64 = fields.nth(18)?.parse().ok()?;
-        let per_second = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok()??;
-        let machine = fs::read_to_string("/proc/stat").ok()?;
-        let booted = machine
-            .lines()
-            .find_map(|line| line.strip_prefix("btime "))?;
-        #[allow(clippy::cast_precision_loss, reason = "a hundred")]
-        let per_second = per_second as f64;
-        Some(Self {
-            zombie: matches!(state, "Z" | "X"),
-            uucp: matches!(name, "uucico" | "uuxqt" | "cu" | "uucp"),
-            started: ticks / per_second,
-            booted: booted.parse().ok()?,
-        })
-    }
-
-    /// Whether the process began after a moment of the wall clock.
-    ///
-    /// A file from before the boot may also mean that the clock was set since: where the process is one that makes such
-    /// locks it is then given the benefit of the doubt.
-    fn started_after(&self, moment: f64) -> bool {
-        if self.uucp && moment < self.booted {
-            return false;
-        }
-        self.booted + self.started > moment + START_SLACK
     }
 }
 

@@ -10,13 +10,17 @@
 //! * `V KEY SUM`: the receipt is void, the file was not taken after all
 //! * `A SUM`: the neighbour has seen all confirmations up to here
 
+mod compact;
+mod lines;
+
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use self::lines::push_line;
 use super::error::At;
 use super::{Incoming, ObservedTime, Spool, SpoolError, durable, names};
 use crate::name::{SystemName, TempName};
@@ -101,16 +105,6 @@ struct Entry {
     content: Option<Content>,
 }
 
-/// Seconds that a receipt is kept for: longer than the seven days that Taylor's senders and receivers go by.
-const LIFETIME: u64 = 8 * 86_400;
-/// How many receipts of confirmations that the neighbour has seen are kept: it can only ask again for those that it had
-/// under way when it died.
-const ACKNOWLEDGED_LIMIT: usize = 20_000;
-/// How many receipts are kept in all.
-const TOTAL_LIMIT: usize = 100_000;
-/// The file is written anew when it has grown to this many lines more than it needs.
-const SLACK_LINES: usize = 50_000;
-
 /// The receipts of one neighbour. Only the holder of the neighbour's lock has them open.
 #[derive(Debug)]
 pub(super) struct Receipts {
@@ -180,67 +174,6 @@ impl Receipts {
         Ok(receipts)
     }
 
-    /// Takes in the lines; gives back where the whole ones end.
-    fn read(&mut self, mut reader: impl BufRead) -> io::Result<u64> {
-        let mut whole = 0;
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            if reader.read_until(b'\n', &mut line)? == 0 || self.take_line(&line).is_none() {
-                return Ok(whole);
-            }
-            whole += line.len() as u64;
-            self.lines += 1;
-        }
-    }
-
-    fn take_line(&mut self, line: &[u8]) -> Option<()> {
-        let text = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
-        let (body, sum) = text.rsplit_once(' ')?;
-        if format!("{:08x}", crc32fast::hash(body.as_bytes())) != sum {
-            return None;
-        }
-        let mut words = body.split(' ');
-        let verb = words.next()?;
-        if verb == "A" {
-            self.entries
-                .values_mut()
-                .for_each(|e| e.acknowledged = true);
-            return Some(());
-        }
-        let key = Key::parse(words.next()?)?;
-        match verb {
-            "R" => {
-                let time = ObservedTime(words.next()?.parse().ok()?);
-                let content = match words.next()? {
-                    "-" => None,
-                    text => Some(Key::parse(text)?.0),
-                };
-                let paths: Vec<PathBuf> = words
-                    .map(|word| self.unescape(word))
-                    .collect::<Option<_>>()?;
-                let moves = paths.chunks_exact(2).filter_map(|pair| match pair {
-                    [from, to] => Some(Move {
-                        from: from.clone(),
-                        to: to.clone(),
-                    }),
-                    _ => None,
-                });
-                self.open.insert(key, moves.collect());
-                self.remember(key, time, content);
-            }
-            "D" => {
-                self.open.remove(&key);
-            }
-            "V" => {
-                self.open.remove(&key);
-                self.entries.remove(&key);
-            }
-            _ => {}
-        }
-        Some(())
-    }
-
     fn remember(&mut self, key: Key, time: ObservedTime, content: Option<Content>) {
         let entry = Entry {
             time,
@@ -249,55 +182,6 @@ impl Receipts {
         };
         self.entries.insert(key, entry);
         self.unacknowledged = true;
-    }
-
-    fn receipt_line(&self, receipt: &Receipt, time: ObservedTime) -> String {
-        let content = receipt
-            .content
-            .map_or_else(|| "-".to_owned(), |c| Key(c).text());
-        let mut body = format!("R {} {} {content}", receipt.key.text(), time.0);
-        for path in receipt.moves.iter().flat_map(|m| [&m.from, &m.to]) {
-            body.push(' ');
-            body.push_str(&self.escape(path));
-        }
-        body
-    }
-
-    /// Paths in the spool are written without its root, so that a spool can be moved.
-    fn escape(&self, path: &Path) -> String {
-        use std::fmt::Write;
-        let path = path.strip_prefix(&self.root).unwrap_or(path);
-        let mut text = String::new();
-        for &byte in path.as_os_str().as_encoded_bytes() {
-            if byte.is_ascii_graphic() && byte != b'%' {
-                text.push(char::from(byte));
-            } else {
-                let _ = write!(text, "%{byte:02x}");
-            }
-        }
-        text
-    }
-
-    fn unescape(&self, word: &str) -> Option<PathBuf> {
-        use std::os::unix::ffi::OsStringExt;
-        let mut bytes = Vec::with_capacity(word.len());
-        let mut rest = word.as_bytes();
-        loop {
-            rest = match rest {
-                [] => break,
-                [b'%', high, low, tail @ ..] => {
-                    let digits = [*high, *low];
-                    let digits = std::str::from_utf8(&digits).ok()?;
-                    bytes.push(u8::from_str_radix(digits, 16).ok()?);
-                    tail
-                }
-                [byte, tail @ ..] => {
-                    bytes.push(*byte);
-                    tail
-                }
-            };
-        }
-        Some(self.root.join(std::ffi::OsString::from_vec(bytes)))
     }
 
     /// Whether a file was received.
@@ -426,85 +310,6 @@ impl Receipts {
             .open(&self.path)
             .at("open", &self.path)
     }
-
-    /// Writes the file anew, without what is too old or too much.
-    fn compact_if_grown(&mut self, spool: &Spool) -> Result<(), SpoolError> {
-        let now = spool.observed_now()?;
-        self.forget_old(now);
-        if self.lines < self.entries.len() + SLACK_LINES {
-            return Ok(());
-        }
-        let mut text = String::new();
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        // The acknowledged first, so that one `A` stands for them.
-        entries.sort_by_key(|(_, entry)| (!entry.acknowledged, entry.time));
-        let mut acknowledged = true;
-        for (key, entry) in entries {
-            if acknowledged && !entry.acknowledged {
-                push_line(&mut text, "A");
-                acknowledged = false;
-            }
-            let moves = self.open.get(key);
-            let receipt = Receipt {
-                key: *key,
-                content: entry.content,
-                moves: moves.cloned().unwrap_or_default(),
-            };
-            push_line(&mut text, &self.receipt_line(&receipt, entry.time));
-            if moves.is_none() {
-                push_line(&mut text, &format!("D {}", key.text()));
-            }
-        }
-        if acknowledged {
-            push_line(&mut text, "A");
-        }
-        durable::replace(
-            &spool.new_path(),
-            &self.path,
-            durable::FILE_MODE,
-            text.as_bytes(),
-            true,
-        )?;
-        self.lines = text.lines().count();
-        let file = OpenOptions::new().read(true).append(true).open(&self.path);
-        self.file = Some(file.at("open", &self.path)?);
-        Ok(())
-    }
-
-    fn forget_old(&mut self, now: ObservedTime) {
-        let open = &self.open;
-        self.entries.retain(|key, entry| {
-            open.contains_key(key) || now.since(entry.time).as_secs() < LIFETIME
-        });
-        self.forget_beyond(ACKNOWLEDGED_LIMIT, |entry| entry.acknowledged);
-        self.forget_beyond(TOTAL_LIMIT, |_| true);
-    }
-
-    /// Keeps the newest `limit` of those that `counts` counts.
-    fn forget_beyond(&mut self, limit: usize, counts: impl Fn(&Entry) -> bool) {
-        let mut times: Vec<ObservedTime> = self
-            .entries
-            .values()
-            .filter(|entry| counts(entry))
-            .map(|entry| entry.time)
-            .collect();
-        if times.len() <= limit {
-            return;
-        }
-        times.sort_unstable_by(|a, b| b.cmp(a));
-        let Some(&oldest) = times.get(limit) else {
-            return;
-        };
-        let open = &self.open;
-        self.entries
-            .retain(|key, entry| open.contains_key(key) || !counts(entry) || entry.time > oldest);
-    }
-}
-
-fn push_line(text: &mut String, body: &str) {
-    use std::fmt::Write;
-    let sum = crc32fast::hash(body.as_bytes());
-    let _ = writeln!(text, "{body} {sum:08x}");
 }
 
 #[cfg(test)]

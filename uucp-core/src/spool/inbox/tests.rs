@@ -1,6 +1,7 @@
 //! Receiving: what is taken, refused, recognised and continued; death and a full disk at every step.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 
 use super::super::fault::{self, Trouble};
 use super::super::tests::TestSpool;

@@ -1,10 +1,13 @@
 //! Locks: ours against ours, Taylor's, what the dead left, numbers that come back.
 
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use super::super::tests::{TestSpool, beta};
+use super::pidfile::content;
+use super::process::Process;
 use super::*;
 
 fn path(test: &TestSpool) -> PathBuf {

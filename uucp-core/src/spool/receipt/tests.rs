@@ -1,6 +1,7 @@
 //! Receipts: kept over time, cut lines, growth.
 
 use super::super::tests::TestSpool;
+use super::compact::{LIFETIME, SLACK_LINES};
 use super::*;
 
 fn key(number: u64) -> Key {

@@ -1,0 +1,92 @@
+//! Names that are taken: by a file that waits, or by one that Taylor's uucico has received.
+
+use std::time::Duration;
+
+use super::{Admission, Inbox, PARTIAL_KEPT, Stop};
+use crate::name::{SpoolKind, SpoolName, TempName};
+use crate::spool::executefile::EXECUTE_FILE_LIMIT;
+use crate::spool::reception::Target;
+use crate::spool::work::move_aside;
+use crate::spool::{ExecuteFile, Incoming, SpoolError, durable};
+use crate::wire::command::Refusal;
+
+/// How long Taylor's receipt markers count.
+const TAYLOR_MARKER_KEPT: Duration = Duration::from_hours(7 * 24);
+
+impl Inbox {
+    /// Never over a file of the spool. A data file that an execute file waits for is left alone and the peer told "later"; so
+    /// is one that is young, since its execute file may be on the way. An old one that nobody refers to is kept in
+    /// `.Preserve/` (Taylor's names come back when its spool is made anew).
+    pub(super) fn check_name_is_free(&self, name: &SpoolName) -> Result<(), Stop> {
+        let path = self.spool.data_path(&self.system, name);
+        let Ok(found) = path.symlink_metadata() else {
+            return Ok(());
+        };
+        if name.kind() == SpoolKind::Execute {
+            return Ok(());
+        }
+        let old = found
+            .modified()
+            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT));
+        if old && !self.is_needed(name)? {
+            move_aside(&path, &self.spool.taylor_folder(".Preserve"))?;
+            return Ok(());
+        }
+        Err(Stop::Answer(Admission::refuse(
+            Refusal::CannotCreate,
+            format!("{} is there already", path.display()),
+        )))
+    }
+
+    /// Whether an execute file that waits names this data file.
+    fn is_needed(&self, name: &SpoolName) -> Result<bool, SpoolError> {
+        let folder = self.spool.execute_folder(&self.system);
+        for execute in durable::names(&folder)? {
+            let content = durable::read_small(&folder.join(execute), EXECUTE_FILE_LIMIT);
+            if let Ok(Some(content)) = content
+                && let Ok(file) = ExecuteFile::parse(&content)
+                && file.files.iter().any(|needed| needed.name == *name)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether Taylor's uucico took this very file before ours came into its place.
+    ///
+    /// Its marker (`.Received/SYSTEM/TEMP`) has only a name, and believing it has lost mail where a sender's names came
+    /// back. So it is believed for seven days, and only while the file itself still lies here, with the right size, and for
+    /// an execution with the execute file that names it. Else the file is taken: at worst a double of the one file that was
+    /// under way when the programs were exchanged.
+    pub(super) fn taylor_has_received(
+        &self,
+        temp: &TempName,
+        target: &Target,
+        incoming: &Incoming<'_>,
+    ) -> bool {
+        let marker = self
+            .spool
+            .taylor_folder(".Received")
+            .join(self.system.as_str())
+            .join(temp.as_spool_name().as_str());
+        let young = marker
+            .metadata()
+            .and_then(|m| m.modified())
+            .is_ok_and(|t| t.elapsed().is_ok_and(|age| age < TAYLOR_MARKER_KEPT));
+        if !young {
+            return false;
+        }
+        let name = match target {
+            Target::Spool(name) => name,
+            Target::Execution(execution) => match execution.files.first() {
+                Some(data) => &data.name,
+                None => return false,
+            },
+            Target::Outside(_) => return false,
+        };
+        let length = self.spool.data_path(&self.system, name).metadata();
+        let same_size = length.is_ok_and(|m| Some(m.len()) == incoming.size);
+        same_size && (incoming.command.is_none() || self.is_needed(name).unwrap_or(false))
+    }
+}

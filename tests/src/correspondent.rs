@@ -5,7 +5,7 @@
 use crate::Site;
 use crate::letters::Letter;
 use crate::mail_host::{Exim, MailHost, OpenSmtpd, Postfix, Sendmail};
-use crate::maildir::{add_receivers, make_executable};
+use crate::maildir::add_receivers;
 use crate::node::{Node, free_port};
 use crate::peers::{Layer, Peers};
 use crate::process;
@@ -52,16 +52,20 @@ pub fn snippet(name: &str) -> String {
 }
 
 impl Correspondent {
-    /// Starts the MTA of `node`; Exim takes `exim_transport` of the snippet's.
-    pub fn start(site: &Site, peers: &Peers, node: Node, kind: Kind, exim_transport: &str) -> Self {
+    /// Starts the MTA of `node`; Exim takes `exim_transport` of the snippet's, and mail.toml ends in `sending`.
+    pub fn start(
+        site: &Site,
+        peers: &Peers,
+        node: Node,
+        (kind, exim_transport): (Kind, &str),
+        sending: &str,
+    ) -> Self {
         add_receivers(&node);
         let listener = free_port();
         let lines = |name: &str| adapted(&node, listener, &snippet(name));
         for script in ["exim/exim-uucp", "opensmtpd/opensmtpd-uucp"] {
             let name = script.rsplit('/').next().unwrap_or(script);
-            let part = format!("bin/{name}");
-            node.write(&part, &lines(script));
-            make_executable(&node.path(&part));
+            node.write_script(&format!("bin/{name}"), &lines(script));
         }
         let start =
             |mta: &dyn crate::mail_host::Mta| MailHost::start(site, peers, node.name(), mta);
@@ -100,7 +104,7 @@ impl Correspondent {
         };
         let text = format!(
             "domain = \"{0}.example\"\npostmaster = \"postmaster@{0}.example\"\n\n\
-             [delivery]\nsmtp = \"127.0.0.1:{port}\"\n\n[policy]\nreports-per-hour = 1000\n",
+             [delivery]\nsmtp = \"127.0.0.1:{port}\"\n\n[policy]\nreports-per-hour = 1000\n\n{sending}",
             node.name()
         );
         node.write("etc/mail.toml", &text);
@@ -122,6 +126,13 @@ impl Correspondent {
         process::wait_for("the MTA's queue to be empty", process::PATIENCE, || {
             (self.mail.queued() == 0).then_some(())
         });
+    }
+
+    /// Packs what waits in the outbox, for whatever carries it.
+    pub fn flush(&self) {
+        let mut command = self.node.command_of(&programs::bin("exim-bsmtp"));
+        command.arg("--flush");
+        process::run(command, &self.node.path("log")).expect_success("exim-bsmtp --flush");
     }
 
     /// Runs what came, and what waits here for local users.

@@ -1,7 +1,6 @@
 //! Mailboxes of a node that has no MTA: our `rmail`, delivering into Maildirs.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::node::{Node, walk};
@@ -67,12 +66,5 @@ fn add_command(node: &Node, name: &str) {
         node.config().display(),
         bin(name).display()
     );
-    let part = format!("bin/{name}");
-    node.write(&part, &text);
-    make_executable(&node.path(&part));
-}
-
-/// Lets everybody run `path`.
-pub(crate) fn make_executable(path: &Path) {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("chmod 755");
+    node.write_script(&format!("bin/{name}"), &text);
 }

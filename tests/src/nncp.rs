@@ -124,6 +124,13 @@ impl Nncp {
         command
     }
 
+    /// A script that is this node's `nncp-exec`.
+    pub fn exec_script(&self) -> String {
+        let (program, config) = (self.programs.join("nncp-exec"), self.config());
+        let (program, config) = (program.display(), config.display());
+        format!("#!/bin/sh\nexec '{program}' -cfg '{config}' \"$@\"\n")
+    }
+
     /// Queues an execution at the neighbour.
     pub fn exec(&self, neighbour: &str, words: &[&str], input: &[u8]) {
         let mut command = self.command("nncp-exec");

@@ -228,6 +228,12 @@ impl Node {
         self.owner.give(&path);
     }
 
+    /// Writes a file of the node that everybody may run.
+    pub fn write_script(&self, part: &str, text: &str) {
+        self.write(part, text);
+        fs::set_permissions(self.path(part), fs::Permissions::from_mode(0o755)).expect("chmod 755");
+    }
+
     fn append(&self, part: &str, text: &str) {
         let all = process::lossy(&self.path(part)) + text;
         self.write(part, &all);

@@ -185,12 +185,12 @@ impl<'m> Scene<'m> {
     }
 }
 
-/// What leaf may have executed, as `conf-snippets/nncp/nncp.hjson` says, with the commands of this node.
-fn nncp_exec(hub: &Node) -> String {
+/// What a neighbour may have executed, as `conf-snippets/nncp/nncp.hjson` says, with the commands of this node.
+pub fn nncp_exec(node: &Node) -> String {
     let text = snippet("nncp/nncp.hjson");
     let start = text.find("      exec: {").expect("its exec");
     let length = text[start..].find("\n      }").expect("its end") + "\n      }".len();
-    let bin = hub.path("bin").display().to_string();
+    let bin = node.path("bin").display().to_string();
     text[start..start + length].replace("/usr/lib/bangpath", &bin)
 }
 

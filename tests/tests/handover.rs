@@ -64,7 +64,11 @@ impl Parcel {
 fn body(number: usize) -> String {
     format!(
         "body {number}\n.\n..x\nFrom y\n\n{}",
-        "line\n".repeat(number % 7 * 300)
+        "line\n".repeat(if number % 20 == 9 {
+            20_000
+        } else {
+            number % 7 * 300
+        })
     )
 }
 

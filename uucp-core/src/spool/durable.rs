@@ -106,13 +106,7 @@ pub(super) fn write_all(mut file: &File, path: &Path, bytes: &[u8]) -> Result<()
 /// Asks for the file's data to be written out, without waiting: several files that are synced after this share the journal's
 /// commit. (`POSIX_FADV_DONTNEED` does that on Linux; elsewhere it does no harm.)
 pub(super) fn start_writeback(file: &File) {
-    start_writeback_from(file, 0);
-}
-
-/// As [`start_writeback`], for what lies at `start` and behind.
-pub(super) fn start_writeback_from(file: &File, start: u64) {
-    let start = i64::try_from(start).unwrap_or(i64::MAX);
-    let _ = posix_fadvise(file, start, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
+    let _ = posix_fadvise(file, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED);
 }
 
 /// Waits until the file's data and size are on the disk.

@@ -16,7 +16,7 @@ use super::receipt::{Content, Key, Move};
 use super::{ExecuteFile, Spool, SpoolError, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 
-/// How many bytes are written between two looks at the free space, and until they are on their way to the disk.
+/// How many bytes are written between two looks at the free space.
 const SPACE_INTERVAL: u64 = 1 << 20;
 
 /// Where a received file goes.
@@ -78,8 +78,6 @@ impl Reception {
         }
         self.unchecked += bytes.len() as u64;
         if self.unchecked >= SPACE_INTERVAL {
-            // The disk writes while more comes in, so that the sync at the end is short.
-            durable::start_writeback_from(&self.file, self.end.saturating_sub(self.unchecked));
             self.unchecked = 0;
             check_space(&self.file, &path, bytes.len() as u64, self.free_space)?;
         }

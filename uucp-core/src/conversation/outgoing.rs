@@ -135,7 +135,7 @@ impl Session {
                 progress: Progress::Asked,
             },
         );
-        if sends && self.ahead {
+        if sends && self.ahead && size <= self.link.traits().ahead_limit {
             self.begin_flow(now, channel, 0, false);
         }
     }
@@ -244,7 +244,10 @@ impl Session {
         let Some(one) = self.ours.remove(&channel) else {
             return Ok(());
         };
+        let sends = matches!(one.request.kind(), RequestKind::Send | RequestKind::Execute);
         match one.progress {
+            // Whether its data had set out already, the peer cannot know: it awaits their end.
+            Progress::Asked if sends && self.ahead => self.link.end_file(now, channel, false),
             Progress::Asked | Progress::Ended { answered: false } => {}
             // The peer throws away what has overtaken its answer, up to the end mark.
             Progress::Flowing {

@@ -43,6 +43,9 @@ pub struct LinkTraits {
     pub restart: bool,
     /// File data may overtake the answer to its request (i, j): the sender does not wait for `SY`.
     pub streams_ahead: bool,
+    /// Files larger than this wait for the answer all the same, in bytes: it may say that the file is there already, or
+    /// most of it, and others flow meanwhile.
+    pub ahead_limit: u64,
 }
 
 /// Who placed the call.
@@ -93,11 +96,13 @@ impl LinkTraits {
         needs_end_to_end: true,
         restart: true,
         streams_ahead: false,
+        ahead_limit: 0,
     };
     /// `t` and `e` between two of ours.
     const MUX: Self = Self {
         channels: crate::wire::mux::CHANNELS - 1,
         streams_ahead: true,
+        ahead_limit: 256 * 1024,
         ..Self::STREAM
     };
     /// `i`: the only one that keeps both directions busy.
@@ -108,6 +113,7 @@ impl LinkTraits {
         needs_end_to_end: false,
         restart: true,
         streams_ahead: true,
+        ahead_limit: u64::MAX,
     };
     /// `g` and its kin.
     const G: Self = Self {
@@ -117,6 +123,7 @@ impl LinkTraits {
         needs_end_to_end: false,
         restart: true,
         streams_ahead: false,
+        ahead_limit: 0,
     };
 }
 

@@ -22,7 +22,7 @@ pub struct Sendmail<'a> {
 const KEEP: &str = r#"#!/bin/sh
 umask 022
 cd /var/mail/all || exit 75
-kept=$(mktemp tmp/XXXXXXXXXX) || exit 75
+kept=$(mktemp -p tmp) || exit 75
 { printf 'Return-Path: <%s>\nX-Original-To: %s\n' "$1" "$2" && cat; } >"$kept" && mv "$kept" new/ || exit 75
 "#;
 

@@ -15,6 +15,7 @@ mod stream;
 mod t;
 #[cfg(test)]
 pub(crate) mod testline;
+mod tube;
 mod window;
 
 use std::time::Instant;

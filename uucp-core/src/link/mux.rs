@@ -7,9 +7,10 @@
 
 use std::collections::HashMap;
 use std::mem;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::reception::EVENT_LIMIT;
+use super::tube::{Phase, Tube};
 use super::{Channel, Link, LinkError, LinkEvent, LinkTraits, parameters::Parameters};
 use crate::wire::Malformed;
 use crate::wire::mux::{CHANNELS, DATA_LIMIT, HEADER, Header, Kind};
@@ -23,28 +24,12 @@ const OUTPUT_LIMIT: usize = EVENT_LIMIT;
 /// A link of this letter. Parameter: `timeout` (120 s).
 pub(super) fn new(letter: u8, parameters: Parameters<'_>) -> impl Link + use<> {
     Mux {
-        letter,
-        timeout: parameters.seconds("timeout", 120),
-        state: State::New,
-        input: Vec::new(),
-        parsed: 0,
+        tube: Tube::new(letter, parameters.seconds("timeout", 120), INPUT_LIMIT),
         file: None,
         data: Vec::new(),
         positions: HashMap::new(),
-        output: Vec::new(),
-        deadline: None,
         commands: Commands::default(),
-        failure: None,
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    New,
-    Starting,
-    Running,
-    Closing,
-    Closed,
 }
 
 /// How many commands went which way, modulo 2^32.
@@ -57,40 +42,17 @@ struct Commands {
 }
 
 struct Mux {
-    letter: u8,
-    timeout: Duration,
-    state: State,
-    /// Input not parsed yet: everything from `parsed` on.
-    input: Vec<u8>,
-    parsed: usize,
+    tube: Tube,
     /// The frame of data whose bytes are coming in, and how many are still to come.
     file: Option<(Header, usize)>,
     /// Bytes of it that came straight from the line.
     data: Vec<u8>,
     /// Where the next data of an exchange belongs; nothing: at the beginning.
     positions: HashMap<(u8, bool), u64>,
-    output: Vec<u8>,
-    deadline: Option<Instant>,
     commands: Commands,
-    failure: Option<LinkError>,
 }
 
 impl Mux {
-    fn waiting(&self) -> &[u8] {
-        self.input.get(self.parsed..).unwrap_or_default()
-    }
-
-    fn consume(&mut self, used: usize) {
-        self.parsed += used;
-        if self.parsed >= self.input.len() {
-            self.input.clear();
-            self.parsed = 0;
-        } else if self.parsed > INPUT_LIMIT / 2 {
-            self.input.drain(..self.parsed);
-            self.parsed = 0;
-        }
-    }
-
     fn emit(&mut self, kind: Kind, channel: Channel, from_peer: bool, bytes: &[u8]) {
         let header = Header {
             kind,
@@ -98,17 +60,17 @@ impl Mux {
             by_sender: !from_peer,
             length: bytes.len(),
         };
-        header.emit(&mut self.output);
-        self.output.extend_from_slice(bytes);
-    }
-
-    fn sent(&mut self, now: Instant) {
-        self.deadline = Some(now + self.timeout);
+        header.emit(&mut self.tube.output);
+        self.tube.output.extend_from_slice(bytes);
     }
 
     /// Moves data from the line to the event that will carry it, without a stop in the input buffer.
     fn take_direct(&mut self, input: &[u8]) -> usize {
-        let Some((_, left)) = self.file.as_mut().filter(|_| self.input.is_empty()) else {
+        let Some((_, left)) = self
+            .file
+            .as_mut()
+            .filter(|_| self.tube.waiting().is_empty())
+        else {
             return 0;
         };
         let room = EVENT_LIMIT.saturating_sub(self.data.len());
@@ -123,9 +85,9 @@ impl Mux {
         let (header, left) = self.file?;
         let mut bytes = mem::take(&mut self.data);
         if bytes.is_empty() {
-            let waiting = self.waiting();
+            let waiting = self.tube.waiting();
             bytes = waiting.get(..left).unwrap_or(waiting).to_vec();
-            self.consume(bytes.len());
+            self.tube.consume(bytes.len());
             self.file = Some((header, left - bytes.len()));
         }
         if self.file.is_some_and(|(_, left)| left == 0) {
@@ -148,12 +110,12 @@ impl Mux {
 
     /// Takes the next frame from the input, `None` while it is not all there. Of data, only what stands before it.
     fn next_frame(&mut self) -> Result<Option<Frame>, Malformed> {
-        let Some((head, rest)) = self.waiting().split_first_chunk::<HEADER>() else {
+        let Some((head, rest)) = self.tube.waiting().split_first_chunk::<HEADER>() else {
             return Ok(None);
         };
         let header = Header::parse(*head)?;
         if header.kind == Kind::Data {
-            self.consume(HEADER);
+            self.tube.consume(HEADER);
             return Ok(Some(Frame::Data(header)));
         }
         let Some(bytes) = rest.get(..header.length) else {
@@ -165,7 +127,7 @@ impl Mux {
             Kind::Received => Frame::Received(number(bytes)),
             Kind::Data | Kind::FileEnd => Frame::FileEnd(header),
         };
-        self.consume(HEADER + header.length);
+        self.tube.consume(HEADER + header.length);
         Ok(Some(frame))
     }
 
@@ -202,13 +164,6 @@ impl Mux {
             }
         }
     }
-
-    fn remote_error(&self, malformed: Malformed) -> LinkError {
-        LinkError::Remote {
-            letter: char::from(self.letter),
-            reason: malformed.0.to_owned(),
-        }
-    }
 }
 
 /// A frame as it comes in.
@@ -227,7 +182,7 @@ fn number(bytes: &[u8]) -> u64 {
 
 impl Link for Mux {
     fn letter(&self) -> u8 {
-        self.letter
+        self.tube.letter()
     }
 
     fn traits(&self) -> LinkTraits {
@@ -235,42 +190,24 @@ impl Link for Mux {
     }
 
     fn start(&mut self, now: Instant) {
-        self.state = State::Starting;
-        self.deadline = Some(now + self.timeout);
+        self.tube.start(now);
     }
 
     fn close(&mut self, _now: Instant) {
-        self.state = State::Closing;
-        self.deadline = None;
+        self.tube.close();
     }
 
     fn handle_input(&mut self, now: Instant, input: &[u8]) -> Result<usize, LinkError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if matches!(self.state, State::Closing | State::Closed) || input.is_empty() {
+        if !self.tube.hears(now, input)? {
             return Ok(0);
         }
-        self.deadline = Some(now + self.timeout);
         let direct = self.take_direct(input);
         let rest = input.get(direct..).unwrap_or_default();
-        let room = INPUT_LIMIT.saturating_sub(self.waiting().len());
-        let kept = rest.get(..room).unwrap_or(rest);
-        self.input.extend_from_slice(kept);
-        Ok(direct + kept.len())
+        Ok(direct + self.tube.keep(rest))
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), LinkError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Err(LinkError::TimedOut {
-                letter: char::from(self.letter),
-                what: "a frame",
-            });
-        }
-        Ok(())
+        self.tube.handle_timeout(now, "a frame")
     }
 
     fn send_command(&mut self, now: Instant, channel: Channel, from_peer: bool, command: &[u8]) {
@@ -281,7 +218,7 @@ impl Link for Mux {
         }
         self.commands.sent = self.commands.sent.wrapping_add(1);
         self.emit(Kind::Command, channel, from_peer, command);
-        self.sent(now);
+        self.tube.sent(now);
     }
 
     fn begin_file(&mut self, channel: Channel, from_peer: bool, offset: u64, _size: Option<u64>) {
@@ -298,50 +235,29 @@ impl Link for Mux {
             self.emit(Kind::Data, channel, from_peer, piece);
         }
         if !taken.is_empty() {
-            self.sent(now);
+            self.tube.sent(now);
         }
         taken.len()
     }
 
     fn send_room(&self) -> usize {
-        OUTPUT_LIMIT.saturating_sub(self.output.len())
+        self.tube.room(OUTPUT_LIMIT)
     }
 
     fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool) {
         self.emit(Kind::FileEnd, channel, from_peer, &[]);
-        self.sent(now);
+        self.tube.sent(now);
     }
 
     fn poll_transmit(&mut self, now: Instant, out: &mut Vec<u8>) -> bool {
-        if self.output.is_empty() {
-            return false;
-        }
-        if out.is_empty() {
-            mem::swap(out, &mut self.output);
-        } else {
-            out.append(&mut self.output);
-        }
-        self.deadline = self.deadline.map(|_| now + self.timeout);
-        true
+        self.tube.poll_transmit(now, out)
     }
 
     fn poll_event(&mut self) -> Option<LinkEvent> {
-        if self.failure.is_some() {
-            return None;
-        }
-        match self.state {
-            State::New | State::Closed => return None,
-            State::Starting => {
-                self.state = State::Running;
-                return Some(LinkEvent::Started {
-                    description: "multiplexed".to_owned(),
-                });
-            }
-            State::Closing => {
-                self.state = State::Closed;
-                return Some(LinkEvent::Closed);
-            }
-            State::Running => {}
+        match self.tube.poll_phase("multiplexed") {
+            Phase::Say(event) => return Some(event),
+            Phase::Silent => return None,
+            Phase::Running => {}
         }
         if let Some(event) = self.poll_data() {
             return Some(event);
@@ -355,7 +271,7 @@ impl Link for Mux {
                     }
                 }
                 Err(malformed) => {
-                    self.failure = Some(self.remote_error(malformed));
+                    self.tube.fail_remote(malformed);
                     return None;
                 }
             }
@@ -364,11 +280,7 @@ impl Link for Mux {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        // A failure that was found while an event was looked for is told by the next handle_timeout, which is due at once.
-        match (&self.failure, self.deadline) {
-            (Some(_), Some(deadline)) => deadline.checked_sub(self.timeout).or(Some(deadline)),
-            (_, deadline) => deadline,
-        }
+        self.tube.poll_timeout()
     }
 
     fn statistics(&self) -> Option<String> {
@@ -376,9 +288,6 @@ impl Link for Mux {
     }
 
     fn take_rest(&mut self) -> Vec<u8> {
-        let rest = self.waiting().to_vec();
-        self.input.clear();
-        self.parsed = 0;
-        rest
+        self.tube.take_rest()
     }
 }

@@ -17,6 +17,7 @@ pub mod command;
 pub mod config;
 pub mod conversation;
 pub mod delivery;
+mod ended;
 pub mod engine;
 pub mod execute;
 pub mod link;

@@ -9,11 +9,12 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+
+use crate::ended::{Watched, pid_of};
 
 /// How much of what a child says is kept, in bytes.
 const OUTPUT_LIMIT: usize = 4096;
@@ -59,7 +60,7 @@ pub(super) fn run(
             .stdout(Stdio::from(output.try_clone()?))
             .stderr(Stdio::from(output.try_clone()?)),
     )?;
-    let group = group_of(&child);
+    let group = pid_of(&child);
     let ending = match wait(child, limit, || kill_group(group))? {
         Some(status) => ending_of(status),
         None => Ending::TimeLimit,
@@ -126,7 +127,7 @@ impl Dialogue {
     /// Waits for its end, when its input is closed.
     pub(super) fn end(mut self) -> Finished {
         let ended = self.child.take().map(|child| {
-            let group = group_of(&child);
+            let group = pid_of(&child);
             wait(child, PARTING, || kill_group(group))
         });
         let ending = match ended {
@@ -147,7 +148,7 @@ impl Dialogue {
     /// Ends it, with its children, whatever it does.
     pub(super) fn kill(&mut self) {
         if let Some(child) = &self.child {
-            kill_group(group_of(child));
+            kill_group(pid_of(child));
         }
     }
 }
@@ -156,7 +157,7 @@ impl Drop for Dialogue {
     /// It was said goodbye to, or its input was closed: it ends. The deliveries that it began go on.
     fn drop(&mut self) {
         if let Some(child) = self.child.take() {
-            let leader = group_of(&child);
+            let leader = pid_of(&child);
             let _ = wait(child, PARTING, || {
                 let _ = kill(leader, Signal::SIGKILL);
             });
@@ -171,31 +172,22 @@ fn start(command: &mut Command) -> io::Result<Child> {
     command.process_group(0).spawn()
 }
 
-/// Its process group, which is itself.
-fn group_of(child: &Child) -> Pid {
-    Pid::from_raw(i32::try_from(child.id()).unwrap_or(i32::MAX))
-}
-
 fn kill_group(group: Pid) {
     let _ = killpg(group, Signal::SIGKILL);
 }
 
 /// Waits for its end; `None` where it did not end in time and `stop` was called.
 fn wait(mut child: Child, limit: Duration, stop: impl FnOnce()) -> io::Result<Option<ExitStatus>> {
-    if let Some(status) = child.try_wait()? {
-        return Ok(Some(status));
+    let watched = Watched::new(&child);
+    if watched.ends_within(limit)? {
+        return child.wait().map(Some);
     }
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let _ = sender.send(child.wait());
-    });
-    let ended = receiver.recv_timeout(limit);
-    if ended.is_err() {
-        stop();
-        // One that runs as somebody else by now (Exim) cannot be killed: it is left alone, and never waited for without end.
-        let _ = receiver.recv_timeout(LAST_WAIT);
+    stop();
+    // One that runs as somebody else by now (Exim) cannot be killed: it is left alone, and never waited for without end.
+    if watched.ends_within(LAST_WAIT)? {
+        child.wait()?;
     }
-    ended.ok().transpose()
+    Ok(None)
 }
 
 fn output_file(scratch: &Path) -> io::Result<File> {

@@ -13,12 +13,11 @@ use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
+
+use crate::ended::{Watched, pid_of};
 
 /// How much of a command's standard error is kept for the report, in bytes: the beginning, where the reason stands.
 pub const STDERR_KEPT: usize = 16 * 1024;
@@ -101,8 +100,7 @@ impl Running {
     /// Its process number.
     #[must_use]
     pub fn pid(&self) -> Pid {
-        // Numbers of processes are positive and fit.
-        Pid::from_raw(i32::try_from(self.child.id()).unwrap_or_default())
+        pid_of(&self.child)
     }
 
     /// Waits for its end.
@@ -170,9 +168,6 @@ fn set_nonblocking(descriptor: impl AsFd) -> io::Result<()> {
 }
 
 /// Watches a child until it ends or its time is over.
-///
-/// A thread waits for the process and closes a pipe when it has ended; so one poll(2) sees the end, the output and the
-/// clock. The process is left to be reaped here: until then its number cannot be another's, and killing it is safe.
 fn watch(running: Running) -> io::Result<Finished> {
     let pid = running.pid();
     let Running {
@@ -180,22 +175,12 @@ fn watch(running: Running) -> io::Result<Finished> {
         mut stderr,
         time_limit,
     } = running;
-    let (ended, running) = io::pipe()?;
-    let waiter = std::thread::Builder::new().spawn(move || {
-        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        while waitid(Id::Pid(pid), flags) == Err(Errno::EINTR) {}
-        drop(running);
-    });
-    if let Err(error) = waiter {
-        // Without a watcher there is no limit; the job's outcome still counts.
-        tracing::warn!(target: "uucp::execute", "no thread to watch a command: {error}");
-        return reap(&mut child, &mut stderr, Vec::new(), false);
-    }
+    let watched = Watched::new(&child);
     let mut kept = Vec::new();
-    let in_time = wait_until_ended(&ended, &mut stderr, &mut kept, time_limit)?;
+    let in_time = wait_until_ended(&watched, &mut stderr, &mut kept, time_limit)?;
     if !in_time {
         let _ = killpg(pid, Signal::SIGTERM);
-        if !wait_until_ended(&ended, &mut stderr, &mut kept, GRACE)? {
+        if !wait_until_ended(&watched, &mut stderr, &mut kept, GRACE)? {
             let _ = killpg(pid, Signal::SIGKILL);
         }
     }
@@ -209,7 +194,7 @@ fn watch(running: Running) -> io::Result<Finished> {
 
 /// True when the child ended within the time.
 fn wait_until_ended(
-    ended: &PipeReader,
+    watched: &Watched,
     stderr: &mut PipeReader,
     kept: &mut Vec<u8>,
     limit: Duration,
@@ -221,39 +206,14 @@ fn wait_until_ended(
         if left.is_zero() {
             return Ok(false);
         }
-        let timeout = PollTimeout::try_from(left.saturating_add(Duration::from_millis(1)))
-            .unwrap_or(PollTimeout::MAX);
-        let end = PollFd::new(ended.as_fd(), PollFlags::POLLIN);
-        let output = PollFd::new(stderr.as_fd(), PollFlags::POLLIN);
-        let (gone, spoke) = if listening {
-            let mut both = [end, output];
-            poll_again(&mut both, timeout)?;
-            let [end, output] = both;
-            (has_news(&end), has_news(&output))
-        } else {
-            let mut one = [end];
-            poll_again(&mut one, timeout)?;
-            let [end] = one;
-            (has_news(&end), false)
-        };
-        if spoke {
+        let news = watched.wait(listening.then_some(stderr.as_fd()), left)?;
+        if news.output {
             listening = drain(stderr, kept);
         }
-        if gone {
+        if news.ended {
             return Ok(true);
         }
     }
-}
-
-fn poll_again(descriptors: &mut [PollFd<'_>], timeout: PollTimeout) -> io::Result<()> {
-    match poll(descriptors, timeout) {
-        Ok(_) | Err(Errno::EINTR) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn has_news(descriptor: &PollFd<'_>) -> bool {
-    descriptor.any().unwrap_or(false)
 }
 
 /// Reads what is there without waiting, keeps the beginning; false at the end of the output.

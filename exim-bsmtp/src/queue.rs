@@ -7,11 +7,11 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use uucp_core::bsmtp::Transaction;
 use uucp_core::config::Config;
-use uucp_core::send::{answer, of_config};
+use uucp_core::send::answer::{self, Watch};
+use uucp_core::send::of_config;
 use uucp_core::spool::Spool;
 use uucp_core::sysexits::Failure;
 
@@ -25,17 +25,16 @@ use crate::message::Message;
 /// # Errors
 /// Whatever keeps the batch from being queued; the MTA reads the status and the line.
 pub(crate) fn run(arguments: &Arguments, system: &OsStr) -> Result<ExitCode, Failure> {
-    let begun = Instant::now();
-    answer::watch("exim-bsmtp", arguments.deadline)?;
-    let result = deliver(arguments, system, begun + arguments.deadline);
+    let watch = Watch::begin("exim-bsmtp", arguments.deadline)?;
+    let result = deliver(arguments, system, &watch);
     answer::claim();
     result.map(|()| ExitCode::SUCCESS)
 }
 
-fn deliver(arguments: &Arguments, system: &OsStr, deadline: Instant) -> Result<(), Failure> {
+fn deliver(arguments: &Arguments, system: &OsStr, watch: &Watch) -> Result<(), Failure> {
     let config = Config::load(arguments.config.as_deref()).map_err(|e| of_config(&e))?;
     let link = Link::new(arguments, &config, system)?;
-    let mut input = std::io::stdin().lock();
+    let mut input = watch.input();
     if arguments.dry_run {
         let batch = Batch::read(&mut input, &std::env::temp_dir())?;
         return batch.visit(&mut DryRun {
@@ -44,12 +43,13 @@ fn deliver(arguments: &Arguments, system: &OsStr, deadline: Instant) -> Result<(
         });
     }
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    watch.over(spool.root())?;
     let batch = Batch::read(&mut input, spool.root())?;
     let alone = batch.messages == 1;
     batch.visit(&mut Queue {
         link: &link,
         spool: &spool,
-        deadline,
+        watch,
         alone,
         open: None,
         number: 0,
@@ -60,7 +60,7 @@ fn deliver(arguments: &Arguments, system: &OsStr, deadline: Instant) -> Result<(
 struct Queue<'a> {
     link: &'a Link<'a>,
     spool: &'a Spool,
-    deadline: Instant,
+    watch: &'a Watch,
     /// Whether the batch is one message, so that the exit status can tell what is wrong with it.
     alone: bool,
     open: Option<Message<'a>>,
@@ -69,6 +69,8 @@ struct Queue<'a> {
 
 impl Visitor for Queue<'_> {
     fn begin(&mut self, transaction: Transaction) -> Result<(), Failure> {
+        // What is queued is known when the batch comes again.
+        self.watch.check()?;
         self.number += 1;
         self.open = Some(Message::begin(self.link, self.spool, transaction)?);
         Ok(())
@@ -83,7 +85,7 @@ impl Visitor for Queue<'_> {
             return Ok(());
         };
         message
-            .submit(self.number, self.alone, self.deadline)
+            .submit(self.number, self.alone, self.watch.until())
             .map_err(|failure| {
                 if self.alone {
                     return failure;

@@ -14,7 +14,8 @@ use uucp_core::config::Config;
 use uucp_core::config::mail::Format;
 use uucp_core::name::{Grade, SpoolKind};
 use uucp_core::outbox::OutboxDraft;
-use uucp_core::send::{Refusal, answer, look_up, of_config, report};
+use uucp_core::send::answer::{self, Input, Watch};
+use uucp_core::send::{Refusal, look_up, of_config, report};
 use uucp_core::spool::{
     Delivery, Draft, Journal, LocalMailDraft, Severity, Spool, SpoolError, Staged, SubmissionKey,
 };
@@ -31,14 +32,13 @@ use crate::recipients::{self, CommandLine, Recipient, Refused};
 /// # Errors
 /// Whatever keeps the message from being queued; Postfix reads the status and the line.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let begun = Instant::now();
-    answer::watch("postfix-uucp", arguments.deadline)?;
-    let result = deliver(arguments, begun);
+    let watch = Watch::begin("postfix-uucp", arguments.deadline)?;
+    let result = deliver(arguments, &watch);
     answer::claim();
     result.map(|()| ExitCode::SUCCESS)
 }
 
-fn deliver(arguments: &Arguments, begun: Instant) -> Result<(), Failure> {
+fn deliver(arguments: &Arguments, watch: &Watch) -> Result<(), Failure> {
     let parent = getppid();
     let config = Config::load(arguments.config.as_deref()).map_err(|e| of_config(&e))?;
     let system = look_up(&config, &arguments.host)?;
@@ -47,9 +47,10 @@ fn deliver(arguments: &Arguments, begun: Instant) -> Result<(), Failure> {
     let format = link.sending.format;
     let (good, refused) = recipients::sort(&given, format);
     if arguments.dry_run {
-        return dry_run(arguments, &link, &good, &refused);
+        return dry_run(arguments, watch, &link, &good, &refused);
     }
     let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
+    watch.over(spool.root())?;
     let mut cargo = match format {
         Format::Rmail => Cargo::jobs(&link, &spool, &good)?,
         Format::Bsmtp => {
@@ -57,7 +58,7 @@ fn deliver(arguments: &Arguments, begun: Instant) -> Result<(), Failure> {
             Cargo::Message([draft])
         }
     };
-    let content = cargo.fill(link.sending.size_limit)?;
+    let content = cargo.fill(&mut watch.input(), link.sending.size_limit)?;
     // Postfix's delivery agent may die in the middle of a message; the end of its pipe is no end of the message then.
     if getppid() != parent {
         return Err(Failure::temporary(
@@ -70,7 +71,7 @@ fn deliver(arguments: &Arguments, begun: Instant) -> Result<(), Failure> {
         spool: &spool,
         content: &content,
         key: link.key(arguments, &content),
-        deadline: begun + arguments.deadline,
+        deadline: watch.until(),
     };
     message.submit(&good, &refused, cargo)
 }
@@ -90,11 +91,10 @@ impl Cargo {
         staged.collect::<Result<_, _>>().map(Self::Jobs)
     }
 
-    fn fill(&mut self, limit: Option<u64>) -> Result<Content, Failure> {
-        let mut input = std::io::stdin().lock();
+    fn fill(&mut self, input: &mut Input<'_>, limit: Option<u64>) -> Result<Content, Failure> {
         match self {
-            Self::Jobs(staged) => content::read(&mut input, staged, limit),
-            Self::Message(draft) => content::read(&mut input, draft, limit),
+            Self::Jobs(staged) => content::read(input, staged, limit),
+            Self::Message(draft) => content::read(input, draft, limit),
         }
     }
 }
@@ -258,13 +258,13 @@ fn describe(lines: &[CommandLine<'_, '_>], drafts: &[Draft]) -> Vec<String> {
 /// `--dry-run`: the requests, as they would stand in work files, or the envelope.
 fn dry_run(
     arguments: &Arguments,
+    watch: &Watch,
     link: &Link<'_>,
     good: &[Recipient<'_>],
     refused: &[Refused<'_>],
 ) -> Result<(), Failure> {
     let mut nowhere: [Vec<u8>; 0] = [];
-    let mut input = std::io::stdin().lock();
-    let content = content::read(&mut input, &mut nowhere, link.sending.size_limit)?;
+    let content = content::read(&mut watch.input(), &mut nowhere, link.sending.size_limit)?;
     let grade = link.sending.grade_for(content.size);
     let mut out = Vec::new();
     let begin = |out: &mut Vec<u8>, end: &str| {

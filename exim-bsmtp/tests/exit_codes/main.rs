@@ -319,7 +319,7 @@ fn the_deadline_is_answered_with_75() {
     assert_refused(
         &Outcome { status, said },
         75,
-        "4.3.0 exim-bsmtp: not done within 1 s",
+        "4.3.0 exim-bsmtp: cannot read the batch: not done within 1 s",
     );
 }
 

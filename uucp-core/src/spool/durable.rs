@@ -118,10 +118,14 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<(), SpoolError> {
 /// How many syncs are under way at once: beyond this a disk gains nothing more.
 const SYNCS_AT_ONCE: usize = 4;
 
+/// Up to this many are synced one after the other.
+const FEW: usize = 4;
+
 /// Waits until several files (or directories) are on the disk; one answer each, in order.
 ///
-/// Side by side, because each sync waits for the disk to empty its cache, and the kernel lets syncs that are under way at
-/// the same time share that: two cost little more than one.
+/// Many are synced side by side, because each sync waits for the disk to empty its cache, and the kernel lets syncs that are
+/// under way at the same time share that. A few are not worth the threads: the first takes the others' data with it in the
+/// journal's commit, and threads cost more than the rest.
 pub(super) fn sync_all(files: &[(&File, &Path)]) -> Vec<Result<(), SpoolError>> {
     sync_side_by_side(files, |_| "sync")
 }
@@ -136,7 +140,7 @@ fn sync_side_by_side(
         .map(|(number, (_, path))| step(what(number), path))
         .collect();
     let jobs: Vec<_> = files.iter().zip(steps).collect();
-    let share = jobs.len().div_ceil(SYNCS_AT_ONCE).max(1);
+    let share = jobs.len().div_ceil(SYNCS_AT_ONCE).max(FEW);
     let mut shares = jobs
         .into_iter()
         .fold(Vec::new(), |mut shares: Vec<Vec<_>>, job| {

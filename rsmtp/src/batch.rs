@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 
-use jiff::Zoned;
 use sha2::{Digest, Sha256};
 use uucp_core::address::Address;
 use uucp_core::bsmtp::{End, Transaction, Verb};
+use uucp_core::clock;
 use uucp_core::delivery::{Identity, Message, Reply};
 use uucp_core::receive::bang_mail::{HEADER_LIMIT, stand_in, strip_own_hosts};
 use uucp_core::receive::content::{Incoming, Item, Messages, Sight};
@@ -177,7 +177,7 @@ impl<'a> Batch<'a> {
             by: &self.site.config.nodename,
             note: (!is_sender_known).then_some("no sender named"),
         };
-        message.prepend(received_line(self.origin, &stamp, &Zoned::now()).as_bytes());
+        message.prepend(received_line(self.origin, &stamp, &clock::now()).as_bytes());
         Ok(Mail {
             identity,
             name,
@@ -234,7 +234,7 @@ impl<'a> Batch<'a> {
         if series.number.is_none() && !self.is_trial {
             let drawn = format!(
                 "{}.{}",
-                Zoned::now().timestamp().as_nanosecond(),
+                clock::now().timestamp().as_nanosecond(),
                 std::process::id()
             );
             series.number = Some(series.marks.get_or_make(&series.key, &drawn, now)?.text);

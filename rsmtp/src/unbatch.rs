@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use jiff::Zoned;
+use uucp_core::clock;
 use uucp_core::delivery::{Ledger, Pool, Receiver};
 use uucp_core::receive::handing::{Handing, Tally};
 use uucp_core::receive::kept::Kept;
@@ -79,7 +79,7 @@ impl Unbatching<'_> {
         let mut pool =
             Pool::choose(&site.mail.delivery(neighbour), &site.around).map_err(|e| wrong(&e))?;
         let (spool, around) = (site.spool.as_ref(), site.around.clone());
-        let receiver = Receiver::new(&site.mail, spool, around, neighbour, Zoned::now())
+        let receiver = Receiver::new(&site.mail, spool, around, neighbour, clock::now())
             .map_err(|e| wrong(&e))?;
         let policy = site.mail.policy(neighbour);
         let kept =

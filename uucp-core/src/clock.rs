@@ -31,6 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "it is what we compare with")]
     fn it_is_the_local_time_of_everybody_else() {
         let (ours, theirs) = (now(), Zoned::now());
         assert_eq!(ours.offset(), theirs.offset());

@@ -2,11 +2,10 @@
 
 use std::time::Instant;
 
-use jiff::Zoned;
-
 use super::settle::Consignment;
 use super::{Message, Receiver, Surroundings};
 use crate::address::{Address, Envelope, ReversePath};
+use crate::clock;
 use crate::config::mail::MailConfig;
 use crate::report::note;
 use crate::spool::{LocalMail, LocalMailDraft, Spool, SpoolError};
@@ -61,7 +60,7 @@ fn drain(
         return Ok(0);
     }
     let around = Surroundings::new(config, spool.nodename(), spool.root());
-    let Ok(mut receiver) = Receiver::new(config, Some(spool), around, None, Zoned::now()) else {
+    let Ok(mut receiver) = Receiver::new(config, Some(spool), around, None, clock::now()) else {
         return Ok(names.len());
     };
     let (mut left, mut garbage) = (names.len(), None);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::packer::Packer;
 use super::work::{Limits, WorkQueue};
+use crate::clock;
 use crate::config::mail::MailConfig;
 use crate::config::time::size_limit;
 use crate::config::{Config, LocalTime, Settings, System};
@@ -108,5 +109,5 @@ impl Neighbour {
 
 /// The moment of the local week.
 pub(super) fn local_time() -> LocalTime {
-    LocalTime::from(jiff::Zoned::now().datetime())
+    LocalTime::from(clock::now().datetime())
 }

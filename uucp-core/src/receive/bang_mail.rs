@@ -4,11 +4,10 @@ use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
-use jiff::Zoned;
-
 use super::words::unquoted;
 use super::{Origin, Site, Stamp, Trace, received_line};
 use crate::address::{Address, BangPath, Envelope, FromLines, ReversePath};
+use crate::clock;
 use crate::delivery::{Consignment, Message, Oversize, Receiver, Reply, Settled};
 use crate::sysexits::{Failure, Status};
 
@@ -57,7 +56,7 @@ pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Set
     let sender = lines.sender(neighbour);
     let (recipients, unfit) = recipients_of(call.recipients, &names);
     let verdict = verdict(&message, fits, limits_nncp, trace);
-    let now = Zoned::now();
+    let now = clock::now();
     let has_sender = !lines.is_empty() && sender.is_ok();
     let stamp = Stamp {
         program: call.program,

@@ -4,11 +4,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Zoned;
-
 use super::Site;
 use super::handing::{Handing, Mail, Source, Tally, Times, Waited};
 use super::kept::Kept;
+use crate::clock;
 use crate::delivery::{Identity, Ledger, Pool, Receiver};
 use crate::name::SystemName;
 use crate::spool::ObservedTime;
@@ -73,7 +72,7 @@ fn run_neighbour(
         site.spool.as_ref(),
         site.around.clone(),
         neighbour,
-        Zoned::now(),
+        clock::now(),
     )
     .map_err(|e| wrong(&e))?;
     let source = Waiting {

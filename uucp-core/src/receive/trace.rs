@@ -126,6 +126,7 @@ pub fn received_line(origin: &Origin, stamp: &Stamp<'_>, now: &Zoned) -> String 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     fn trace(header: &str) -> Trace {
         Trace::read(
@@ -184,7 +185,7 @@ mod tests {
             by: &leaf,
             note: None,
         };
-        let line = received_line(&origin, &stamp, &Zoned::now());
+        let line = received_line(&origin, &stamp, &clock::now());
         assert!(line.starts_with(
             "Received: from hub.lab (authenticated neighbour hub, user uucp)\n\tby leaf via UUCP"
         ));
@@ -194,7 +195,7 @@ mod tests {
             note: Some("no sender named"),
             ..stamp
         };
-        let bare = received_line(&Origin::default(), &stamp, &Zoned::now());
+        let bare = received_line(&Origin::default(), &stamp, &clock::now());
         assert!(bare.starts_with("Received: by leaf via UUCP") && bare.contains("no sender named"));
     }
 }

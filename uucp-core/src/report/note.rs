@@ -6,6 +6,7 @@
 use jiff::Zoned;
 
 use crate::address::Address;
+use crate::clock;
 use crate::config::mail::MailConfig;
 use crate::name::SystemName;
 use crate::spool::{LocalMailDraft, Spool, SpoolError};
@@ -21,7 +22,7 @@ pub fn queue_note(
     subject: &str,
     text: &str,
 ) -> Result<(), SpoolError> {
-    let content = message(spool.nodename(), mail, to, subject, text, &Zoned::now());
+    let content = message(spool.nodename(), mail, to, subject, text, &clock::now());
     spool.enqueue_local_mail(&LocalMailDraft {
         sender: b"",
         recipients: &[to.to_vec()],
@@ -50,7 +51,7 @@ pub fn postmaster_note(
     subject: &str,
     text: &str,
 ) -> Vec<u8> {
-    message(local, mail, postmaster(mail), subject, text, &Zoned::now())
+    message(local, mail, postmaster(mail), subject, text, &clock::now())
 }
 
 /// Who is told about what this system itself should look at.
@@ -104,7 +105,7 @@ mod tests {
             b"joe\nBcc: all@x",
             "Execution failed",
             "text\n",
-            &Zoned::now(),
+            &clock::now(),
         );
         let text = String::from_utf8(content).unwrap();
         let (head, _) = text.split_once("\n\n").unwrap();

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use super::*;
 use crate::address::ReversePath;
+use crate::clock;
 use crate::delivery::{deliver_local_queue, local_mail};
 use crate::spool::{LocalMailDraft, SpoolPaths};
 
@@ -47,7 +48,7 @@ fn settle(
     let hub = "hub".parse().unwrap();
     let around = Surroundings::new(config, spool.nodename(), spool.root());
     let mut receiver =
-        Receiver::new(config, Some(&spool), around, Some(&hub), Zoned::now()).unwrap();
+        Receiver::new(config, Some(&spool), around, Some(&hub), clock::now()).unwrap();
     let envelope = Envelope {
         sender: ReversePath::parse(sender.as_bytes()).unwrap(),
         recipients: recipients

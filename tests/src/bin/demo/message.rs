@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 /// A message with all that careless programs have harmed: 8-bit text, a lone dot, `From ` at the start of a line, a long
 /// line, blanks at the end of one, and an attachment of every byte value.
 pub(crate) fn sample() -> Vec<u8> {
-    let now = jiff::uucp_core::clock::now();
+    let now = uucp_core::clock::now();
     let date = jiff::fmt::rfc2822::to_string(&now).expect("the date as RFC 2822 writes it");
     let attachment: Vec<u8> = (0..12_288_u32)
         .map(|n| (n ^ (n >> 8)).to_le_bytes()[0])

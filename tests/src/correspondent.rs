@@ -2,11 +2,13 @@
 //!
 //! In the snippets leaf sends to hub. For hub the two names are exchanged; for both, paths and ports are put right.
 
+use std::path::PathBuf;
+
 use crate::Site;
 use crate::letters::Letter;
-use crate::mail_host::{Exim, MailHost, OpenSmtpd, Postfix, Sendmail};
+use crate::mail_host::{Day, Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
 use crate::maildir::add_receivers;
-use crate::node::{Node, free_port};
+use crate::node::{Node, free_port, walk};
 use crate::peers::{Layer, Peers};
 use crate::process;
 use crate::programs;
@@ -43,7 +45,19 @@ pub struct Correspondent {
     pub node: Node,
     /// Its MTA.
     pub mail: MailHost,
+    setup: Setup,
 }
+
+/// What its MTA is made from.
+struct Setup {
+    kind: Kind,
+    exim_transport: String,
+    /// The port for neighbours.
+    listener: u16,
+}
+
+/// Where Exim leaves batches in files, in a node's folder.
+const FILES: &str = "bsmtp";
 
 /// The text of a file of `conf-snippets/`.
 pub fn snippet(name: &str) -> String {
@@ -61,42 +75,20 @@ impl Correspondent {
         sending: &str,
     ) -> Self {
         add_receivers(&node);
-        let listener = free_port();
-        let lines = |name: &str| adapted(&node, listener, &snippet(name));
+        let files = node.path(FILES);
+        std::fs::create_dir_all(&files).expect("a folder for batches");
+        node.owner().give(&files);
+        let setup = Setup {
+            kind,
+            exim_transport: exim_transport.to_owned(),
+            listener: free_port(),
+        };
         for script in ["exim/exim-uucp", "opensmtpd/opensmtpd-uucp"] {
             let name = script.rsplit('/').next().unwrap_or(script);
-            node.write_script(&format!("bin/{name}"), &lines(script));
+            node.write_script(&format!("bin/{name}"), &setup.lines(&node, script));
         }
-        let start =
-            |mta: &dyn crate::mail_host::Mta| MailHost::start(site, peers, node.name(), mta);
-        let mail = match kind {
-            Kind::Postfix => start(&Postfix {
-                main: &lines("postfix/main.cf"),
-                master: &lines("postfix/master.cf"),
-                transport: &lines("postfix/transport"),
-                ..Postfix::default()
-            }),
-            Kind::Exim => start(&Exim {
-                main: &lines("exim/main"),
-                acl: &lines("exim/acl"),
-                routers: &lines("exim/routers").replace("uucp_pipe", exim_transport),
-                transports: &lines("exim/transports"),
-            }),
-            Kind::Sendmail => start(&Sendmail {
-                features: "",
-                mailers: &lines("sendmail/sendmail.mc"),
-                mailertable: &lines("sendmail/mailertable"),
-            }),
-            Kind::OpenSmtpd => {
-                let all = lines("opensmtpd/smtpd.conf");
-                let (rules, actions): (Vec<&str>, Vec<&str>) =
-                    all.lines().partition(|line| line.starts_with("match"));
-                start(&OpenSmtpd {
-                    actions: &actions.join("\n"),
-                    rules: &rules.join("\n"),
-                })
-            }
-        };
+        let mail = setup.with_mta(&node, |mta| MailHost::start(site, peers, node.name(), mta));
+        let listener = setup.listener;
         // Sendmail has no listener of its own for neighbours.
         let port = match kind {
             Kind::Sendmail => mail.port(),
@@ -108,7 +100,19 @@ impl Correspondent {
             node.name()
         );
         node.write("etc/mail.toml", &text);
-        Self { node, mail }
+        Self { node, mail, setup }
+    }
+
+    /// Kills the MTA with everything in its host; its queue stays.
+    pub fn stop_mail(&mut self) {
+        self.mail.stop();
+    }
+
+    /// Starts the MTA again, for a day of this kind.
+    pub fn start_mail(&mut self, day: Day) {
+        let mail = &mut self.mail;
+        self.setup
+            .with_mta(&self.node, |mta| mail.start_again(mta, day));
     }
 
     /// Hands letters to the MTA, and waits until it has passed all on.
@@ -128,6 +132,22 @@ impl Correspondent {
         });
     }
 
+    /// Exim's batches that are not collected, and whatever else is in their folder.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        walk(&self.node.path(FILES), &mut |path| {
+            found.push(path.to_owned());
+        });
+        found
+    }
+
+    /// Queues what Exim has left in files, for neighbours.
+    pub fn collect(&self) {
+        let mut command = self.node.command_of(&programs::bin("exim-bsmtp"));
+        command.arg("--collect").arg(self.node.path(FILES));
+        process::run(command, &self.node.path("log")).expect_success("exim-bsmtp --collect");
+    }
+
     /// Packs what waits in the outbox, for whatever carries it.
     pub fn flush(&self) {
         let mut command = self.node.command_of(&programs::bin("exim-bsmtp"));
@@ -135,13 +155,61 @@ impl Correspondent {
         process::run(command, &self.node.path("log")).expect_success("exim-bsmtp --flush");
     }
 
-    /// Runs what came, and what waits here for local users.
-    pub fn execute(&self) {
+    /// Runs what came, and offers again what waits for the MTA, which need not run.
+    pub fn run_what_came(&self) {
         self.node.run("uuxqt", &[]).expect_success("uuxqt");
-        // Reports made here are found by our uuxqt, and by nobody else's.
-        let ours = self.node.command_of(&programs::bin("uuxqt"));
+        // What is kept is found by our uuxqt, and by nobody else's.
+        let mut ours = self.node.command_of(&programs::bin("uuxqt"));
+        ours.arg("--now");
         process::run(ours, &self.node.path("log")).expect_success("our uuxqt");
+        let mut retry = self.node.command_of(&programs::bin("rsmtp"));
+        retry.args(["--retry", "--now"]);
+        process::run(retry, &self.node.path("log")).expect_success("rsmtp --retry");
+    }
+
+    /// As [`Self::run_what_came`], until the MTA has nothing in hand.
+    pub fn execute(&self) {
+        self.run_what_came();
         self.settle();
+    }
+}
+
+impl Setup {
+    fn lines(&self, node: &Node, name: &str) -> String {
+        adapted(node, self.listener, &snippet(name))
+    }
+
+    /// Calls `act` with the MTA as the snippets configure it.
+    fn with_mta<T>(&self, node: &Node, act: impl FnOnce(&dyn Mta) -> T) -> T {
+        let lines = |name: &str| self.lines(node, name);
+        match self.kind {
+            Kind::Postfix => act(&Postfix {
+                main: &lines("postfix/main.cf"),
+                master: &lines("postfix/master.cf"),
+                transport: &lines("postfix/transport"),
+                ..Postfix::default()
+            }),
+            Kind::Exim => act(&Exim {
+                main: &lines("exim/main"),
+                acl: &lines("exim/acl"),
+                routers: &lines("exim/routers").replace("uucp_pipe", &self.exim_transport),
+                transports: &lines("exim/transports"),
+            }),
+            Kind::Sendmail => act(&Sendmail {
+                features: "",
+                mailers: &lines("sendmail/sendmail.mc"),
+                mailertable: &lines("sendmail/mailertable"),
+            }),
+            Kind::OpenSmtpd => {
+                let all = lines("opensmtpd/smtpd.conf");
+                let (rules, actions): (Vec<&str>, Vec<&str>) =
+                    all.lines().partition(|line| line.starts_with("match"));
+                act(&OpenSmtpd {
+                    actions: &actions.join("\n"),
+                    rules: &rules.join("\n"),
+                })
+            }
+        }
     }
 }
 
@@ -169,7 +237,8 @@ fn adapted(node: &Node, listener: u16, text: &str) -> String {
         let here = node.path("bin").join(script).display().to_string();
         text = text.replace(&format!("/usr/lib/bangpath/{script}"), &here);
     }
-    text.replace("127.0.0.1:10026", &format!("127.0.0.1:{listener}"))
+    text.replace("/var/spool/bsmtp", &node.path(FILES).display().to_string())
+        .replace("127.0.0.1:10026", &format!("127.0.0.1:{listener}"))
         .replace("10026", &listener.to_string())
         .replace("0.0.0.0.25", "127.0.0.1.{port}")
 }

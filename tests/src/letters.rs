@@ -66,6 +66,15 @@ const ODD: &[&str] = &[
 /// Local parts that a UUCP command line carries, and that some MTA refuses.
 const ODDER: &[&str] = &["x!y", "u%h", "-dash", "a|b", "žofie"];
 
+/// Local parts that no UUCP command line carries.
+const QUOTED: &[&str] = &[
+    r#""a b""#,
+    r#""p(q)""#,
+    r#""x)y""#,
+    r#""back\\slash""#,
+    r#""quo\"te""#,
+];
+
 /// Local parts of senders.
 const SENDERS: &[&str] = &["o'brien", "-evil", "a+b", "$USER", "MAILER-DAEMONX"];
 
@@ -113,6 +122,24 @@ impl Letter {
         };
         let line = format!("From {sender} Fri Nov 20 12:00:00 2026\n");
         [line.as_bytes(), &self.message.content].concat()
+    }
+
+    /// As a transaction of batched SMTP: no greeting, no end, lines ended by LF.
+    pub fn in_batch(&self) -> Vec<u8> {
+        let message = &self.message;
+        let mut text = format!("MAIL FROM:<{}>\n", message.sender).into_bytes();
+        for recipient in &message.recipients {
+            text.extend(format!("RCPT TO:<{recipient}>\n").into_bytes());
+        }
+        text.extend_from_slice(b"DATA\n");
+        for line in message.content.split_inclusive(|byte| *byte == b'\n') {
+            if line.starts_with(b".") {
+                text.push(b'.');
+            }
+            text.extend_from_slice(line);
+        }
+        text.extend_from_slice(b".\n");
+        text
     }
 }
 
@@ -168,6 +195,32 @@ pub fn of_every_kind(tag: &str, route: Route) -> Vec<Letter> {
         .chain(*b"\n")
         .collect();
     add("ann", &bob, &long.repeat(5));
+    letters
+}
+
+/// What [`of_every_kind`] leaves out: letters for `later@`, who shall come again until a generous day, and for recipients that only
+/// a batch carries.
+pub fn of_patience(tag: &str, route: Route) -> Vec<Letter> {
+    use Fate::{Arrives, Either};
+    let later = [("later", Arrives), ("bob", Arrives)];
+    let number = |count: usize| format!("{tag}-p{count}");
+    let mut letters = vec![
+        Letter::new(&number(0), route, "ann", &later, b"patience\n"),
+        Letter::new(&number(1), route, "", &later[..1], b"patience\n"),
+    ];
+    for quoted in QUOTED {
+        let recipients = [(*quoted, Either), ("bob", Arrives)];
+        let number = number(letters.len());
+        letters.push(Letter::new(&number, route, "ann", &recipients, b"quoted\n"));
+    }
+    let number = number(letters.len());
+    letters.push(Letter::new(
+        &number,
+        route,
+        "\u{17e}ofie",
+        &[("bob", Either)],
+        b"from Zofie\n",
+    ));
     letters
 }
 
@@ -300,7 +353,8 @@ fn mentions(report: &Arrival, recipient: &str) -> bool {
     let mut lines = text.lines();
     lines.any(|line| {
         line.split_once(':').is_some_and(|(field, value)| {
-            let address = value.rsplit([';', ' ']).next().unwrap_or_default();
+            let (_, address) = value.split_once(';').unwrap_or(("", value));
+            let address = address.trim();
             field.eq_ignore_ascii_case("final-recipient") && plain(address).ends_with(recipient)
         })
     })
@@ -317,6 +371,12 @@ fn plain(address: &str) -> String {
         || address.to_owned(),
         |(local, domain)| format!("{local}@{domain}"),
     )
+}
+
+/// How many of these nobody gets, and nobody can be told about: a receiver sets them aside.
+pub fn untold(letters: &[Letter]) -> usize {
+    let is_untold = |letter: &&Letter| letter.fates.iter().all(|fate| *fate == Fate::Silent);
+    letters.iter().filter(is_untold).count()
 }
 
 /// How many messages a node's receivers have set aside.

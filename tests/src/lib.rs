@@ -31,8 +31,10 @@ pub mod process;
 pub mod programs;
 pub mod queue;
 pub mod receiving;
+pub mod scale;
 pub mod smtp;
 pub mod strace;
+pub mod waiting;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

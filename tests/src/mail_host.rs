@@ -1,8 +1,8 @@
 //! A host with a real MTA, whichever: [`Postfix`], [`Exim`], [`Sendmail`] or [`OpenSmtpd`].
 //!
 //! All do the same for a scenario. They take mail from anybody on this machine, on one port. Every mailbox of `NAME.example`
-//! and of `home.example` is theirs, but `unknown@` is refused for good and `later@` for now; where else mail goes is the
-//! scenario's word. What was delivered is read back with its envelope.
+//! and of `home.example` is theirs, but `unknown@` is refused for good and `later@` until a [`Day::Generous`]; where else mail
+//! goes is the scenario's word. What was delivered is read back with its envelope.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -61,8 +61,19 @@ pub struct Circumstances<'a> {
     pub port: u16,
     /// The tree of its layer.
     pub tree: &'a Path,
-    /// Whether it has no room for more mail.
-    pub is_full: bool,
+    /// What kind of day it has.
+    pub day: Day,
+}
+
+/// What kind of day an MTA has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Day {
+    /// It takes mail, but not for `later@`.
+    Usual,
+    /// It has no room for more mail.
+    Full,
+    /// It takes mail, even for `later@`.
+    Generous,
 }
 
 /// A host with an MTA that runs.
@@ -133,17 +144,17 @@ impl MailHost {
                 queued: mta.queued(),
             },
         };
-        host.start_with(peers, mta, false);
+        host.start_with(peers, mta, Day::Usual);
         host
     }
 
-    /// Starts it again after [`MailHost::stop`], on the same port; `is_full` says whether it has no room for more mail.
-    pub fn start_again(&mut self, mta: &dyn Mta, is_full: bool) {
+    /// Starts it again after [`MailHost::stop`], on the same port.
+    pub fn start_again(&mut self, mta: &dyn Mta, day: Day) {
         let peers = peers::peers().expect("the peers");
-        self.start_with(peers, mta, is_full);
+        self.start_with(peers, mta, day);
     }
 
-    fn start_with(&mut self, peers: &Peers, mta: &dyn Mta, is_full: bool) {
+    fn start_with(&mut self, peers: &Peers, mta: &dyn Mta, day: Day) {
         let tree = peers.layer(mta.layer()).expect("the MTA's packages");
         let name = &self.name;
         let domains = [
@@ -156,7 +167,7 @@ impl MailHost {
             domains: &domains,
             port: self.port,
             tree: &tree,
-            is_full,
+            day,
         };
         mta.configure(&self.host, &circumstances);
         let own = self.binds.iter().map(PathBuf::as_path);

@@ -3,7 +3,7 @@
 use crate::Site;
 use crate::correspondent::snippet;
 use crate::letters::{Fate, Letter};
-use crate::mail_host::{MailHost, Mta};
+use crate::mail_host::{Day, MailHost, Mta};
 use crate::maildir::add_receivers;
 use crate::nncp::Nncp;
 use crate::node::{Node, Reach, walk};
@@ -122,7 +122,7 @@ impl<'m> Scene<'m> {
 
     /// Makes one request for rsmtp of all letters, a batch as Exim writes it.
     pub fn queue_batch(&self, carrier: Carrier, letters: &[Letter]) {
-        let batch: Vec<u8> = letters.iter().flat_map(in_batch).collect();
+        let batch: Vec<u8> = letters.iter().flat_map(Letter::in_batch).collect();
         match carrier {
             Carrier::Uucp => HandQueue::new(&self.hub, "leaf")
                 .after(self.hub.count("leaf/X."))
@@ -153,9 +153,9 @@ impl<'m> Scene<'m> {
         self.host.stop();
     }
 
-    /// The MTA is started again; full or not.
-    pub fn bring_up(&mut self, is_full: bool) {
-        self.host.start_again(self.mta, is_full);
+    /// The MTA is started again.
+    pub fn bring_up(&mut self, day: Day) {
+        self.host.start_again(self.mta, day);
     }
 
     /// Runs what has come: uuxqt and nncp-toss, three times, since neither may do harm by coming again.
@@ -192,22 +192,4 @@ pub fn nncp_exec(node: &Node) -> String {
     let length = text[start..].find("\n      }").expect("its end") + "\n      }".len();
     let bin = node.path("bin").display().to_string();
     text[start..start + length].replace("/usr/lib/bangpath", &bin)
-}
-
-/// The letter as a transaction of batched SMTP: no greeting, no end, lines ended by LF.
-fn in_batch(letter: &Letter) -> Vec<u8> {
-    let message = &letter.message;
-    let mut text = format!("MAIL FROM:<{}>\n", message.sender).into_bytes();
-    for recipient in &message.recipients {
-        text.extend(format!("RCPT TO:<{recipient}>\n").into_bytes());
-    }
-    text.extend_from_slice(b"DATA\n");
-    for line in message.content.split_inclusive(|byte| *byte == b'\n') {
-        if line.starts_with(b".") {
-            text.push(b'.');
-        }
-        text.extend_from_slice(line);
-    }
-    text.extend_from_slice(b".\n");
-    text
 }

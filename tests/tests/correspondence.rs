@@ -1,6 +1,9 @@
 //! From one real MTA to another over a real link, both ways: every letter once, envelopes exact, refusals reported to the
 //! sender, across the link, once. The MTAs are configured by the lines of `conf-snippets/`.
 //!
+//! A first call finds the far MTA down; some recipients shall come again until the last day. `BANGPATH_LETTERS=1000` runs it in
+//! earnest.
+//!
 //! ```text
 //! MTA of leaf ─ sender ─ spool ─ uucico ══ TCP ══ uucico ─ spool ─ uuxqt ─ receiver ─ MTA of hub, and back
 //! ```
@@ -12,14 +15,18 @@
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
+use std::path::PathBuf;
+
 use suite_tests::correspondent::{Correspondent, Kind};
-use suite_tests::letters::{self, Letter, Route, judge};
+use suite_tests::letters::{self, Fate, Letter, Route, judge};
+use suite_tests::mail_host::Day;
 use suite_tests::nncp::Nncp;
 use suite_tests::node::{Node, Reach};
 use suite_tests::peers::Layer;
 use suite_tests::programs::Side;
 use suite_tests::receiving::nncp_exec;
-use suite_tests::{Site, peers_with_or_skip};
+use suite_tests::smtp::Message;
+use suite_tests::{Site, peers_with_or_skip, scale};
 
 const FROM_LEAF: Route = Route {
     home: "leaf.example",
@@ -38,6 +45,12 @@ const SENDMAIL: End = (Kind::Sendmail, "");
 const OPENSMTPD: End = (Kind::OpenSmtpd, "");
 const EXIM_RMAIL: End = (Kind::Exim, "uucp_rmail");
 const EXIM: End = (Kind::Exim, "uucp_pipe");
+const EXIM_FILES: End = (Kind::Exim, "uucp_files");
+
+/// How many letters go each way, unless the environment says it.
+const LETTERS: usize = 45;
+
+const OURS: (Side, Side) = (Side::Ours, Side::Ours);
 
 /// Batches between two of ours.
 const BATCHES: &str =
@@ -46,21 +59,36 @@ const BATCHES: &str =
 /// Batches for anybody, without parameters.
 const PLAIN_BATCHES: &str = "[sending]\nformat = \"bsmtp\"\n";
 
-/// Letters of every kind that this MTA takes, some times over.
-fn letters(tag: &str, route: Route, kind: Kind, rounds: usize) -> Vec<Letter> {
+/// So many letters, of every kind that the first MTA takes, for the second.
+fn letters(tag: &str, route: Route, (from, to): (Kind, Kind), count: usize) -> Vec<Letter> {
+    let takes_utf8 = |kind| matches!(kind, Kind::Postfix | Kind::Exim);
     let is_taken = |letter: &Letter| {
-        let takes_utf8 = matches!(kind, Kind::Postfix | Kind::Exim);
-        takes_utf8
-            || letter
-                .message
-                .recipients
-                .iter()
-                .all(|address| address.is_ascii())
+        let Message {
+            sender, recipients, ..
+        } = &letter.message;
+        let is_ascii = sender.is_ascii() && recipients.iter().all(|address| address.is_ascii());
+        let is_plain = recipients.iter().all(|address| !address.starts_with('"'));
+        (takes_utf8(from) || is_ascii) && (from != Kind::OpenSmtpd || is_plain)
     };
-    (0..rounds)
-        .flat_map(|round| letters::of_every_kind(&format!("{tag}{round}"), route))
+    let of_round = |round: usize| {
+        let tag = format!("{tag}{round}");
+        let patient = letters::of_patience(&tag, route);
+        patient
+            .into_iter()
+            .chain(letters::of_every_kind(&tag, route))
+    };
+    let mut all: Vec<Letter> = (0..)
+        .flat_map(of_round)
         .filter(is_taken)
-        .collect()
+        .take(count)
+        .collect();
+    for letter in &mut all {
+        // Who has no UTF-8 can neither take this nor tell its sender.
+        if !takes_utf8(to) && !letter.message.sender.is_ascii() {
+            letter.fates.fill(Fate::Silent);
+        }
+    }
+    all
 }
 
 /// Two ends, and the letters of both.
@@ -72,9 +100,10 @@ struct Exchange {
 
 impl Exchange {
     /// Hands the letters to the MTAs.
-    fn begin(leaf: Correspondent, hub: Correspondent, kinds: (Kind, Kind), rounds: usize) -> Self {
-        let from_leaf = letters("leaf", FROM_LEAF, kinds.0, rounds);
-        let from_hub = letters("hub", FROM_HUB, kinds.1, rounds);
+    fn begin(leaf: Correspondent, hub: Correspondent, kinds: (Kind, Kind)) -> Self {
+        let count = scale::letters(LETTERS);
+        let from_leaf = letters("leaf", FROM_LEAF, kinds, count);
+        let from_hub = letters("hub", FROM_HUB, (kinds.1, kinds.0), count);
         leaf.post(&from_leaf);
         hub.post(&from_hub);
         Self {
@@ -84,22 +113,51 @@ impl Exchange {
         }
     }
 
-    fn execute(&self) {
-        self.leaf.execute();
-        self.hub.execute();
+    /// What happens at both ends between calls: what came is run, what the MTAs have for the other end is packed.
+    fn settle(&self, flush: bool) {
+        for end in [&self.leaf, &self.hub] {
+            end.execute();
+        }
+        for end in [&self.leaf, &self.hub] {
+            end.collect();
+            if flush {
+                end.flush();
+            }
+        }
     }
 
-    fn flush(&self) {
-        self.leaf.flush();
-        self.hub.flush();
+    /// Brings everything over and to an end. `bring` is one call, and whatever it runs of what it brings.
+    fn run(&mut self, flush: bool, mut bring: impl FnMut(&Self)) {
+        // The first call finds an MTA that is down.
+        self.settle(flush);
+        self.hub.stop_mail();
+        bring(self);
+        self.hub.run_what_came();
+        self.hub.start_mail(Day::Usual);
+        self.settle(flush);
+        // Who shall come again does so.
+        for end in [&mut self.leaf, &mut self.hub] {
+            end.stop_mail();
+            end.start_mail(Day::Generous);
+        }
+        // The second call brings the reports about what the first brought, the third finds nothing left.
+        for _ in 0..2 {
+            self.settle(flush);
+            bring(self);
+        }
+        self.settle(flush);
     }
 
     fn end(&self, test: &str) {
         let mut arrivals = self.leaf.mail.arrivals();
         arrivals.extend(self.hub.mail.arrivals());
         judge(&self.letters, &arrivals).expect_good(test);
-        assert_eq!(self.leaf.node.leftovers(), Vec::<String>::new());
-        assert_eq!(self.hub.node.leftovers(), Vec::<String>::new());
+        for end in [&self.leaf, &self.hub] {
+            assert_eq!(end.node.leftovers(), Vec::<String>::new());
+            assert_eq!(end.files(), Vec::<PathBuf>::new());
+        }
+        let aside = [&self.leaf, &self.hub].map(|end| letters::set_aside(&end.node.spool()));
+        assert_eq!(aside.iter().sum::<usize>(), letters::untold(&self.letters));
     }
 }
 
@@ -117,16 +175,12 @@ fn by_uucp(test: &str, ends: (End, End), sides: (Side, Side), sending: &str) {
     hub.add_neighbour("leaf", "t", &Reach::Never, "");
     let leaf = Correspondent::start(&site, peers, leaf, ends.0, sending);
     let hub = Correspondent::start(&site, peers, hub, ends.1, sending);
-    let exchange = Exchange::begin(leaf, hub, (ends.0.0, ends.1.0), 1);
-    // The second call brings the reports about what the first brought, the third finds nothing left.
-    for _ in 0..3 {
-        if sides != (Side::Ours, Side::Ours) {
-            // Ours packs by itself when a call begins; Taylor's knows of no outbox.
-            exchange.flush();
-        }
-        exchange.leaf.node.call("hub").expect_success("the call");
-        exchange.execute();
-    }
+    let mut exchange = Exchange::begin(leaf, hub, (ends.0.0, ends.1.0));
+    // Ours packs by itself when a call begins; Taylor's knows of no outbox.
+    let flush = sides != OURS;
+    exchange.run(flush, |both| {
+        both.leaf.node.call("hub").expect_success("the call");
+    });
     exchange.end(test);
 }
 
@@ -152,9 +206,8 @@ fn by_nncp(test: &str, ends: (End, End)) {
     let (of_leaf, of_hub) = (sending(&leaf), sending(&hub));
     let leaf = Correspondent::start(&site, peers, leaf, ends.0, &of_leaf);
     let hub = Correspondent::start(&site, peers, hub, ends.1, &of_hub);
-    let exchange = Exchange::begin(leaf, hub, (ends.0.0, ends.1.0), 1);
-    for _ in 0..3 {
-        exchange.flush();
+    let mut exchange = Exchange::begin(leaf, hub, (ends.0.0, ends.1.0));
+    exchange.run(true, |_| {
         nncp[0].bring_to(&nncp[1]);
         nncp[1].bring_to(&nncp[0]);
         for _ in 0..3 {
@@ -162,55 +215,43 @@ fn by_nncp(test: &str, ends: (End, End)) {
                 node.toss().expect_success("nncp-toss");
             }
         }
-        exchange.execute();
-    }
+    });
     assert_eq!(nncp.each_ref().map(Nncp::waiting), [0, 0], "packets stay");
     exchange.end(test);
 }
 
-const OURS: (Side, Side) = (Side::Ours, Side::Ours);
+const BY_TAYLOR: (Side, Side) = (Side::Taylor, Side::Taylor);
 
-#[test]
-fn exim_and_sendmail_by_rmail() {
-    let test = "mail: Exim and Sendmail by rmail";
-    by_uucp(test, (EXIM_RMAIL, SENDMAIL), OURS, "");
+/// One scenario: its name, and what it is called with.
+macro_rules! scenarios {
+    ($($name:ident: $by:ident($($argument:expr),*);)*) => {
+        $(
+            #[test]
+            fn $name() {
+                $by(concat!("mail: ", stringify!($name)), $($argument),*);
+            }
+        )*
+    };
 }
 
-#[test]
-fn opensmtpd_and_postfix_by_rmail() {
-    let test = "mail: OpenSMTPD and Postfix by rmail";
-    by_uucp(test, (OPENSMTPD, POSTFIX), (Side::Ours, Side::Taylor), "");
-}
+scenarios! {
+    exim_and_sendmail_by_rmail: by_uucp((EXIM_RMAIL, SENDMAIL), OURS, "");
+    opensmtpd_and_postfix_by_rmail: by_uucp((OPENSMTPD, POSTFIX), (Side::Ours, Side::Taylor), "");
 
-#[test]
-fn exim_and_postfix_in_batches() {
-    let test = "mail: Exim and Postfix in batches";
-    by_uucp(test, (EXIM, POSTFIX), OURS, BATCHES);
-}
+    exim_and_postfix: by_uucp((EXIM, POSTFIX), OURS, BATCHES);
+    exim_and_postfix_by_taylor: by_uucp((EXIM, POSTFIX), BY_TAYLOR, PLAIN_BATCHES);
+    exim_and_postfix_over_nncp: by_nncp((EXIM, POSTFIX));
+    exim_and_sendmail: by_uucp((EXIM, SENDMAIL), OURS, PLAIN_BATCHES);
+    exim_and_sendmail_called_by_taylor: by_uucp((EXIM, SENDMAIL), (Side::Taylor, Side::Ours), PLAIN_BATCHES);
+    exim_and_sendmail_over_nncp: by_nncp((EXIM, SENDMAIL));
+    postfix_and_postfix: by_uucp((POSTFIX, POSTFIX), OURS, BATCHES);
+    postfix_and_postfix_answered_by_taylor: by_uucp((POSTFIX, POSTFIX), (Side::Ours, Side::Taylor), BATCHES);
+    postfix_and_postfix_over_nncp: by_nncp((POSTFIX, POSTFIX));
 
-#[test]
-fn exim_and_sendmail_in_batches_by_taylor() {
-    let test = "mail: Exim and Sendmail in batches, called by Taylor";
-    by_uucp(
-        test,
-        (EXIM, SENDMAIL),
-        (Side::Taylor, Side::Ours),
-        PLAIN_BATCHES,
-    );
-}
-
-#[test]
-fn postfix_and_postfix_in_batches_to_taylor() {
-    let test = "mail: Postfix and Postfix in batches, answered by Taylor";
-    by_uucp(
-        test,
-        (POSTFIX, POSTFIX),
-        (Side::Ours, Side::Taylor),
-        BATCHES,
-    );
-}
-
-#[test]
-fn exim_and_postfix_over_nncp() {
-    by_nncp("mail: Exim and Postfix over NNCP", (EXIM, POSTFIX));
+    files_of_exim_and_postfix: by_uucp((EXIM_FILES, POSTFIX), OURS, BATCHES);
+    files_of_exim_and_postfix_answered_by_taylor: by_uucp((EXIM_FILES, POSTFIX), (Side::Ours, Side::Taylor), BATCHES);
+    files_of_exim_and_postfix_over_nncp: by_nncp((EXIM_FILES, POSTFIX));
+    files_of_exim_and_sendmail: by_uucp((EXIM_FILES, SENDMAIL), OURS, BATCHES);
+    files_of_exim_and_sendmail_by_taylor: by_uucp((EXIM_FILES, SENDMAIL), BY_TAYLOR, PLAIN_BATCHES);
+    files_of_exim_and_sendmail_over_nncp: by_nncp((EXIM_FILES, SENDMAIL));
 }

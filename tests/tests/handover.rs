@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use suite_tests::mail_host::{Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
+use suite_tests::mail_host::{Day, Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::process::Owner;
 use suite_tests::{Site, peers_with_or_skip};
 use uucp_core::address::{Address, Envelope, ReversePath};
@@ -286,7 +286,7 @@ fn try_death(test: &str, mta: &dyn Mta) {
         .unwrap()
         .into_inner()
         .unwrap();
-    host.start_again(mta, false);
+    host.start_again(mta, Day::Usual);
     let again = left
         .iter()
         .map(|number| Parcel::new(*number, &recipient(*number)));

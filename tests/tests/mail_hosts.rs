@@ -8,7 +8,7 @@
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
-use suite_tests::mail_host::{Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
+use suite_tests::mail_host::{Day, Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::smtp::{Message, Session};
 use suite_tests::{Site, peers_with_or_skip};
 
@@ -55,14 +55,15 @@ fn try_host(test: &str, mta: &dyn Mta) {
     let expected = expected.map(|(n, s, r)| (n.to_owned(), s.to_owned(), r.to_owned()));
     assert_eq!(found, expected);
     host.stop();
-    host.start_again(mta, true);
+    host.start_again(mta, Day::Full);
     let reply =
         Session::open(host.port()).refusal_of(&message(4, "a@leaf.example", &["b@hub.example"]));
     assert!(reply.starts_with('4'), "{reply}");
     host.stop();
-    host.start_again(mta, false);
-    Session::open(host.port()).send(&message(5, "a@leaf.example", &["b@hub.example"]));
-    host.wait_for_deliveries(5);
+    host.start_again(mta, Day::Generous);
+    let recipients = ["b@hub.example", "later@hub.example"];
+    Session::open(host.port()).send(&message(5, "a@leaf.example", &recipients));
+    host.wait_for_deliveries(6);
     assert!(host.log().contains("b@hub.example"));
 }
 

@@ -15,7 +15,7 @@
 )]
 
 use suite_tests::letters::{self, FROM_HOME, Fate, Letter, judge};
-use suite_tests::mail_host::{Exim, Mta, OpenSmtpd, Postfix, Sendmail};
+use suite_tests::mail_host::{Day, Exim, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::peers::Layer;
 use suite_tests::peers_with_or_skip;
 use suite_tests::receiving::{Carrier, Scene, Way};
@@ -96,7 +96,7 @@ fn bad_days(test: &str, mta: &dyn Mta) {
         letters.len(),
         "all wait for an MTA that is down"
     );
-    scene.bring_up(true);
+    scene.bring_up(Day::Full);
     scene.run_outside();
     assert_eq!(
         scene.waiting(),
@@ -104,7 +104,7 @@ fn bad_days(test: &str, mta: &dyn Mta) {
         "all wait for an MTA that is full"
     );
     scene.take_down();
-    scene.bring_up(false);
+    scene.bring_up(Day::Usual);
     scene.run_outside();
     assert_eq!(scene.waiting(), 2, "only who shall come again waits");
     scene.wait_for_deliveries(&letters);

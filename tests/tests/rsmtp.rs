@@ -8,7 +8,7 @@
 //! ```
 
 use suite_tests::letters::{self, FROM_HOME, Fate, Letter, judge};
-use suite_tests::mail_host::{Exim, Mta, OpenSmtpd, Postfix, Sendmail};
+use suite_tests::mail_host::{Day, Exim, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::peers::Layer;
 use suite_tests::peers_with_or_skip;
 use suite_tests::receiving::{Carrier, Scene, Way};
@@ -77,11 +77,11 @@ fn bad_days(test: &str, mta: &dyn Mta) {
         scene.kept() > of_the_others || scene.waiting() == 2,
         "nothing is kept"
     );
-    scene.bring_up(true);
+    scene.bring_up(Day::Full);
     scene.run_outside();
     scene.retry();
     scene.take_down();
-    scene.bring_up(false);
+    scene.bring_up(Day::Usual);
     scene.run_outside();
     scene.retry();
     scene.expect_done();

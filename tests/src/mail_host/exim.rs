@@ -1,6 +1,6 @@
 //! Exim, as [`super::MailHost`] has it.
 
-use super::{Circumstances, Mta};
+use super::{Circumstances, Day, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
 
@@ -55,11 +55,12 @@ impl Exim<'_> {
             name,
             domains,
             port,
-            is_full,
+            day,
             ..
         } = circumstances;
         // Exim has no room when less is free than this.
-        let least = if *is_full { "2000000G" } else { "0" };
+        let least = if *day == Day::Full { "2000000G" } else { "0" };
+        let later = if *day == Day::Generous { "" } else { "later" };
         let listeners = if self.main.contains("local_interfaces") {
             String::new()
         } else {
@@ -85,7 +86,7 @@ impl Exim<'_> {
              \x20      local_parts = unknown\n\
              \x20      message = no such user here\n\
              \x20 defer domains = +local_domains\n\
-             \x20      local_parts = later\n\
+             \x20      local_parts = {later}\n\
              \x20      message = come again\n\
              {acl}\n\
              \x20 accept\n\

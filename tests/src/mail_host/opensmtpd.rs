@@ -1,6 +1,6 @@
 //! OpenSMTPD, as [`super::MailHost`] has it.
 
-use super::{Circumstances, Mta};
+use super::{Circumstances, Day, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
 
@@ -28,7 +28,11 @@ impl Mta for OpenSmtpd<'_> {
         // It has no limit to set: its queue must lie where nothing can be written.
         host.write(
             "etc/is-full",
-            if circumstances.is_full { "yes" } else { "no" },
+            if circumstances.day == Day::Full {
+                "yes"
+            } else {
+                "no"
+            },
         );
     }
 
@@ -63,7 +67,9 @@ impl Mta for OpenSmtpd<'_> {
 
 impl OpenSmtpd<'_> {
     fn configuration(&self, circumstances: &Circumstances<'_>) -> String {
-        let Circumstances { domains, port, .. } = circumstances;
+        let Circumstances {
+            domains, port, day, ..
+        } = circumstances;
         let quoted = |addresses: &[String]| {
             let all: Vec<String> = addresses.iter().map(|a| format!("\"{a}\"")).collect();
             all.join(", ")
@@ -73,6 +79,11 @@ impl OpenSmtpd<'_> {
                 .iter()
                 .map(|domain| format!("{user}@{domain}"))
                 .collect()
+        };
+        let later = if *day == Day::Generous {
+            "nobody"
+        } else {
+            "later"
         };
         format!(
             "smtp max-message-size \"200M\"\n\
@@ -88,7 +99,7 @@ impl OpenSmtpd<'_> {
              {rules}\n\
              match from any for domain {{ {domains} }} action \"keep\"\n",
             unknown = quoted(&at("unknown")),
-            later = quoted(&at("later")),
+            later = quoted(&at(later)),
             domains = quoted(domains),
             actions = self.actions,
             rules = self.rules,

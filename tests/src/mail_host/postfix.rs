@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Circumstances, Mta};
+use super::{Circumstances, Day, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
 use crate::process;
@@ -32,6 +32,7 @@ impl Mta for Postfix<'_> {
         host.write("etc/postfix/master.cf", &(master + self.master));
         host.write("etc/postfix/transport", self.transport);
         host.write("etc/postfix/mailboxes", "!/^unknown@/ all/\n");
+        host.write("etc/postfix/later", "/^later@/ all/\n");
         host.write("etc/postfix/makedefs.out", "");
     }
 
@@ -67,13 +68,16 @@ impl Mta for Postfix<'_> {
 
 fn main_cf(circumstances: &Circumstances<'_>) -> String {
     let Circumstances {
-        name,
-        domains,
-        is_full,
-        ..
+        name, domains, day, ..
     } = circumstances;
     // Postfix has no room when less is free than this.
-    let least = if *is_full { 1_u64 << 60 } else { 0 };
+    let least = if *day == Day::Full { 1_u64 << 60 } else { 0 };
+    // A map that fails: who asks shall come again.
+    let later = if *day == Day::Generous {
+        ""
+    } else {
+        "pipemap:{regexp:/etc/postfix/later, fail:later}, "
+    };
     format!(
         "compatibility_level = 3.6\n\
          queue_directory = /var/spool/postfix\ncommand_directory = /usr/sbin\n\
@@ -83,14 +87,13 @@ fn main_cf(circumstances: &Circumstances<'_>) -> String {
          html_directory = no\nreadme_directory = no\nmanpage_directory = /usr/share/man\n\
          myhostname = mail.{name}.example\nmydestination =\nmynetworks = 127.0.0.0/8\n\
          inet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\nalias_database =\n\
-         virtual_mailbox_domains = {domains}\nvirtual_mailbox_maps = regexp:/etc/postfix/mailboxes\n\
+         virtual_mailbox_domains = {domains}\nvirtual_mailbox_maps = {later}regexp:/etc/postfix/mailboxes\n\
          virtual_mailbox_base = /var/mail\nvirtual_uid_maps = static:1002\nvirtual_gid_maps = static:1002\n\
          virtual_minimum_uid = 100\nmailbox_size_limit = 0\nvirtual_mailbox_limit = 0\nmessage_size_limit = 200000000\n\
          disable_dns_lookups = yes\nsmtp_host_lookup = native\nsmtputf8_enable = yes\nsmtputf8_autodetect_classes = all\n\
          maillog_file = /var/log/mail.log\nin_flow_delay = 0\nallow_min_user = yes\nstrict_rfc821_envelopes = no\n\
          minimal_backoff_time = 1s\nmaximal_backoff_time = 5s\nqueue_run_delay = 2s\nqueue_minfree = {least}\n\
          smtpd_client_connection_count_limit = 0\nsmtpd_error_sleep_time = 0\n\
-         smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ later@ = 450 4.7.1 come again }} }}\n\
          # What the project's snippet says follows.\n",
         domains = domains.join(", "),
     )

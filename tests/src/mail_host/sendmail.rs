@@ -1,6 +1,6 @@
 //! Sendmail, as [`super::MailHost`] has it.
 
-use super::{Circumstances, Mta};
+use super::{Circumstances, Day, Mta};
 use crate::host::Host;
 use crate::peers::Layer;
 use std::fmt::Write as _;
@@ -40,7 +40,9 @@ impl Mta for Sendmail<'_> {
                 access,
                 "To:unknown@{domain}^ERROR:5.1.1:550 no such user here"
             );
-            let _ = writeln!(access, "To:later@{domain}^ERROR:4.7.1:450 come again");
+            if circumstances.day != Day::Generous {
+                let _ = writeln!(access, "To:later@{domain}^ERROR:4.7.1:450 come again");
+            }
         }
         host.write("etc/mail/mailertable", &mailertable);
         host.write("etc/mail/access", &access);
@@ -93,13 +95,10 @@ impl Mta for Sendmail<'_> {
 impl Sendmail<'_> {
     fn configuration(&self, circumstances: &Circumstances<'_>) -> String {
         let Circumstances {
-            name,
-            port,
-            is_full,
-            ..
+            name, port, day, ..
         } = circumstances;
         // Sendmail has no room when fewer blocks are free than this.
-        let least = if *is_full { "2000000000" } else { "0" };
+        let least = if *day == Day::Full { "2000000000" } else { "0" };
         format!(
             "include(`/usr/share/sendmail/cf/m4/cf.m4')\n\
              OSTYPE(`linux')\n\

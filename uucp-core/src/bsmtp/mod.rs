@@ -26,6 +26,7 @@ mod line;
 mod parameter;
 mod reader;
 mod transaction;
+mod value;
 mod writer;
 pub mod xtext;
 
@@ -33,9 +34,10 @@ pub mod xtext;
 mod tests;
 
 pub use event::{Cut, End, Event, Fault, Problem};
-pub use parameter::{Body, By, Hold, MailParameters, Notify, Parameter, Returned};
+pub use parameter::{MailParameters, Parameter};
 pub use reader::{Limits, Reader};
 pub use transaction::{Reason, Recipient, Refused, Transaction, Unwritable, Verb};
+pub use value::{Body, By, Hold, Notify, Returned};
 pub use writer::{Style, Writer};
 
 /// The argument of the NOOP that marks a batch of ours: such a batch ends with QUIT, or it is cut.

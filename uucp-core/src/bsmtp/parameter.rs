@@ -3,6 +3,10 @@
 //! A parameter that is unknown, comes twice or has a value that its RFC does not allow is kept as it came: nothing is lost,
 //! and the receiver decides.
 
+use super::value::{
+    Body, By, Hold, Notify, Returned, is_word, nonempty, number, priority, xtext_as_it_is,
+    xtext_of_type,
+};
 use super::xtext;
 
 /// The keyword of the sender's own id of a message, known to readers of this project only.
@@ -42,93 +46,6 @@ impl Parameter {
             && word(&self.keyword)
             && !self.keyword.contains(&b'=')
             && self.value.as_deref().is_none_or(word)
-    }
-}
-
-/// BODY of RFC 6152 and 3030. It only tells; no bit is ever stripped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Body {
-    /// `7BIT`
-    SevenBit,
-    /// `8BITMIME`
-    EightBitMime,
-    /// `BINARYMIME`
-    BinaryMime,
-}
-
-/// RET of RFC 3461: how much of the message a report returns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Returned {
-    /// `FULL`
-    Full,
-    /// `HDRS`
-    Headers,
-}
-
-/// BY of RFC 2852: deliver by then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct By {
-    /// Seconds that are left; may be negative in mode notify.
-    pub seconds: i64,
-    /// Whether the message is returned after that time, not just told about.
-    pub returned: bool,
-    /// Whether relays report (`T`).
-    pub trace: bool,
-}
-
-/// HOLDFOR and HOLDUNTIL of RFC 4865: deliver not before then.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hold {
-    /// Seconds.
-    For(u64),
-    /// A date of RFC 3339, as it came.
-    Until(Vec<u8>),
-}
-
-/// NOTIFY of RFC 3461: when the sender is told; never, when nothing is set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Notify {
-    /// `SUCCESS`
-    pub success: bool,
-    /// `FAILURE`
-    pub failure: bool,
-    /// `DELAY`
-    pub delay: bool,
-}
-
-impl Notify {
-    fn parse(value: &[u8]) -> Option<Self> {
-        let mut notify = Self::default();
-        if value.eq_ignore_ascii_case(b"NEVER") {
-            return Some(notify);
-        }
-        for word in value.split(|b| *b == b',') {
-            match &*word.to_ascii_uppercase() {
-                b"SUCCESS" => notify.success = true,
-                b"FAILURE" => notify.failure = true,
-                b"DELAY" => notify.delay = true,
-                _ => return None,
-            }
-        }
-        Some(notify)
-    }
-
-    /// The value of NOTIFY.
-    #[must_use]
-    pub fn value(self) -> Vec<u8> {
-        let words: Vec<&[u8]> = [
-            (self.success, &b"SUCCESS"[..]),
-            (self.failure, b"FAILURE"),
-            (self.delay, b"DELAY"),
-        ]
-        .into_iter()
-        .filter_map(|(set, word)| set.then_some(word))
-        .collect();
-        if words.is_empty() {
-            b"NEVER".to_vec()
-        } else {
-            words.join(&b","[..])
-        }
     }
 }
 
@@ -176,10 +93,10 @@ impl MailParameters {
         let value = parameter.value.as_deref()?;
         match &*keyword {
             b"SIZE" => set(&mut self.size, number(value)),
-            b"BODY" => set(&mut self.body, body(value)),
-            b"RET" => set(&mut self.returned, returned(value)),
+            b"BODY" => set(&mut self.body, Body::parse(value)),
+            b"RET" => set(&mut self.returned, Returned::parse(value)),
             b"ENVID" => set(&mut self.envid, xtext_as_it_is(value)),
-            b"BY" => set(&mut self.by, by(value)),
+            b"BY" => set(&mut self.by, By::parse(value)),
             b"HOLDFOR" => set(&mut self.hold, number(value).map(Hold::For)),
             b"HOLDUNTIL" => set(&mut self.hold, nonempty(value).map(Hold::Until)),
             b"MT-PRIORITY" => set(&mut self.mt_priority, priority(value)),
@@ -197,31 +114,19 @@ impl MailParameters {
             emit(out, b"SIZE", Some(size.to_string().as_bytes()));
         }
         if let Some(body) = self.body {
-            let value: &[u8] = match body {
-                Body::SevenBit => b"7BIT",
-                Body::EightBitMime => b"8BITMIME",
-                Body::BinaryMime => b"BINARYMIME",
-            };
-            emit(out, b"BODY", Some(value));
+            emit(out, b"BODY", Some(body.value()));
         }
         if self.smtputf8 {
             emit(out, b"SMTPUTF8", None);
         }
         if let Some(returned) = self.returned {
-            let value: &[u8] = match returned {
-                Returned::Full => b"FULL",
-                Returned::Headers => b"HDRS",
-            };
-            emit(out, b"RET", Some(value));
+            emit(out, b"RET", Some(returned.value()));
         }
         if let Some(envid) = &self.envid {
             emit(out, b"ENVID", Some(envid));
         }
         if let Some(by) = self.by {
-            let mode = if by.returned { "R" } else { "N" };
-            let trace = if by.trace { "T" } else { "" };
-            let value = format!("{};{mode}{trace}", by.seconds);
-            emit(out, b"BY", Some(value.as_bytes()));
+            emit(out, b"BY", Some(by.value().as_bytes()));
         }
         match &self.hold {
             Some(Hold::For(seconds)) => {
@@ -294,10 +199,6 @@ pub(super) fn emit_recipient(
     }
 }
 
-pub(super) fn is_word(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic)
-}
-
 fn emit(out: &mut Vec<u8>, keyword: &[u8], value: Option<&[u8]>) {
     out.push(b' ');
     out.extend_from_slice(keyword);
@@ -315,77 +216,6 @@ fn set<T>(field: &mut Option<T>, value: Option<T>) -> Option<()> {
         }
         _ => None,
     }
-}
-
-/// Digits only: `+5`, which Rust would take, is none.
-fn number(value: &[u8]) -> Option<u64> {
-    let text = std::str::from_utf8(value).ok()?;
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten()
-}
-
-fn signed(value: &[u8]) -> Option<i64> {
-    let digits = value.strip_prefix(b"-").unwrap_or(value);
-    let number = i64::try_from(number(digits)?).ok()?;
-    Some(if digits.len() < value.len() {
-        -number
-    } else {
-        number
-    })
-}
-
-fn body(value: &[u8]) -> Option<Body> {
-    match &*value.to_ascii_uppercase() {
-        b"7BIT" => Some(Body::SevenBit),
-        b"8BITMIME" => Some(Body::EightBitMime),
-        b"BINARYMIME" => Some(Body::BinaryMime),
-        _ => None,
-    }
-}
-
-fn returned(value: &[u8]) -> Option<Returned> {
-    match &*value.to_ascii_uppercase() {
-        b"FULL" => Some(Returned::Full),
-        b"HDRS" => Some(Returned::Headers),
-        _ => None,
-    }
-}
-
-fn by(value: &[u8]) -> Option<By> {
-    let at = value.iter().position(|b| *b == b';')?;
-    let (seconds, mode) = value.split_at_checked(at)?;
-    let (returned, trace) = match &*mode.get(1..)?.to_ascii_uppercase() {
-        b"R" => (true, false),
-        b"RT" => (true, true),
-        b"N" => (false, false),
-        b"NT" => (false, true),
-        _ => return None,
-    };
-    Some(By {
-        seconds: signed(seconds)?,
-        returned,
-        trace,
-    })
-}
-
-fn priority(value: &[u8]) -> Option<i8> {
-    let priority = i8::try_from(signed(value)?).ok()?;
-    (-9..=9).contains(&priority).then_some(priority)
-}
-
-fn nonempty(value: &[u8]) -> Option<Vec<u8>> {
-    is_word(value).then(|| value.to_vec())
-}
-
-fn xtext_as_it_is(value: &[u8]) -> Option<Vec<u8>> {
-    (!value.is_empty() && xtext::decode(value).is_some()).then(|| value.to_vec())
-}
-
-/// `rfc822;ADDRESS`. The address of RFC 6533's `utf-8` type is UTF-8 with escapes of its own.
-fn xtext_of_type(value: &[u8]) -> Option<Vec<u8>> {
-    let at = value.iter().position(|b| *b == b';')?;
-    let whole = at > 0 && at + 1 < value.len() && value.iter().all(|b| *b > b' ' && *b != 0x7f);
-    whole.then(|| value.to_vec())
 }
 
 #[cfg(test)]

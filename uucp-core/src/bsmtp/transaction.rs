@@ -5,7 +5,8 @@ use std::fmt;
 use thiserror::Error;
 
 use super::LineEnd;
-use super::parameter::{self, MailParameters, Notify, Parameter};
+use super::parameter::{self, MailParameters, Parameter};
+use super::value::Notify;
 use crate::address::{Address, AddressError, ReversePath};
 
 /// One message's envelope as a batch gives it.

@@ -1,12 +1,14 @@
 //! Two conversations in memory, each with a spool in memory, and a line between them that can end at any byte.
 
 mod pair;
+mod side;
 
 use std::time::Duration;
 
 use super::*;
 use crate::wire::command::{Features, Refusal};
-use pair::{Pair, PairOptions, Side};
+use pair::{Pair, PairOptions};
+use side::Side;
 
 /// `T` and `E` are `t` and `e` as they are between two of ours, where many requests are under way at once.
 const PROTOCOLS: [u8; 6] = *b"tegiTE";

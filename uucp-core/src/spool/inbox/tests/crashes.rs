@@ -1,0 +1,157 @@
+//! The order of the syncs; death and a full disk at every step.
+
+use super::*;
+
+#[test]
+fn the_confirmation_stands_on_syncs_in_the_right_order() {
+    let peer = Peer::new();
+    peer.transfer(MAIL, CONTENT).unwrap();
+    let mut inbox = peer.inbox();
+    let second = b"E D.0002 D.betaN0002 uucp -C D.0002 0666 \"\" 0x1 rmail joe@x.example";
+    let third = b"E D.0003 D.betaN0003 uucp -C D.0003 0666 \"\" 0x1 rmail joe@x.example";
+    let mut group = Vec::new();
+    for command in [&second[..], third] {
+        let (mut reception, _) = peer.begin(&mut inbox, command);
+        reception.write(Some(0), b"x").unwrap();
+        reception.finish().unwrap();
+        group.push(reception);
+    }
+    fault::record();
+    assert!(inbox.commit(group).iter().all(Result::is_ok));
+    let steps: Vec<&str> = fault::record().into_iter().map(|(what, _)| what).collect();
+    assert_eq!(
+        steps,
+        [
+            "sync",
+            "sync",
+            "sync",
+            "sync", // two data files, two execute files
+            "write",
+            "sync", // both receipts
+            "rename",
+            "rename", // data
+            "rename",
+            "rename", // execute files
+            "sync directory",
+            "sync directory",
+            "write", // "done", which may be lost
+        ]
+    );
+}
+
+/// A job that is known by the name of its execute file: the receipt shares the last round of syncs.
+#[test]
+fn the_receipt_of_a_unique_name_is_synced_with_the_names() {
+    let peer = Peer::new();
+    peer.transfer(UNIQUE, CONTENT).unwrap();
+    let second =
+        b"E D.MWP17Z5KNL7E1 D.betaNMWP17Z684NTN1 uucp -C D.MWP17Z5KNL7E1 0666 \"\" 0x1 rmail joe@x";
+    let mut inbox = peer.inbox();
+    let (mut reception, _) = peer.begin(&mut inbox, second);
+    reception.write(Some(0), b"x").unwrap();
+    reception.finish().unwrap();
+    fault::record();
+    assert!(inbox.commit(vec![reception]).iter().all(Result::is_ok));
+    let steps = fault::record();
+    let what: Vec<&str> = steps.iter().map(|(what, _)| *what).collect();
+    assert_eq!(
+        what,
+        [
+            "sync",
+            "sync",  // data and execute file
+            "write", // the receipt
+            "rename",
+            "rename",
+            "sync directory",
+            "sync directory",
+            "sync directory", // the receipt, D. and X.
+            "write",          // "done", which may be lost
+        ]
+    );
+    let synced: Vec<bool> = steps[5..8].iter().map(|(_, path)| path.is_dir()).collect();
+    assert_eq!(synced, [false, true, true]);
+}
+
+/// Death between any two steps of a transfer, then the peer calls again, as often as it takes.
+#[test]
+fn death_between_any_two_steps_neither_loses_nor_doubles() {
+    for (mail, again) in AGAIN {
+        death_at_every_step(mail, again);
+    }
+}
+
+fn death_at_every_step(mail: &[u8], again: &str) {
+    let peer = Peer::new();
+    fault::record();
+    peer.transfer(mail, CONTENT).unwrap();
+    let last = fault::record().len();
+    let mut interrupted = 0;
+    for steps in 0.. {
+        let peer = Peer::new();
+        fault::arm(steps, Trouble::Death);
+        let told = peer.transfer(mail, CONTENT);
+        let died = fault::disarm();
+        // Only the very last step, the note that all is done, may be lost unseen.
+        assert!(
+            told.is_err() || !died || steps + 1 == last,
+            "step {steps}: {told:?}"
+        );
+        peer.transfer(mail, CONTENT).unwrap();
+        assert_eq!(peer.executions(), 1, "step {steps}");
+        assert_eq!(peer.transfer(mail, CONTENT).unwrap(), again);
+        assert_eq!(
+            peer.test.files().len(),
+            2,
+            "step {steps}: {:?}",
+            peer.test.files()
+        );
+        if !died {
+            break;
+        }
+        interrupted += 1;
+    }
+    assert!(interrupted > 12, "{interrupted}");
+}
+
+/// The same, and the process that recovers dies too.
+#[test]
+fn death_in_recovery_neither_loses_nor_doubles() {
+    for (mail, _) in AGAIN {
+        for (first, second) in (20..40)
+            .step_by(2)
+            .flat_map(|f| (0..10).map(move |s| (f, s)))
+        {
+            let peer = Peer::new();
+            fault::arm(first, Trouble::Death);
+            let _ = peer.transfer(mail, CONTENT);
+            fault::disarm();
+            fault::arm(second, Trouble::Death);
+            let _ = peer.transfer(mail, CONTENT);
+            fault::disarm();
+            peer.transfer(mail, CONTENT).unwrap();
+            assert_eq!(peer.executions(), 1, "steps {first}, {second}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_at_any_step_is_told_and_the_next_call_gets_it_through() {
+    for steps in 0.. {
+        let peer = Peer::new();
+        fault::arm(steps, Trouble::DiskFull);
+        let told = peer.transfer(MAIL, CONTENT);
+        let met = fault::disarm();
+        if told.is_ok() {
+            // "Done" may be lost.
+            peer.transfer(MAIL, CONTENT).unwrap();
+            assert_eq!(peer.executions(), 1, "step {steps}");
+            if !met {
+                break;
+            }
+            continue;
+        }
+        assert!(told.unwrap_err().is_temporary());
+        peer.transfer(MAIL, CONTENT).unwrap();
+        assert_eq!(peer.executions(), 1, "step {steps}");
+    }
+}

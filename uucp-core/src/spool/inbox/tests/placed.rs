@@ -1,0 +1,177 @@
+//! Where a file may go, and what may not be asked.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+
+use super::*;
+
+#[test]
+fn a_file_of_the_spool_is_never_written_over() {
+    let peer = Peer::new();
+    let root = peer.test.spool.root().to_path_buf();
+    std::fs::create_dir_all(root.join("beta/D.")).unwrap();
+    std::fs::create_dir_all(root.join("beta/X.")).unwrap();
+    std::fs::write(root.join("beta/D./D.betaN0001"), "older").unwrap();
+    std::fs::write(root.join("beta/X./X.betaN0001"), "C x\n").unwrap();
+    // An E gets another name,
+    peer.transfer(MAIL, CONTENT).unwrap();
+    // an execute file too,
+    let execute = b"S D.X0002 X.betaN0001 uucp -C D.X0002 0666 \"\" 0x4";
+    assert_eq!(peer.transfer(execute, b"C y\n").unwrap(), "received");
+    // a data file must wait.
+    let data = b"S D.0003 D.betaN0001 uucp -C D.0003 0666 \"\" 0x1";
+    let answer = peer.offer(&mut peer.inbox(), data, 0);
+    assert!(
+        matches!(
+            answer,
+            Admission::Refuse {
+                refusal: Refusal::CannotCreate,
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    assert_eq!(
+        std::fs::read(root.join("beta/D./D.betaN0001")).unwrap(),
+        b"older"
+    );
+    assert_eq!(
+        std::fs::read(root.join("beta/X./X.betaN0001")).unwrap(),
+        b"C x\n"
+    );
+    assert_eq!(peer.test.files().len(), 5);
+    // But not for ever, if nobody needs it.
+    let old = std::time::SystemTime::now() - Duration::from_hours(9 * 24);
+    File::options()
+        .write(true)
+        .open(root.join("beta/D./D.betaN0001"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
+    assert_eq!(peer.transfer(data, b"x").unwrap(), "received");
+    assert_eq!(
+        std::fs::read(root.join(".Preserve/D.betaN0001")).unwrap(),
+        b"older"
+    );
+}
+
+#[test]
+fn what_may_not_be_asked_is_refused() {
+    let peer = Peer::new();
+    std::fs::create_dir_all(&peer.pubdir).unwrap();
+    for command in [
+        &b"S D.0001 C.NAAAAAAAAAAA uucp -C D.0001 0666 \"\" 0x1"[..],
+        b"E D.0001 X.betaN0001 uucp -C D.0001 0666 \"\" 0x1 rmail joe",
+        b"E D.0001 ~/x uucp -C D.0001 0666 \"\" 0x1 rmail joe",
+        b"S D.0001 ../../etc/passwd uucp -C D.0001 0666 \"\" 0x1",
+        b"S D.0001 /etc/passwd uucp -C D.0001 0666 \"\" 0x1",
+        b"S D.0001 D./../../x uucp -C D.0001 0666 \"\" 0x1",
+    ] {
+        let answer = peer.offer(&mut peer.inbox(), command, 0);
+        assert!(
+            matches!(
+                answer,
+                Admission::Refuse {
+                    refusal: Refusal::NotPermitted,
+                    ..
+                }
+            ),
+            "{}: {answer:?}",
+            command.escape_ascii()
+        );
+    }
+    let answer = peer.offer(&mut peer.inbox(), MAIL, u64::MAX / 2);
+    assert!(
+        matches!(
+            answer,
+            Admission::Refuse {
+                refusal: Refusal::TooLargeNow,
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    let huge = b"E D.0009 D.betaN0009 uucp -C D.0009 0666 \"\" 0xfffffffffffffff rmail joe";
+    let answer = peer.offer(&mut peer.inbox(), huge, 0);
+    assert!(
+        matches!(
+            answer,
+            Admission::Refuse {
+                refusal: Refusal::TooLargeNow,
+                ..
+            }
+        ),
+        "{answer:?}"
+    );
+    // A temporary name that climbs is none.
+    let climbing = b"E D/../../x D.betaN0001 uucp -C D/../../x 0666 \"\" 0xb rmail joe@x.example";
+    assert_eq!(peer.transfer(climbing, CONTENT).unwrap(), "received");
+    assert_eq!(peer.executions(), 1);
+    assert_eq!(peer.test.files().len(), 2);
+}
+
+#[test]
+fn fewer_bytes_than_announced_and_holes_are_told() {
+    let peer = Peer::new();
+    let mut inbox = peer.inbox();
+    let (mut reception, _) = peer.begin(&mut inbox, MAIL);
+    reception.write(None, b"hell").unwrap();
+    assert!(matches!(
+        reception.write(Some(9), b"x"),
+        Err(SpoolError::Peer { .. })
+    ));
+    let error = reception.finish().unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("11 bytes were announced, 4 came"),
+        "{error}"
+    );
+    let results = inbox.commit(vec![reception]);
+    assert!(results[0].is_err());
+    assert_eq!(peer.executions(), 0);
+}
+
+#[test]
+fn files_outside_the_spool_arrive_and_replace_older_ones() {
+    use std::os::unix::fs::PermissionsExt;
+    let peer = Peer::new();
+    std::fs::create_dir_all(&peer.pubdir).unwrap();
+    std::fs::set_permissions(&peer.pubdir, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let send = b"S /home/beta/f ~/in/ uucp -Cd D.0001 0755 \"\" 0x3";
+    assert_eq!(peer.transfer(send, b"one").unwrap(), "received");
+    let path = peer.pubdir.join("in/f");
+    assert_eq!(std::fs::read(&path).unwrap(), b"one");
+    assert_eq!(
+        path.metadata().unwrap().permissions().mode() & 0o7777,
+        0o777
+    );
+    let again = b"S /home/beta/f ~/in/ uucp -Cd D.0002 0644 \"\" 0x3";
+    assert_eq!(peer.transfer(again, b"two").unwrap(), "received");
+    assert_eq!(std::fs::read(&path).unwrap(), b"two");
+    assert_eq!(peer.transfer(again, b"two").unwrap(), "received");
+    assert_eq!(
+        std::fs::read_dir(peer.pubdir.join("in")).unwrap().count(),
+        1
+    );
+    // Death anywhere: the old file or the new one, never less.
+    for steps in 0.. {
+        let send = format!("S /home/beta/f ~/in/ uucp -Cd D.1{steps} 0644 \"\" 0x5");
+        fault::arm(steps, Trouble::Death);
+        let _ = peer.transfer(send.as_bytes(), b"third");
+        let died = fault::disarm();
+        let found = std::fs::read(&path).unwrap();
+        assert!(found == b"two" || found == b"third");
+        peer.transfer(send.as_bytes(), b"third").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"third");
+        std::fs::write(&path, b"two").unwrap();
+        if !died {
+            break;
+        }
+    }
+    let left: BTreeSet<_> = std::fs::read_dir(peer.pubdir.join("in"))
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}

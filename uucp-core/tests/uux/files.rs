@@ -1,0 +1,105 @@
+//! Files that a command works on: linked into the spool, or fetched from other systems.
+
+use std::fs;
+
+use crate::site::Site;
+
+#[test]
+fn files_are_linked_into_the_spool_where_that_is_possible() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let site = Site::new();
+    let source = site.root.join("cwd/f1");
+    let mode = |mode| fs::set_permissions(&source, fs::Permissions::from_mode(mode)).unwrap();
+    let data = |options: &[&str], file: &str| {
+        let before: Vec<String> = site.files().into_keys().collect();
+        let output = site.uux(&[&["-r"], options, &["beta!cat", file]].concat());
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let mut files = site.files();
+        files.retain(|name, _| !before.contains(name) && name.contains("/D./"));
+        let inode = |name: &String| {
+            fs::metadata(site.root.join("spool").join(name))
+                .unwrap()
+                .ino()
+        };
+        files
+            .into_iter()
+            .map(|(name, bytes)| (inode(&name), bytes))
+            .next()
+    };
+    mode(0o644);
+    let inode = fs::metadata(&source).unwrap().ino();
+    for options in [&["-l"][..], &["-l", "-c"], &["-lC"]] {
+        assert_eq!(data(options, "!f1"), Some((inode, b"one\n".to_vec())));
+    }
+    // Of a symbolic link it is the file that counts.
+    std::os::unix::fs::symlink(&source, site.root.join("cwd/symbolic")).unwrap();
+    assert_eq!(data(&["-l"], "!symbolic").unwrap().0, inode);
+    // Another file system: copied, or with -c left where it is.
+    let here = fs::metadata(&source).unwrap().dev();
+    let elsewhere = tempfile::NamedTempFile::new_in("/dev/shm");
+    if let Ok(other) = elsewhere
+        && other.as_file().metadata().unwrap().dev() != here
+    {
+        fs::write(other.path(), "far\n").unwrap();
+        let name = format!("!{}", other.path().display());
+        let (copy, content) = data(&["-l"], &name).unwrap();
+        assert_eq!(content, b"far\n");
+        assert_ne!(copy, other.as_file().metadata().unwrap().ino());
+        assert_eq!(data(&["-l", "-c"], &name), None);
+    }
+    assert_eq!(fs::read(&source).unwrap(), b"one\n");
+}
+
+#[test]
+fn files_of_other_systems_are_fetched_for_a_command_of_this_one() {
+    let site = Site::new();
+    let output = site.uux(&["-r", "-j", "diff", "beta!~/one", "gamma!two", "<beta!/in"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let jobs = String::from_utf8(output.stdout).unwrap();
+    let systems: Vec<&str> = jobs
+        .lines()
+        .filter_map(|job| job.split('.').next())
+        .collect();
+    assert_eq!(systems, ["beta", "gamma", "beta"]);
+    let files = site.files();
+    let texts = |part: &str| -> Vec<&str> {
+        let found = files.iter().filter(|(name, _)| name.contains(part));
+        found
+            .map(|(_, bytes)| std::str::from_utf8(bytes).unwrap())
+            .collect()
+    };
+    let execute = texts("alpha/X./");
+    assert_eq!(execute.len(), 1, "{files:?}");
+    // Each is received under the name that the execute file waits for.
+    let cwd = site.root.join("cwd");
+    let user = site.fill_in("R uucp -9");
+    for (system, path, line, run_name) in [
+        ("beta", "~/one".to_owned(), "F", " one"),
+        ("gamma", format!("{}/two", cwd.display()), "F", " two"),
+        ("beta", "/in".to_owned(), "I", ""),
+    ] {
+        let requests = texts(&format!("{system}/C./"));
+        let request = requests
+            .iter()
+            .find(|text| text.starts_with(&format!("R {path} ")));
+        let words: Vec<&str> = request.unwrap().split_whitespace().collect();
+        assert_eq!(format!("R {} {}", words[3], words[4]), user);
+        let wanted = format!("{line} {}{run_name}\n", words[2]);
+        assert!(execute[0].contains(&wanted), "{wanted}{}", execute[0]);
+    }
+    assert!(execute[0].ends_with("C diff one two\n"), "{}", execute[0]);
+    // For a command of another system they would have to be forwarded.
+    let refused = site.uux(&["-r", "beta!diff", "gamma!~/two"]);
+    assert_eq!(refused.status.code(), Some(69));
+    let unknown = site.uux(&["-r", "cat", "nowhere!/x"]);
+    assert_eq!(unknown.status.code(), Some(69));
+    assert_eq!(site.files(), files);
+}

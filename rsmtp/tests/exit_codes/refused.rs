@@ -1,0 +1,149 @@
+//! Refusals for good, and the reports about them.
+
+use super::*;
+
+#[test]
+fn a_refusal_for_good_is_reported_once_to_its_sender() {
+    let server = Server::start(|line| {
+        line.contains("nobody")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    let batch = format!(
+        "{}{}",
+        message(
+            "bob@far.example",
+            &["alice@leaf.lab", "nobody@leaf.lab"],
+            "1"
+        ),
+        message("carl@far.example", &["alice@leaf.lab"], "2")
+    );
+    let run = site.rsmtp(batch.as_bytes());
+    assert_eq!(run.status, 0);
+    assert!(
+        run.stderr.starts_with("5.1.1 rsmtp: nobody@leaf.lab: "),
+        "{}",
+        run.stderr
+    );
+    assert_eq!(run.stderr.lines().count(), 1);
+    done(&site.rsmtp(batch.as_bytes()));
+    let messages = server.messages();
+    assert_eq!(messages.len(), 3, "two messages and one report");
+    let report = messages.iter().find(|m| m.sender.is_empty()).unwrap();
+    assert_eq!(report.recipients, ["bob@far.example"]);
+    for part in [
+        "Final-Recipient: rfc822; nobody@leaf.lab",
+        "Status: 5.1.1",
+        "Subject: 1",
+    ] {
+        assert!(report.content.contains(part), "{part}");
+    }
+    assert!(!report.content.contains("rfc822; alice"));
+}
+
+#[test]
+fn reports_heed_what_the_sender_asked_for() {
+    let server = Server::start(|line| {
+        line.contains("nobody")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    let batch = "EHLO hub\nMAIL FROM:<bob@far.example> RET=HDRS ENVID=QQ1\nRCPT TO:<nobody@leaf.lab> ORCPT=rfc822;a@b\n\
+                 RCPT TO:<nobody2@leaf.lab> NOTIFY=NEVER\nDATA\nMessage-ID: <1@x>\n\nbody\n.\n\
+                 MAIL FROM:<bob@far.example>\nRCPT TO:<nobody3@leaf.lab> NOTIFY=NEVER\nDATA\nMessage-ID: <2@x>\n\nbody\n.\nQUIT\n";
+    assert_eq!(site.rsmtp(batch.as_bytes()).status, 0);
+    let reports = server.messages();
+    assert_eq!(reports.len(), 1);
+    let text = &reports[0].content;
+    for part in [
+        "Original-Envelope-Id: QQ1",
+        "Original-Recipient: rfc822; a@b",
+        "text/rfc822-headers",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains("nobody2") && !text.contains("\r\nbody"));
+}
+
+#[test]
+fn nobody_reports_about_a_report() {
+    let server = Server::start(|line| {
+        line.starts_with("RCPT")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    let site = Site::with_smtp(&server);
+    let run = site.rsmtp(message("", &["nobody@leaf.lab"], "1").as_bytes());
+    assert_eq!(run.status, 0);
+    assert!(run.stderr.contains("set aside as"), "{}", run.stderr);
+    assert_eq!(server.recipients_asked(), ["nobody@leaf.lab"]);
+    assert_eq!(site.files("spool/.Mail/aside/hub").len(), 1);
+}
+
+#[test]
+fn bad_addresses_cost_nobody_else() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let batch = "MAIL FROM:<bob@far.example>\nRCPT TO:<\"open@x>\nRCPT TO:<alice@leaf.lab>\nRCPT whom\nDATA\nMessage-ID: <1@x>\nSubject: 1\n\nx\n.\n\
+                 MAIL FROM:<bad\x01>\nRCPT TO:<alice@leaf.lab>\nDATA\nMessage-ID: <2@x>\nSubject: 2\n\nx\n.\n\
+                 MAIL FROM:<bob@far.example>\nDATA\nMessage-ID: <3@x>\nSubject: 3\n\nx\n.\n";
+    for _ in 0..2 {
+        assert_eq!(site.rsmtp(batch.as_bytes()).status, 0);
+    }
+    let messages = server.messages();
+    let to = |who: &'static str| messages.iter().filter(move |m| m.recipients == [who]);
+    let mut senders: Vec<_> = to("alice@leaf.lab").map(|m| m.sender.as_str()).collect();
+    senders.sort_unstable();
+    assert_eq!(senders, ["", "bob@far.example"]);
+    let reports: Vec<_> = to("bob@far.example").collect();
+    assert_eq!((reports.len(), messages.len()), (2, 4));
+    assert!(reports.iter().all(|r| r.content.contains("Status: 5.1.3")));
+    assert!(reports.iter().any(|r| r.content.contains("no recipient")));
+    assert!(to("alice@leaf.lab").any(|m| m.content.contains("no sender named")));
+}
+
+#[test]
+fn loops_and_giants_end_in_a_report() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    site.append_mail_toml("[policy]\nmessage-limit = 20000\n");
+    let received = "Received: from hub by leaf via UUCP; d\n".repeat(3);
+    let batch = format!(
+        "MAIL FROM:<bob@far.example>\nRCPT TO:<alice@leaf.lab>\nDATA\n{received}\nx\n.\n\
+         MAIL FROM:<bob@far.example>\nRCPT TO:<alice@leaf.lab>\nDATA\nMessage-ID: <2@x>\n\n{}\n.\n{}",
+        "x".repeat(30_000),
+        message("bob@far.example", &["alice@leaf.lab"], "3")
+    );
+    assert_eq!(site.rsmtp(batch.as_bytes()).status, 0);
+    let messages = server.messages();
+    let status = |code: &str| messages.iter().any(|m| m.content.contains(code));
+    assert_eq!(messages.len(), 3);
+    assert!(status("Status: 5.4.6") && status("Status: 5.3.4") && status("Subject: 3"));
+}
+
+#[test]
+fn policy_and_report_limit_bind_a_neighbour() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    site.append_mail_toml(
+        "[neighbour.hub.policy]\nsender-domains = [\"far.example\"]\nrecipient-domains = [\".lab\"]\nreports-per-hour = 1\n",
+    );
+    let batch = format!(
+        "{}{}{}",
+        message(
+            "bob@far.example",
+            &["alice@leaf.lab", "spam@victim.example"],
+            "1"
+        ),
+        message("ceo@bank.example", &["alice@leaf.lab"], "2"),
+        message("bob@far.example", &["x@victim.example"], "3")
+    );
+    assert_eq!(site.rsmtp(batch.as_bytes()).status, 0);
+    let mut got: Vec<_> = server
+        .messages()
+        .into_iter()
+        .map(|m| m.recipients.join(" "))
+        .collect();
+    got.sort();
+    assert_eq!(got, ["alice@leaf.lab", "bob@far.example"]);
+    assert_eq!(site.files("spool/.Mail/aside/hub").len(), 2);
+}

@@ -1,0 +1,103 @@
+//! The words behind the command: a person's, a peer's, and those of crmail.
+
+use super::*;
+
+#[test]
+fn what_a_peer_writes_behind_the_command_counts_for_nothing() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let words = [
+        "--dry-run",
+        "--maildir=/nonexistent",
+        "-I",
+        "/nonexistent",
+        "/nonexistent",
+    ];
+    done(&site.rsmtp_as(&UUXQT, &words, three().as_bytes()));
+    assert_eq!(server.messages().len(), 3);
+    let nncp = [("NNCP_SENDER", "ABC")];
+    done(&site.rsmtp_as(&nncp, &["--list"], three().as_bytes()));
+    assert_eq!(server.messages().len(), 6);
+    assert!(server.messages()[5].content.contains("via NNCP"));
+}
+
+#[test]
+fn a_look_changes_nothing() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let batch = framed(&format!("{}BOGUS\n", three()));
+    let data = compressed(&batch, Compression::Xz);
+    let run = site.by_hand(&["--list"], &data);
+    assert_eq!(run.status, 0, "{}", run.stderr);
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 5, "{}", run.stdout);
+    assert!(lines[0].ends_with(" bob@far.example -> alice@leaf.lab"));
+    assert!(lines[3].contains("BOGUS"));
+    assert_eq!(lines[4], "xz, 3 messages, whole");
+    let run = site.by_hand(&["--dry-run", "--json"], &data[..data.len() - 1]);
+    assert!(
+        run.stdout.contains("\"cut\": \"the xz data is cut"),
+        "{}",
+        run.stdout
+    );
+    done(&site.by_hand(
+        &[],
+        message("bob@far.example", &["alice@leaf.lab"], "1").as_bytes(),
+    ));
+    let run = site.by_hand(&["--dry-run"], batch.as_bytes());
+    let fates: Vec<bool> = run
+        .stdout
+        .lines()
+        .map(|l| l.ends_with("all have it"))
+        .collect();
+    assert_eq!(fates, [true, false, false, false, false], "{}", run.stdout);
+    assert!(run.stdout.contains("; goes to 1 recipient\n"));
+    assert_eq!(server.messages().len(), 1);
+    assert!(!site.path("spool/.Mail/kept").exists() && !site.path("spool/.Mail/aside").exists());
+}
+
+#[test]
+fn a_file_may_be_named_and_a_wrong_option_is_75() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let file = site.path("batch");
+    std::fs::write(&file, three()).unwrap();
+    done(&site.by_hand(&[file.to_str().unwrap()], b""));
+    assert_eq!(server.messages().len(), 3);
+    for arguments in [&["--bogus"][..], &["/nonexistent"], &["--now"]] {
+        let run = site.by_hand(arguments, b"");
+        assert_eq!(run.status, 75, "{arguments:?}");
+        assert!(run.stderr.starts_with("4.3."), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn crmail_takes_one_compressed_message_with_recipients_as_words() {
+    let server = Server::accepting();
+    let site = Site::with_smtp(&server);
+    let text = format!(
+        "From bob@far.example  Fri Nov 20 10:10:47 2026\nMessage-ID: <1@x>\nSubject: 1\n\n{}",
+        "line\n".repeat(40_000)
+    );
+    let data = compressed(&text, Compression::Xz);
+    let nncp = [("NNCP_SENDER", "ABC")];
+    let words = ["(alice@leaf.lab)", "--list", "-x@dom"];
+    // Larger than a block of NNCP's; but whoever cuts it is found out.
+    for _ in 0..2 {
+        done(&site.under_name("crmail", &nncp, &words, &data));
+    }
+    let messages = server.messages();
+    assert_eq!(messages.len(), 1);
+    assert_eq!(messages[0].sender, "bob@far.example");
+    assert_eq!(
+        messages[0].recipients,
+        ["alice@leaf.lab", "--list@leaf.lab", "-x@dom"]
+    );
+    let run = site.under_name("crmail", &nncp, &words, &data[..data.len() - 9]);
+    assert_eq!(run.status, 75);
+    assert!(
+        run.stderr.starts_with("4.3.0 crmail: the xz data is cut"),
+        "{}",
+        run.stderr
+    );
+}

@@ -2,8 +2,17 @@
 //!
 //! ```text
 //! MTA ──> sender ──> spool ──> engine ──> wire ──> engine ──> spool ──> execution ──> receiver ──> MTA
+//!
+//! a message a job:
 //! Postfix  postfix-uucp  C. D.   uucico                uucico    X. D.      uuxqt       rmail      Postfix
+//!
+//! in batches, packed and compressed when a call begins:
+//! Exim     exim-bsmtp    outbox  uucico                uucico    X. D.      uuxqt       rsmtp      Exim
+//!                        ──> C. D.
 //! ```
+//!
+//! Either sender can do both, and either MTA can be at either end. Batches also go over NNCP, which then takes the place of
+//! engine, wire, spool and execution.
 //!
 //! Every module is a station of this line; nothing imports from a station to its right, except through the spool.
 

@@ -7,13 +7,15 @@
 )]
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
-mod site;
+mod runs;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use site::{Server, Site};
+use runs::Rsmtp as _;
+use suite_tests::alone::Home;
+use suite_tests::sink::Server;
 
 const MESSAGES: usize = 40;
 const SESSIONS: usize = 4;
@@ -58,7 +60,7 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
         line.contains("grey")
             .then(|| "451 4.7.1 come back".to_owned())
     });
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let mut kills = 0;
     for round in 0..12 {
         let batch = batch(round * MESSAGES);
@@ -94,11 +96,8 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
 
 #[test]
 fn two_at_once_hand_a_batch_over_once() {
-    let server = Server::start(|line| {
-        line.contains("grey")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("grey", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
     let batch = batch(0);
     let children: Vec<_> = (0..3)
         .map(|job| site.start(&format!("X.hubN{job:04}"), batch.as_bytes()))
@@ -120,7 +119,7 @@ fn an_mta_that_dies_in_the_middle_loses_nothing() {
         // What the server hangs up after.
         dies.then(|| "421 4.3.0 shutting down".to_owned())
     });
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let status = site
         .start("X.hubN0001", batch(0).as_bytes())
         .wait()

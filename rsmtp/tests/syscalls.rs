@@ -8,11 +8,13 @@
 )]
 
 #[allow(dead_code, reason = "each test file uses a part of it")]
-mod site;
+mod runs;
 
 use std::process::Command;
 
-use site::{Server, Site};
+use runs::Rsmtp as _;
+use suite_tests::alone::Home;
+use suite_tests::sink::Server;
 
 const MESSAGES: usize = 5;
 
@@ -26,7 +28,7 @@ fn batch() -> String {
 }
 
 /// The system calls of one run, in order; `None` where there is no strace.
-fn traced(site: &Site, batch: &str) -> Option<Vec<String>> {
+fn traced(site: &Home, batch: &str) -> Option<Vec<String>> {
     let strace = Command::new("strace").arg("-V").output();
     if strace.is_err() {
         eprintln!("skipped: there is no strace");
@@ -42,7 +44,7 @@ fn traced(site: &Site, batch: &str) -> Option<Vec<String>> {
             "trace=pwrite64,write,sendto,fsync,fdatasync,rename,exit_group",
         ])
         .arg(env!("CARGO_BIN_EXE_rsmtp"))
-        .env("BANGPATH_CONFIG", site.path("config"))
+        .env("BANGPATH_CONFIG", site.path("etc/config"))
         .env("UU_MACHINE", "hub")
         .stdin(std::fs::File::open(input).unwrap())
         .status()
@@ -61,7 +63,7 @@ fn find(calls: &[String], start: usize, parts: &[&str]) -> Option<usize> {
 #[test]
 fn the_record_is_on_disk_before_the_session_sends_the_next_content() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     site.append_mail_toml("sessions = 1\n");
     let Some(calls) = traced(&site, &batch()) else {
         return;
@@ -80,8 +82,8 @@ fn the_record_is_on_disk_before_the_session_sends_the_next_content() {
 
 #[test]
 fn a_kept_message_is_on_disk_with_its_name_before_the_batch_is_done() {
-    let server = Server::start(|line| line.starts_with("RCPT").then(|| "451 later".to_owned()));
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("RCPT", "451 later");
+    let site = Home::with_smtp(&server);
     let Some(calls) = traced(&site, &batch()) else {
         return;
     };

@@ -3,7 +3,8 @@
 //! One module, one question: [`programs`] where an executable is, [`peers`] where Debian's are, [`process`] how one is run
 //! without ever waiting for ever, [`node`] what a UUCP system is on disk, [`queue`] how jobs come into its spool, [`middle`] a
 //! line that is cut, [`host`] a root directory with namespaces of its own, [`mail_host`] a real MTA in one, [`strace`] and
-//! [`durability`] what a program had made durable when it answered.
+//! [`durability`] what a program had made durable when it answered; [`alone`] one program without any peer, and [`sink`] the
+//! server that it hands mail over to.
 
 #![allow(
     clippy::unwrap_used,
@@ -16,6 +17,7 @@
     reason = "a harness: a broken precondition stops the test where it is, with its reason"
 )]
 
+pub mod alone;
 pub mod correspondent;
 pub mod durability;
 pub mod host;
@@ -32,6 +34,7 @@ pub mod programs;
 pub mod queue;
 pub mod receiving;
 pub mod scale;
+pub mod sink;
 pub mod smtp;
 pub mod strace;
 pub mod waiting;

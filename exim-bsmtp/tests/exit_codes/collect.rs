@@ -10,8 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, fcntl};
+use suite_tests::alone::{Outcome, wait};
 
-use super::common::{HEADER, Outcome, Site, exim, wait};
+use super::common::{HEADER, Site, exim};
 
 fn drop_box(site: &Site) -> PathBuf {
     let directory = site.root.join("bsmtp");

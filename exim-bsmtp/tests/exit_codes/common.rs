@@ -1,11 +1,11 @@
 //! A configured system called leaf with a neighbour called hub, and ways to look into its outbox.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Read;
+use std::ops::Deref;
+use std::process::{Command, Stdio};
 
+use suite_tests::alone::{self, Home, Outcome};
 use uucp_core::config::Config;
 use uucp_core::outbox::Outbox;
 use uucp_core::spool::Spool;
@@ -13,13 +13,6 @@ use uucp_core::spool::Spool;
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_exim-bsmtp");
 
 pub(crate) const HEADER: &str = "Received: from root by leaf.lab with local (Exim 4.96)\n\tid 1xULd9-000064-31; Fri, 20 Nov 2026\n";
-
-/// One run's outcome. Standard output and standard error are one pipe, as under Exim.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) said: String,
-}
 
 /// A message of the outbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,9 +23,14 @@ pub(crate) struct Queued {
     pub(crate) content: Vec<u8>,
 }
 
-pub(crate) struct Site {
-    pub(crate) root: PathBuf,
-    _folder: tempfile::TempDir,
+pub(crate) struct Site(Home);
+
+impl Deref for Site {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.0
+    }
 }
 
 /// One message as Exim's `use_bsmtp` writes it, with LF.
@@ -55,26 +53,7 @@ pub(crate) fn exim(sender: &str, recipients: &[&str], content: &str) -> Vec<u8> 
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        for directory in ["etc", "spool", "pub", "lock"] {
-            fs::create_dir(root.join(directory)).unwrap();
-        }
-        let r = root.display();
-        let config = format!(
-            "nodename leaf\nspool {r}/spool\npubdir {r}/pub\nlockdir {r}/lock\nlogfile {r}/Log\nstatfile {r}/Stats\n\
-             debugfile {r}/Debug\nsysfile {r}/etc/sys\nportfile {r}/etc/port\n"
-        );
-        fs::write(root.join("etc/config"), config).unwrap();
-        fs::write(root.join("etc/sys"), "time any\nsystem hub\nsystem other\n").unwrap();
-        Self {
-            root,
-            _folder: folder,
-        }
-    }
-
-    pub(crate) fn mail_toml(&self, text: &str) {
-        fs::write(self.root.join("etc/mail.toml"), text).unwrap();
+        Self(Home::new("leaf", "time any\nsystem hub\nsystem other\n"))
     }
 
     /// The arguments of the recommended transport, and then these.
@@ -94,10 +73,7 @@ impl Site {
     }
 
     pub(crate) fn run_in_shell(&self, script: &str, arguments: &[&str], batch: &[u8]) -> Outcome {
-        let mut child = self.command(script, arguments).spawn().unwrap();
-        // It may be refused before it is read to its end.
-        let _ = child.stdin.take().unwrap().write_all(batch);
-        wait(child)
+        alone::run(self.command(script, arguments), batch)
     }
 
     /// The program in the environment that Exim's pipe transport gives it.
@@ -159,54 +135,5 @@ impl Site {
             (command, data.unwrap())
         });
         jobs.collect()
-    }
-
-    /// The delivery reports that wait for the local MTA.
-    pub(crate) fn reports(&self) -> Vec<String> {
-        self.files()
-            .iter()
-            .filter(|(name, _)| name.starts_with(".Bangpath/local-mail/"))
-            .map(|(_, content)| String::from_utf8_lossy(content).into_owned())
-            .inspect(|text| assert!(text.contains("multipart/report"), "{text}"))
-            .collect()
-    }
-
-    /// Every file of the spool with its content.
-    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        let spool = self.root.join("spool");
-        collect(&spool, &spool, &mut files);
-        files
-    }
-
-    /// Nothing of a message is anywhere in the spool.
-    pub(crate) fn assert_clean(&self) {
-        for (name, content) in self.files() {
-            let holds = content.windows(5).any(|w| w == b"hello");
-            assert!(!holds, "{name} holds the message");
-        }
-    }
-}
-
-pub(crate) fn wait(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
-    Outcome {
-        status: output.status.code(),
-        said: String::from_utf8_lossy(&output.stdout).into_owned(),
-    }
-}
-
-fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(root, &path, files);
-        } else {
-            let name = path.strip_prefix(root).unwrap().display().to_string();
-            files.insert(name, fs::read(&path).unwrap());
-        }
     }
 }

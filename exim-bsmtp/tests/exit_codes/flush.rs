@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
+use suite_tests::alone::{Moments, Outcome, wait};
 use uucp_core::bsmtp::{Event, Reader};
 
-use super::common::{HEADER, Outcome, Site, exim, wait};
+use super::common::{HEADER, Site, exim};
 
 /// Queues so many messages for a system.
 fn queue(site: &Site, system: &str, count: usize) {
@@ -208,7 +210,7 @@ fn a_lost_status_of_nncp_shows_in_the_ids() {
 
 #[test]
 fn killed_anywhere_while_packing_every_message_is_in_one_place() {
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut moments = Moments::new(0x9e37_79b9_7f4a_7c15, Duration::from_millis(20));
     let mut cut = 0;
     for round in 0..30 {
         let site = Site::new();
@@ -217,20 +219,8 @@ fn killed_anywhere_while_packing_every_message_is_in_one_place() {
             .flat_map(|n| exim("b@l", &["a@x"], &format!("{HEADER}X: {n}\n\nhello\n")))
             .collect();
         assert_eq!(site.run(&["hub"], &batch).status, Some(0));
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let mut child = site
-            .command("exec \"$@\" 2>&1", &["--flush"])
-            .spawn()
-            .unwrap();
-        drop(child.stdin.take());
-        let until = std::time::Instant::now() + std::time::Duration::from_micros(seed % 20_000);
-        while std::time::Instant::now() < until {
-            std::hint::spin_loop();
-        }
-        let _ = child.kill();
-        cut += usize::from(wait(child).status.is_none());
+        let command = site.command("exec \"$@\" 2>&1", &["--flush"]);
+        cut += usize::from(moments.cut(command, b""));
         let outcome = flush(&site, &["hub"]);
         assert_eq!(outcome.status, Some(0), "round {round}: {outcome:?}");
         assert!(site.outbox("hub").is_empty(), "round {round}");

@@ -14,22 +14,11 @@ mod flush;
 mod repeats;
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::process::Command;
 
-use common::{HEADER, Outcome, Queued, Site, exim, wait};
-
-/// Status and beginning of the line; the two must agree.
-fn assert_refused(outcome: &Outcome, status: i32, code: &str) {
-    assert_eq!(outcome.status, Some(status), "{outcome:?}");
-    assert!(outcome.said.starts_with(code), "{outcome:?}");
-    assert_eq!(outcome.said.lines().count(), 1, "{outcome:?}");
-}
-
-fn assert_queued(outcome: &Outcome) {
-    assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    assert_eq!(outcome.said, "");
-}
+use common::{HEADER, Queued, Site, exim};
+use suite_tests::alone::{assert_queued, assert_refused, wait};
 
 #[test]
 fn a_message_of_exim_waits_with_its_envelope_and_every_byte() {
@@ -280,16 +269,8 @@ fn a_signal_is_answered_with_75_though_exim_ignores_it() {
             .args([&format!("-{signal}"), &pid])
             .status();
         assert!(killed.unwrap().success());
-        let mut said = String::new();
-        child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut said)
-            .unwrap();
-        let status = child.wait().unwrap().code();
+        let outcome = wait(child);
         drop(stdin);
-        let outcome = Outcome { status, said };
         assert_refused(&outcome, 75, "4.3.0 ");
         assert!(
             outcome.said.contains(&format!("SIG{signal}")),
@@ -307,17 +288,10 @@ fn the_deadline_is_answered_with_75() {
         .spawn()
         .unwrap();
     let stdin = child.stdin.take().unwrap();
-    let mut said = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut said)
-        .unwrap();
-    let status = child.wait().unwrap().code();
+    let outcome = wait(child);
     drop(stdin);
     assert_refused(
-        &Outcome { status, said },
+        &outcome,
         75,
         "4.3.0 exim-bsmtp: cannot read the batch: not done within 1 s",
     );

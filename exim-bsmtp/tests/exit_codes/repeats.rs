@@ -1,9 +1,11 @@
 //! A delivery whose exit status was lost comes again, perhaps with its recipients grouped anew, perhaps after the message was
 //! packed: nobody gets it twice, nobody is left out.
 
-use std::io::Write;
+use std::time::Duration;
 
-use super::common::{HEADER, Site, exim, wait};
+use suite_tests::alone::{Moments, side_by_side};
+
+use super::common::{HEADER, Site, exim};
 
 fn content() -> String {
     format!("{HEADER}Subject: x\n\nhello\n")
@@ -90,18 +92,8 @@ fn without_an_id_received_lines_tell() {
 fn two_at_once_queue_it_once() {
     let site = Site::new();
     let batch = exim("b@l", &["a@x", "b@x"], &content());
-    let children: Vec<_> = (0..8)
-        .map(|_| {
-            let mut child = site
-                .command("exec \"$@\" 2>&1", &["--id=1", "hub"])
-                .spawn()
-                .unwrap();
-            child.stdin.take().unwrap().write_all(&batch).unwrap();
-            child
-        })
-        .collect();
-    for child in children {
-        let outcome = wait(child);
+    let command = || site.command("exec \"$@\" 2>&1", &["--id=1", "hub"]);
+    for outcome in side_by_side(8, &batch, command) {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
     }
     assert_eq!(site.recipients(), ["a@x", "b@x"]);
@@ -110,27 +102,13 @@ fn two_at_once_queue_it_once() {
 /// Killed at a random moment and delivered again, half of the time regrouped: once for each recipient in the end.
 #[test]
 fn killed_anywhere_and_repeated() {
-    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut moments = Moments::new(0x2545_f491_4f6c_dd1d, Duration::from_millis(12));
     let mut cut = 0;
     for round in 0..60 {
         let site = Site::new();
         let batch = |to: &[&str]| exim("b@l", to, &content());
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let mut child = site
-            .command("exec \"$@\" 2>&1", &["--id=1", "hub"])
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let _ = stdin.write_all(&batch(&["a@x", "b@x", "\"c@x"]));
-        drop(stdin);
-        let until = std::time::Instant::now() + std::time::Duration::from_micros(seed % 12_000);
-        while std::time::Instant::now() < until {
-            std::hint::spin_loop();
-        }
-        let _ = child.kill();
-        cut += usize::from(wait(child).status.is_none());
+        let command = site.command("exec \"$@\" 2>&1", &["--id=1", "hub"]);
+        cut += usize::from(moments.cut(command, &batch(&["a@x", "b@x", "\"c@x"])));
         let groups: &[&[&str]] = if round % 2 == 0 {
             &[&["a@x", "b@x", "\"c@x"]]
         } else {

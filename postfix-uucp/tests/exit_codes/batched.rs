@@ -3,14 +3,16 @@
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
+use suite_tests::alone::Moments;
 use uucp_core::bsmtp::{Body, Transaction};
 use uucp_core::config::Config;
 use uucp_core::name::SystemName;
 use uucp_core::outbox::Outbox;
 use uucp_core::spool::{EntryName, Spool};
 
-use super::common::{MESSAGE, Site, wait};
+use super::common::{MESSAGE, Site};
 use super::{assert_queued, assert_refused};
 
 /// A message that waits.
@@ -195,29 +197,15 @@ fn a_dry_run_shows_the_envelope_and_queues_nothing() {
 /// Killed at a random moment and delivered again, half of the time regrouped: everybody has it once in the end.
 #[test]
 fn killed_anywhere_and_repeated() {
-    let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut moments = Moments::new(0x9e37_79b9_7f4a_7c15, Duration::from_millis(12));
     let mut cut = 0;
     for round in 0..40 {
         let site = site();
         let id = format!("K{round}");
         let all = ["a@x", "b@x", "c\tc@x"];
         let arguments = site.arguments(&id, "bob@hub.lab", &all);
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let mut child = site
-            .command("exec \"$@\" 2>&1", &arguments)
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let _ = std::io::Write::write_all(&mut stdin, MESSAGE);
-        drop(stdin);
-        let until = std::time::Instant::now() + std::time::Duration::from_micros(seed % 12_000);
-        while std::time::Instant::now() < until {
-            std::hint::spin_loop();
-        }
-        let _ = child.kill();
-        cut += usize::from(wait(child).status.is_none());
+        let command = site.command("exec \"$@\" 2>&1", &arguments);
+        cut += usize::from(moments.cut(command, MESSAGE));
         if round % 2 == 0 {
             assert_queued(&site.deliver(&id, &all));
         } else {

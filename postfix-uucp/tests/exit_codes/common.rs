@@ -1,22 +1,15 @@
 //! A configured system called hub with a neighbour called leaf, and ways to look into its spool.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::ops::Deref;
+use std::process::{Command, Stdio};
+
+use suite_tests::alone::{self, Home, Outcome};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_postfix-uucp");
 
 pub(crate) const MESSAGE: &[u8] =
     b"Received: by hub.lab (Postfix, from userid 0)\n\tid B20A09AA294; Fri, 20 Nov 2026\nSubject: x\n\nhello\n";
-
-/// One run's outcome. Standard output and standard error are one pipe, as under Postfix.
-#[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) status: Option<i32>,
-    pub(crate) said: String,
-}
 
 /// A job in the spool.
 #[derive(Debug, Clone)]
@@ -45,29 +38,19 @@ impl Job {
     }
 }
 
-pub(crate) struct Site {
-    pub(crate) root: PathBuf,
-    _folder: tempfile::TempDir,
+pub(crate) struct Site(Home);
+
+impl Deref for Site {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.0
+    }
 }
 
 impl Site {
     pub(crate) fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        for directory in ["etc", "spool", "pub", "lock"] {
-            fs::create_dir(root.join(directory)).unwrap();
-        }
-        let r = root.display();
-        let config = format!(
-            "nodename hub\nspool {r}/spool\npubdir {r}/pub\nlockdir {r}/lock\nlogfile {r}/Log\nstatfile {r}/Stats\n\
-             debugfile {r}/Debug\nsysfile {r}/etc/sys\nportfile {r}/etc/port\n"
-        );
-        fs::write(root.join("etc/config"), config).unwrap();
-        fs::write(root.join("etc/sys"), "time any\nsystem leaf\nalias l2\n").unwrap();
-        Self {
-            root,
-            _folder: folder,
-        }
+        Self(Home::new("hub", "time any\nsystem leaf\nalias l2\n"))
     }
 
     /// The arguments of the recommended line of master.cf.
@@ -101,10 +84,7 @@ impl Site {
         arguments: &[String],
         message: &[u8],
     ) -> Outcome {
-        let mut child = self.command(script, arguments).spawn().unwrap();
-        // It may be refused before it is read to its end.
-        let _ = child.stdin.take().unwrap().write_all(message);
-        wait(child)
+        alone::run(self.command(script, arguments), message)
     }
 
     pub(crate) fn command(&self, script: &str, arguments: &[String]) -> Command {
@@ -158,56 +138,6 @@ impl Site {
             for entry in fs::read_dir(self.root.join("spool/leaf").join(kind)).unwrap() {
                 fs::remove_file(entry.unwrap().path()).unwrap();
             }
-        }
-    }
-
-    /// Every file of the spool with its content.
-    pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut files = BTreeMap::new();
-        let spool = self.root.join("spool");
-        collect(&spool, &spool, &mut files);
-        files
-    }
-
-    /// The delivery reports that wait for the local MTA.
-    pub(crate) fn reports(&self) -> Vec<String> {
-        self.files()
-            .iter()
-            .filter(|(name, _)| name.starts_with(".Bangpath/local-mail/"))
-            .map(|(_, content)| String::from_utf8_lossy(content).into_owned())
-            .inspect(|text| assert!(text.contains("multipart/report"), "{text}"))
-            .collect()
-    }
-
-    /// Nothing of the message is anywhere in the spool.
-    pub(crate) fn assert_clean(&self) {
-        for (name, content) in self.files() {
-            let holds = content.windows(5).any(|w| w == b"hello");
-            assert!(!holds, "{name} holds the message");
-            assert!(!name.contains("/C./C."), "{name}");
-        }
-    }
-}
-
-pub(crate) fn wait(child: Child) -> Outcome {
-    let output = child.wait_with_output().unwrap();
-    Outcome {
-        status: output.status.code(),
-        said: String::from_utf8_lossy(&output.stdout).into_owned(),
-    }
-}
-
-fn collect(root: &Path, directory: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
-    let Ok(entries) = fs::read_dir(directory) else {
-        return;
-    };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            collect(root, &path, files);
-        } else {
-            let name = path.strip_prefix(root).unwrap().display().to_string();
-            files.insert(name, fs::read(&path).unwrap());
         }
     }
 }

@@ -16,19 +16,8 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
-use common::{MESSAGE, Outcome, PROGRAM, Site, wait};
-
-/// Status and beginning of the line; the two must agree.
-fn assert_refused(outcome: &Outcome, status: i32, code: &str) {
-    assert_eq!(outcome.status, Some(status), "{outcome:?}");
-    assert!(outcome.said.starts_with(code), "{outcome:?}");
-    assert_eq!(outcome.said.lines().count(), 1, "{outcome:?}");
-}
-
-fn assert_queued(outcome: &Outcome) {
-    assert_eq!(outcome.status, Some(0), "{outcome:?}");
-    assert_eq!(outcome.said, "");
-}
+use common::{MESSAGE, PROGRAM, Site};
+use suite_tests::alone::{assert_queued, assert_refused, wait};
 
 #[test]
 fn one_message_becomes_one_job_for_all_recipients() {

@@ -1,6 +1,10 @@
 //! A delivery whose exit status was lost comes again, perhaps with its recipients grouped anew, perhaps after the job was
 //! sent: nobody gets it twice, nobody is left out.
 
+use std::time::Duration;
+
+use suite_tests::alone::{Moments, side_by_side};
+
 use super::common::{MESSAGE, Site};
 
 #[test]
@@ -73,19 +77,8 @@ fn a_refused_recipient_is_reported_once_and_never_bounces_the_others() {
 fn two_at_once_queue_it_once() {
     let site = Site::new();
     let arguments = site.arguments("B1", "bob@hub.lab", &["a@x", "b@x"]);
-    let children: Vec<_> = (0..8)
-        .map(|_| {
-            let mut child = site
-                .command("exec \"$@\" 2>&1", &arguments)
-                .spawn()
-                .unwrap();
-            let mut stdin = child.stdin.take().unwrap();
-            std::io::Write::write_all(&mut stdin, MESSAGE).unwrap();
-            child
-        })
-        .collect();
-    for child in children {
-        let outcome = super::common::wait(child);
+    let command = || site.command("exec \"$@\" 2>&1", &arguments);
+    for outcome in side_by_side(8, MESSAGE, command) {
         assert_eq!(outcome.status, Some(0), "{outcome:?}");
     }
     assert_eq!(site.queued(), ["a@x", "b@x"]);
@@ -94,29 +87,14 @@ fn two_at_once_queue_it_once() {
 /// Killed at a random moment and delivered again, half of the time regrouped: one job for each recipient in the end.
 #[test]
 fn killed_anywhere_and_repeated() {
-    let mut seed = 0x2545_f491_4f6c_dd1d_u64;
+    let mut moments = Moments::new(0x2545_f491_4f6c_dd1d, Duration::from_millis(12));
     let mut cut = 0;
     for round in 0..60 {
         let site = Site::new();
         let id = format!("K{round}");
         let arguments = site.arguments(&id, "bob@hub.lab", &["a@x", "b@x", "c c@x"]);
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        let mut child = site
-            .command("exec \"$@\" 2>&1", &arguments)
-            .spawn()
-            .unwrap();
-        let mut stdin = child.stdin.take().unwrap();
-        let _ = std::io::Write::write_all(&mut stdin, MESSAGE);
-        drop(stdin);
-        let until = std::time::Instant::now() + std::time::Duration::from_micros(seed % 12_000);
-        while std::time::Instant::now() < until {
-            std::hint::spin_loop();
-        }
-        let _ = child.kill();
-        let first = super::common::wait(child);
-        cut += usize::from(first.status.is_none());
+        let command = site.command("exec \"$@\" 2>&1", &arguments);
+        cut += usize::from(moments.cut(command, MESSAGE));
         let second = if round % 2 == 0 {
             site.deliver(&id, &["a@x", "b@x", "c c@x"])
         } else {

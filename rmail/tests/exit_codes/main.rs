@@ -8,18 +8,19 @@
 )]
 
 mod refused;
-#[path = "../site/mod.rs"]
-mod site;
+mod rmail;
 mod ways;
 
-use site::{Server, Site};
+use rmail::Rmail as _;
+use suite_tests::alone::Home;
+use suite_tests::sink::Server;
 
 const MESSAGE: &str = "From bob@far.example  Fri Nov 20 10:10:47 2026\nMessage-ID: <1@far.example>\nSubject: hello\n\nbody\n.\nFrom here\n";
 
 #[test]
 fn a_message_is_handed_over_with_envelope_and_trace() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let run = site.rmail(
         &[
             "alice@leaf.lab",
@@ -65,7 +66,7 @@ fn null_senders_stay_null_and_missing_ones_become_null() {
         "",
     ] {
         let server = Server::accepting();
-        let run = Site::with_smtp(&server)
+        let run = Home::with_smtp(&server)
             .rmail(&["alice@leaf.lab"], &format!("{first}Subject: x\n\nb\n"));
         assert_eq!(run.status, 0, "{first:?}: {}", run.stderr);
         assert_eq!(server.messages()[0].sender, "", "{first:?}");
@@ -75,7 +76,7 @@ fn null_senders_stay_null_and_missing_ones_become_null() {
 #[test]
 fn words_that_look_like_options_are_recipients() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let run = site.rmail(
         &[
             "-D",
@@ -107,11 +108,8 @@ fn words_that_look_like_options_are_recipients() {
 
 #[test]
 fn those_who_have_it_are_not_offered_it_again() {
-    let server = Server::start(|line| {
-        line.contains("later")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("later", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
     let run = site.rmail(
         &["alice@leaf.lab", "later@leaf.lab", "nobody@leaf.lab"],
         MESSAGE,
@@ -140,7 +138,7 @@ fn those_who_have_it_are_not_offered_it_again() {
 #[test]
 fn a_recognisable_message_comes_once_and_others_as_often_as_sent() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     for _ in 0..2 {
         assert_eq!(site.rmail(&["alice@leaf.lab"], MESSAGE).status, 0);
         assert_eq!(
@@ -158,7 +156,7 @@ fn a_recognisable_message_comes_once_and_others_as_often_as_sent() {
 #[test]
 fn over_nncp_only_one_authenticated_block_is_taken() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let small = format!("{MESSAGE}{}", "line\n".repeat(20_000));
     let large = format!("{MESSAGE}{}", "line\n".repeat(40_000));
     let nncp = [
@@ -185,7 +183,7 @@ fn over_nncp_only_one_authenticated_block_is_taken() {
 #[test]
 fn bytes_and_lengths_of_every_kind_arrive() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let mut message =
         b"From \"we ird\"@far.example x\r\nSubject: \xe9\r\n\r\nbare\rcr nul\0 \xff\r\n".to_vec();
     message.extend(std::iter::repeat_n(b'x', 300_000));

@@ -4,11 +4,8 @@ use super::*;
 
 #[test]
 fn a_refusal_for_good_is_reported_and_done() {
-    let server = Server::start(|line| {
-        line.contains("nobody")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("nobody", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
     for _ in 0..2 {
         let run = site.rmail(&["alice@leaf.lab", "nobody@leaf.lab"], MESSAGE);
         assert_eq!(run.status, 0);
@@ -40,11 +37,8 @@ fn a_refusal_for_good_is_reported_and_done() {
 
 #[test]
 fn the_line_on_standard_error_begins_with_the_status_code() {
-    let server = Server::start(|line| {
-        line.contains("nobody")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let run = Site::with_smtp(&server).rmail(&["nobody@leaf.lab"], MESSAGE);
+    let server = Server::answering("nobody", "550 5.1.1 no such user");
+    let run = Home::with_smtp(&server).rmail(&["nobody@leaf.lab"], MESSAGE);
     assert_eq!(run.status, 0);
     assert!(
         run.stderr.starts_with("5.1.1 rmail: nobody@leaf.lab: "),
@@ -56,11 +50,8 @@ fn the_line_on_standard_error_begins_with_the_status_code() {
 
 #[test]
 fn nobody_reports_about_a_report() {
-    let server = Server::start(|line| {
-        line.starts_with("RCPT")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("RCPT", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
     let run = site.rmail(
         &["nobody@leaf.lab"],
         "From <> x\nSubject: returned\n\nbounce\n",
@@ -68,7 +59,7 @@ fn nobody_reports_about_a_report() {
     assert_eq!(run.status, 0);
     assert!(run.stderr.contains("set aside as"), "{}", run.stderr);
     assert_eq!(server.recipients_asked(), ["nobody@leaf.lab"]);
-    let kept = site.files("spool/.Mail/aside/hub");
+    let kept = site.contents("spool/.Mail/aside/hub");
     assert!(
         kept[0].contains("X-Bangpath-Refused: nobody@leaf.lab 5.1.1"),
         "{}",
@@ -79,18 +70,15 @@ fn nobody_reports_about_a_report() {
 
 #[test]
 fn the_postmaster_is_told_once_of_what_was_set_aside() {
-    let server = Server::start(|line| {
-        line.starts_with("RCPT")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("RCPT", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
     let bounce = "From <> x\nSubject: returned\n\nbounce\n";
     for recipient in ["postmaster", "nobody@leaf.lab", "other@leaf.lab"] {
         assert_eq!(site.rmail(&[recipient], bounce).status, 0);
     }
-    assert_eq!(site.files("spool/.Mail/aside/hub").len(), 3);
+    assert_eq!(site.contents("spool/.Mail/aside/hub").len(), 3);
     // That the postmaster has no mailbox is not told to the postmaster.
-    let notes = site.files("spool/.Bangpath/local-mail");
+    let notes = site.contents("spool/.Bangpath/local-mail");
     assert_eq!(notes.len(), 1, "{notes:?}");
     for part in ["To: postmaster\n", "nobody@leaf.lab: 5.1.1", "/aside/hub/"] {
         assert!(notes[0].contains(part), "{part}: {}", notes[0]);
@@ -103,7 +91,7 @@ fn loops_end_in_a_report() {
     let ours = "Received: from hub by leaf via UUCP; d\n".repeat(3);
     for header in [many, ours] {
         let server = Server::accepting();
-        let run = Site::with_smtp(&server).rmail(
+        let run = Home::with_smtp(&server).rmail(
             &["alice@leaf.lab"],
             &format!("From bob@far.example x\n{header}\nb\n"),
         );
@@ -124,7 +112,7 @@ fn loops_end_in_a_report() {
 #[test]
 fn empty_input_and_jobs_without_recipients_are_refused_once() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let run = site.rmail(&["alice@leaf.lab"], "From bob@far.example x\n");
     assert_eq!(run.status, 0);
     assert!(
@@ -150,7 +138,7 @@ fn empty_input_and_jobs_without_recipients_are_refused_once() {
 #[test]
 fn a_recipient_that_is_no_address_costs_the_others_nothing() {
     let server = Server::accepting();
-    let run = Site::with_smtp(&server).rmail(&["alice@leaf.lab", "\"open@x", ""], MESSAGE);
+    let run = Home::with_smtp(&server).rmail(&["alice@leaf.lab", "\"open@x", ""], MESSAGE);
     assert_eq!(run.status, 0);
     let messages = server.messages();
     assert_eq!(messages[0].recipients, ["alice@leaf.lab"]);
@@ -160,7 +148,7 @@ fn a_recipient_that_is_no_address_costs_the_others_nothing() {
 #[test]
 fn policy_binds_a_neighbour() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     site.append_mail_toml(
         "[neighbour.hub.policy]\nsender-domains = [\"far.example\"]\nrecipient-domains = [\".lab\"]\nmessage-limit = 1000\nreports-per-hour = 1\n",
     );
@@ -213,7 +201,7 @@ fn a_report_that_nobody_takes_now_waits_in_the_spool() {
             })
         }
     });
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let run = site.rmail(&["nobody@leaf.lab"], MESSAGE);
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(
@@ -227,7 +215,7 @@ fn a_report_that_nobody_takes_now_waits_in_the_spool() {
 #[test]
 fn under_nncp_waiting_reports_go_with_the_next_messages_a_few_at_a_time() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let queue = site.path("spool/.Bangpath/local-mail");
     std::fs::create_dir_all(&queue).unwrap();
     for number in 0..25 {
@@ -235,7 +223,7 @@ fn under_nncp_waiting_reports_go_with_the_next_messages_a_few_at_a_time() {
         let mail = "from:\nto:626f6240782e79\n\nSubject: report\n\nrefused\n";
         std::fs::write(queue.join(format!("{number:013}")), mail).unwrap();
     }
-    let waiting = || site.files("spool/.Bangpath/local-mail").len();
+    let waiting = || site.contents("spool/.Bangpath/local-mail").len();
     // uuxqt does that itself, when its jobs are done.
     assert_eq!(site.rmail(&["alice@leaf.lab"], MESSAGE).status, 0);
     assert_eq!((server.messages().len(), waiting()), (1, 25));

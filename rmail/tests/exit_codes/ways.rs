@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn a_maildir_serves_where_there_is_no_mta() {
-    let site = Site::with_mail_toml("domain = \"leaf.lab\"\n[delivery]\nmethod = \"maildir\"\n");
+    let site = Home::with_mail_toml("domain = \"leaf.lab\"\n[delivery]\nmethod = \"maildir\"\n");
     let run = site.rmail(
         &[
             "alice@leaf.lab",
@@ -27,7 +27,7 @@ fn a_maildir_serves_where_there_is_no_mta() {
         run.stderr
     );
     for user in ["alice", "bob"] {
-        let mail = site.files(&format!("spool/.Mail/maildir/{user}/new"));
+        let mail = site.contents(&format!("spool/.Mail/maildir/{user}/new"));
         assert_eq!(mail.len(), 1, "{user}");
         assert!(mail[0].starts_with("Return-Path: <bob@far.example>\nDelivered-To: "));
         assert!(mail[0].ends_with("\n\nbody\n.\nFrom here\n"));
@@ -36,10 +36,10 @@ fn a_maildir_serves_where_there_is_no_mta() {
 
 #[test]
 fn a_sendmail_command_gets_the_portable_command_line() {
-    let site = Site::with_sendmail(0, "");
+    let site = Home::with_sendmail(0, "");
     let run = site.rmail(&["alice@leaf.lab", "-x@dom"], MESSAGE);
     assert_eq!(run.status, 0, "{}", run.stderr);
-    let calls = &site.files("calls")[0];
+    let calls = &site.contents("calls")[0];
     assert!(
         calls.contains("<-i><-f><bob@far.example><--><alice@leaf.lab>\n"),
         "{calls}"
@@ -49,7 +49,7 @@ fn a_sendmail_command_gets_the_portable_command_line() {
         "{calls}"
     );
     for (code, status) in [(75, 75), (1, 75), (127, 75), (67, 0)] {
-        let site = Site::with_sendmail(code, "says why");
+        let site = Home::with_sendmail(code, "says why");
         let run = site.rmail(&["alice@leaf.lab"], "From <> x\nSubject: x\n\nb\n");
         assert_eq!(run.status, status, "{code}: {}", run.stderr);
         assert!(run.stderr.contains("says why"));
@@ -74,7 +74,7 @@ fn every_trouble_of_our_own_is_75_with_a_line() {
             "4.3.0 rmail: cannot run",
         ),
     ] {
-        let run = Site::with_mail_toml(mail_toml).rmail(&["alice@leaf.lab"], MESSAGE);
+        let run = Home::with_mail_toml(mail_toml).rmail(&["alice@leaf.lab"], MESSAGE);
         assert_eq!(run.status, 75, "{mail_toml}");
         assert!(
             run.stderr.starts_with(said) && run.stderr.lines().count() == 1,
@@ -82,7 +82,7 @@ fn every_trouble_of_our_own_is_75_with_a_line() {
             run.stderr
         );
     }
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let run = site.rmail_as(
         &[("UU_MACHINE", "../evil")],
         &["alice@leaf.lab"],
@@ -95,8 +95,8 @@ fn every_trouble_of_our_own_is_75_with_a_line() {
 #[test]
 fn a_person_may_name_the_way_by_option() {
     let server = Server::accepting();
-    let site = Site::with_mail_toml("[delivery]\nmethod = \"maildir\"\n");
-    let config = site.path("config").display().to_string();
+    let site = Home::with_mail_toml("[delivery]\nmethod = \"maildir\"\n");
+    let config = site.path("etc/config").display().to_string();
     let target = server.address();
     let run = site.rmail_as(
         &[],

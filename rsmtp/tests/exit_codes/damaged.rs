@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_cannot_be_understood_is_set_aside_whole_and_told_once() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let garbage: Vec<u8> = (0..=255).rev().cycle().take(5000).collect();
     let bomb = compressed(&"\0".repeat(100 << 20), Compression::Zstd);
     let mut damaged = compressed(&framed(&three()), Compression::Gzip);
@@ -33,13 +33,13 @@ fn what_cannot_be_understood_is_set_aside_whole_and_told_once() {
         .collect();
     assert_eq!(kept.len(), 4);
     assert!(kept.contains(&garbage));
-    assert_eq!(site.files("spool/.Bangpath/local-mail").len(), 1);
+    assert_eq!(site.contents("spool/.Bangpath/local-mail").len(), 1);
 }
 
 #[test]
 fn what_stands_between_messages_does_not_cost_the_messages() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let batch = format!(
         "{}BOGUS command\n{}MAIL FROM:<x@y>\nRCPT TO:<alice@leaf.lab>\n{}",
         message("bob@far.example", &["alice@leaf.lab"], "1"),
@@ -59,7 +59,7 @@ fn what_stands_between_messages_does_not_cost_the_messages() {
 #[test]
 fn no_dot_but_the_batchs_own_ends_a_message() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let evil = "MAIL FROM:<evil@x>\nRCPT TO:<victim@leaf.lab>\nDATA\nsmuggled\n.\n";
     for (eol, dots) in [
         ("\n", ["\r\n.\r\n", "\r.\r", "\r\n.\r"]),

@@ -4,11 +4,8 @@ use super::*;
 
 #[test]
 fn a_refusal_for_now_keeps_that_message_alone() {
-    let server = Server::start(|line| {
-        line.contains("grey")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("grey", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
     let batch = format!(
         "{}{}{}",
         message("bob@far.example", &["alice@leaf.lab", "grey@leaf.lab"], "1"),
@@ -50,32 +47,29 @@ fn a_refusal_for_now_keeps_that_message_alone() {
 #[test]
 fn while_the_mta_is_down_everything_waits_here() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
-    let mail_toml = std::fs::read_to_string(site.path("mail.toml")).unwrap();
+    let site = Home::with_smtp(&server);
+    let mail_toml = std::fs::read_to_string(site.path("etc/mail.toml")).unwrap();
     let down = mail_toml.replace(&server.address(), "127.0.0.1:1");
-    std::fs::write(site.path("mail.toml"), &down).unwrap();
+    std::fs::write(site.path("etc/mail.toml"), &down).unwrap();
     let run = site.rsmtp(three().as_bytes());
     assert_eq!(run.status, 0, "{}", run.stderr);
     assert!(run.stderr.contains("kept for later"), "{}", run.stderr);
     assert_eq!(site.kept("hub"), 3);
-    std::fs::write(site.path("mail.toml"), mail_toml).unwrap();
+    std::fs::write(site.path("etc/mail.toml"), mail_toml).unwrap();
     done(&site.by_hand(&["--retry", "--now"], b""));
     assert_eq!(subjects(&server), ["1", "2", "3"]);
 }
 
 #[test]
 fn who_waits_is_told_once_and_at_last_returned() {
-    let server = Server::start(|line| {
-        line.contains("<alice")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Site::with_smtp(&server);
-    let settings = std::fs::read_to_string(site.path("mail.toml")).unwrap();
+    let server = Server::answering("<alice", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
+    let settings = std::fs::read_to_string(site.path("etc/mail.toml")).unwrap();
     let set = |warn_after: &str, age_limit: &str| {
         let text = format!(
             "{settings}[execution]\nwarn-after = \"{warn_after}\"\nage-limit = \"{age_limit}\"\n"
         );
-        std::fs::write(site.path("mail.toml"), text).unwrap();
+        std::fs::write(site.path("etc/mail.toml"), text).unwrap();
     };
     set("0s", "5d");
     let batch = three();
@@ -104,11 +98,8 @@ fn who_waits_is_told_once_and_at_last_returned() {
 
 #[test]
 fn what_cannot_be_kept_comes_again() {
-    let server = Server::start(|line| {
-        line.contains("grey")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("grey", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
     site.append_mail_toml("[policy]\nwaiting-limit = 10\n");
     let batch = format!(
         "{}{}",
@@ -127,7 +118,7 @@ fn what_cannot_be_kept_comes_again() {
 #[test]
 fn an_mta_that_is_full_gets_the_message_later() {
     let server = Server::start(|line| (line == "DOT").then(|| "452 4.3.1 no space".to_owned()));
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let run = site.rsmtp(three().as_bytes());
     assert_eq!((run.status, site.kept("hub")), (0, 3));
     assert!(
@@ -143,7 +134,7 @@ fn an_mta_that_is_full_gets_the_message_later() {
 #[test]
 fn a_message_is_held_as_long_as_its_sender_wants() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let message = |id: &str, hold: &str| {
         format!(
             "MAIL FROM:<bob@far.example> XBPID={id} {hold}\nRCPT TO:<alice@leaf.lab>\nDATA\nSubject: {id}\n\nx\n.\n"

@@ -12,13 +12,15 @@ mod kept;
 mod once;
 mod refused;
 #[allow(dead_code, reason = "each test file uses a part of it")]
-#[path = "../site/mod.rs"]
-mod site;
+#[path = "../runs/mod.rs"]
+mod runs;
 mod words;
 
 use std::io::Write as _;
 
-use site::{Run, Server, Site, UUXQT};
+use runs::{Rsmtp as _, UUXQT};
+use suite_tests::alone::{Home, Run};
+use suite_tests::sink::Server;
 use uucp_core::codec::{Compression, Encoder};
 
 /// One message, as Exim writes it into a batch.
@@ -74,7 +76,7 @@ fn done(run: &Run) {
 #[test]
 fn every_message_is_handed_over_with_envelope_and_trace() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let batch = format!(
         "{}{}",
         message("", &["alice@leaf.lab", "leaf!x!y", "\"a b\"@leaf.lab"], "1"),
@@ -110,7 +112,7 @@ fn what_the_data_is_tells_the_data_and_not_the_name() {
         "gsmtp", "rbsmtp", "bbsmtp", "rfsmtp", "frsmtp", "fbsmtp",
     ];
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let ways = [
         None,
         Some(Compression::Gzip),
@@ -132,7 +134,7 @@ fn what_the_data_is_tells_the_data_and_not_the_name() {
 #[test]
 fn without_a_place_for_the_ledger_nothing_is_handed_over() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     std::fs::create_dir(site.path("spool/.Mail")).unwrap();
     std::fs::write(site.path("spool/.Mail/ledger"), "").unwrap();
     let run = site.rsmtp(three().as_bytes());
@@ -143,14 +145,14 @@ fn without_a_place_for_the_ledger_nothing_is_handed_over() {
 
 #[test]
 fn other_ways_than_smtp_are_as_good() {
-    let site = Site::with_sendmail(75, "queue file write error");
+    let site = Home::with_sendmail(75, "queue file write error");
     assert_eq!(site.rsmtp(three().as_bytes()).status, 0);
     assert_eq!(site.kept("hub"), 3);
     let folder = site.path("mail/%u");
     let maildir = folder.to_str().unwrap();
     done(&site.by_hand(&["--retry", "--now", "--maildir", maildir], b""));
     assert_eq!(
-        (site.kept("hub"), site.files("mail/alice/new").len()),
+        (site.kept("hub"), site.contents("mail/alice/new").len()),
         (0, 3)
     );
     let run = site.by_hand(
@@ -158,7 +160,7 @@ fn other_ways_than_smtp_are_as_good() {
         message("", &["bob@leaf.lab"], "4").as_bytes(),
     );
     done(&run);
-    assert_eq!(site.files("mail/bob/new").len(), 1);
+    assert_eq!(site.contents("mail/bob/new").len(), 1);
 }
 
 #[test]
@@ -168,11 +170,8 @@ fn what_root_does_by_hand_stays_usable_by_uucp() {
         eprintln!("skipped: only root can give files away");
         return;
     }
-    let server = Server::start(|line| {
-        line.contains("grey")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("grey", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
     chown(site.path("spool"), Some(10), Some(10)).unwrap();
     let batch = format!(
         "{}{}{}",

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn a_message_comes_once_however_often_its_batch_comes() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     for job in ["X.hubN0001", "X.hubN0001", "X.hubN0002"] {
         let environment = [("UU_MACHINE", "hub"), ("UU_JOB", job)];
         done(&site.rsmtp_as(&environment, &[], three().as_bytes()));
@@ -30,7 +30,7 @@ fn a_message_comes_once_however_often_its_batch_comes() {
 #[test]
 fn the_senders_own_id_is_what_makes_a_message_the_same() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let batch = |id: &str, recipient: &str| {
         format!(
             "EHLO hub\nNOOP bangpath\nMAIL FROM:<bob@far.example> XBPID={id}\nRCPT TO:<{recipient}>\nDATA\nSubject: {id}\n\nx\n.\nQUIT\n"
@@ -53,7 +53,7 @@ fn equal_messages_that_nothing_tells_apart_come_as_often_as_sent() {
     let nightly =
         "MAIL FROM:<bob@far.example>\nRCPT TO:<alice@leaf.lab>\nDATA\nSubject: nightly\n\nok\n.\n";
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     done(&site.rsmtp(nightly.repeat(2).as_bytes()));
     done(&site.rsmtp(nightly.as_bytes()));
     assert_eq!(subjects(&server).len(), 3);
@@ -75,7 +75,7 @@ fn a_batch_that_was_cut_comes_again_whole_and_is_not_redone() {
     let inside = between + 100;
     for cut in [between, inside] {
         let server = Server::accepting();
-        let site = Site::with_smtp(&server);
+        let site = Home::with_smtp(&server);
         for _ in 0..3 {
             let nncp = [("NNCP_SENDER", "ABC"), ("NNCP_SELF", "X")];
             let run = site.rsmtp_as(&nncp, &[], &whole.as_bytes()[..cut]);
@@ -96,7 +96,7 @@ fn a_batch_that_was_cut_comes_again_whole_and_is_not_redone() {
 #[test]
 fn a_batch_that_stays_cut_is_set_aside_in_the_end() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     site.append_mail_toml("[execution]\nage-limit = 0\n");
     let whole = framed(&three());
     let run = site.rsmtp(&whole.as_bytes()[..whole.len() - 5]);
@@ -107,13 +107,13 @@ fn a_batch_that_stays_cut_is_set_aside_in_the_end() {
         run.stderr
     );
     assert_eq!(subjects(&server), ["1", "2", "3"]);
-    assert_eq!(site.files("spool/.Bangpath/local-mail").len(), 1);
+    assert_eq!(site.contents("spool/.Bangpath/local-mail").len(), 1);
 }
 
 #[test]
 fn compressed_data_that_was_cut_hands_over_nothing() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     for how in [
         Compression::Gzip,
         Compression::Zstd,

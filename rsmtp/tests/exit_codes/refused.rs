@@ -4,11 +4,8 @@ use super::*;
 
 #[test]
 fn a_refusal_for_good_is_reported_once_to_its_sender() {
-    let server = Server::start(|line| {
-        line.contains("nobody")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("nobody", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
     let batch = format!(
         "{}{}",
         message(
@@ -43,11 +40,8 @@ fn a_refusal_for_good_is_reported_once_to_its_sender() {
 
 #[test]
 fn reports_heed_what_the_sender_asked_for() {
-    let server = Server::start(|line| {
-        line.contains("nobody")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("nobody", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
     let batch = "EHLO hub\nMAIL FROM:<bob@far.example> RET=HDRS ENVID=QQ1\nRCPT TO:<nobody@leaf.lab> ORCPT=rfc822;a@b\n\
                  RCPT TO:<nobody2@leaf.lab> NOTIFY=NEVER\nDATA\nMessage-ID: <1@x>\n\nbody\n.\n\
                  MAIL FROM:<bob@far.example>\nRCPT TO:<nobody3@leaf.lab> NOTIFY=NEVER\nDATA\nMessage-ID: <2@x>\n\nbody\n.\nQUIT\n";
@@ -67,22 +61,19 @@ fn reports_heed_what_the_sender_asked_for() {
 
 #[test]
 fn nobody_reports_about_a_report() {
-    let server = Server::start(|line| {
-        line.starts_with("RCPT")
-            .then(|| "550 5.1.1 no such user".to_owned())
-    });
-    let site = Site::with_smtp(&server);
+    let server = Server::answering("RCPT", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
     let run = site.rsmtp(message("", &["nobody@leaf.lab"], "1").as_bytes());
     assert_eq!(run.status, 0);
     assert!(run.stderr.contains("set aside as"), "{}", run.stderr);
     assert_eq!(server.recipients_asked(), ["nobody@leaf.lab"]);
-    assert_eq!(site.files("spool/.Mail/aside/hub").len(), 1);
+    assert_eq!(site.contents("spool/.Mail/aside/hub").len(), 1);
 }
 
 #[test]
 fn bad_addresses_cost_nobody_else() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let batch = "MAIL FROM:<bob@far.example>\nRCPT TO:<\"open@x>\nRCPT TO:<alice@leaf.lab>\nRCPT whom\nDATA\nMessage-ID: <1@x>\nSubject: 1\n\nx\n.\n\
                  MAIL FROM:<bad\x01>\nRCPT TO:<alice@leaf.lab>\nDATA\nMessage-ID: <2@x>\nSubject: 2\n\nx\n.\n\
                  MAIL FROM:<bob@far.example>\nDATA\nMessage-ID: <3@x>\nSubject: 3\n\nx\n.\n";
@@ -104,7 +95,7 @@ fn bad_addresses_cost_nobody_else() {
 #[test]
 fn loops_and_giants_end_in_a_report() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     site.append_mail_toml("[policy]\nmessage-limit = 20000\n");
     let received = "Received: from hub by leaf via UUCP; d\n".repeat(3);
     let batch = format!(
@@ -123,7 +114,7 @@ fn loops_and_giants_end_in_a_report() {
 #[test]
 fn policy_and_report_limit_bind_a_neighbour() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     site.append_mail_toml(
         "[neighbour.hub.policy]\nsender-domains = [\"far.example\"]\nrecipient-domains = [\".lab\"]\nreports-per-hour = 1\n",
     );
@@ -145,5 +136,5 @@ fn policy_and_report_limit_bind_a_neighbour() {
         .collect();
     got.sort();
     assert_eq!(got, ["alice@leaf.lab", "bob@far.example"]);
-    assert_eq!(site.files("spool/.Mail/aside/hub").len(), 2);
+    assert_eq!(site.contents("spool/.Mail/aside/hub").len(), 2);
 }

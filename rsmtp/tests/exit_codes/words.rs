@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn what_a_peer_writes_behind_the_command_counts_for_nothing() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let words = [
         "--dry-run",
         "--maildir=/nonexistent",
@@ -24,7 +24,7 @@ fn what_a_peer_writes_behind_the_command_counts_for_nothing() {
 #[test]
 fn a_look_changes_nothing() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let batch = framed(&format!("{}BOGUS\n", three()));
     let data = compressed(&batch, Compression::Xz);
     let run = site.by_hand(&["--list"], &data);
@@ -59,7 +59,7 @@ fn a_look_changes_nothing() {
 #[test]
 fn a_file_may_be_named_and_a_wrong_option_is_75() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let file = site.path("batch");
     std::fs::write(&file, three()).unwrap();
     done(&site.by_hand(&[file.to_str().unwrap()], b""));
@@ -74,7 +74,7 @@ fn a_file_may_be_named_and_a_wrong_option_is_75() {
 #[test]
 fn crmail_takes_one_compressed_message_with_recipients_as_words() {
     let server = Server::accepting();
-    let site = Site::with_smtp(&server);
+    let site = Home::with_smtp(&server);
     let text = format!(
         "From bob@far.example  Fri Nov 20 10:10:47 2026\nMessage-ID: <1@x>\nSubject: 1\n\n{}",
         "line\n".repeat(40_000)

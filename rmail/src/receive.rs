@@ -18,12 +18,13 @@ const REPORTS_TIME: Duration = Duration::from_secs(10);
 /// Receives one message.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let origin = Origin::from_environment(|name| std::env::var_os(name))?;
-    let site = Site::load(arguments.config.as_deref(), &arguments.delivery, &origin)?;
+    let options = &arguments.message;
+    let site = Site::load(options.config.as_deref(), &options.delivery, &origin)?;
     let call = Call {
         program: "rmail",
         origin: &origin,
-        domain: arguments.domain.as_deref(),
-        recipients: &arguments.recipients,
+        domain: options.domain.as_deref(),
+        recipients: &options.recipients,
         is_surely_whole: false,
     };
     let settled = bang_mail::receive(&site, &call, &mut std::io::stdin().lock())?;

@@ -41,7 +41,8 @@ pub(crate) fn batch(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// crmail.
 pub(crate) fn message(arguments: &MessageArguments) -> Result<ExitCode, Failure> {
-    let (site, origin) = site(arguments.config.as_deref(), &arguments.delivery)?;
+    let options = &arguments.message;
+    let (site, origin) = site(options.config.as_deref(), &options.delivery)?;
     let opened = open(standard_input()?, &site, &origin)?;
     let input = match opened {
         Opened::Whole(input) => input,
@@ -58,8 +59,8 @@ pub(crate) fn message(arguments: &MessageArguments) -> Result<ExitCode, Failure>
     let call = Call {
         program: "crmail",
         origin: &origin,
-        domain: arguments.domain.as_deref(),
-        recipients: &arguments.recipients,
+        domain: options.domain.as_deref(),
+        recipients: &options.recipients,
         // `.Z` has no end mark, and what is not compressed has none either.
         is_surely_whole: !matches!(input.format, Format::Plain | Format::Z),
     };

@@ -10,6 +10,7 @@ pub mod content;
 pub mod handing;
 pub mod kept;
 mod marks;
+mod options;
 mod origin;
 pub mod retry;
 mod site;
@@ -17,6 +18,7 @@ mod trace;
 pub mod words;
 
 pub use marks::{Mark, Marks};
+pub use options::{DeliveryOptions, MessageOptions};
 pub use origin::Origin;
-pub use site::{DeliveryOptions, Site};
+pub use site::Site;
 pub use trace::{Stamp, Trace, received_line};

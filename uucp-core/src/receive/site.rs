@@ -2,49 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use jiff::Timestamp;
 
-use super::Origin;
+use super::{DeliveryOptions, Origin};
 use crate::config::Config;
-use crate::config::mail::{MailConfig, MethodName, ServerAddress};
+use crate::config::mail::MailConfig;
 use crate::delivery::{Surroundings, make_directory};
 use crate::spool::{ObservedTime, Spool};
 use crate::sysexits::{Failure, Status};
 
 /// Names the configuration where the command line is the peer's.
 const CONFIG_VARIABLE: &str = "BANGPATH_CONFIG";
-
-/// The options that say how mail is handed over, for this run.
-#[derive(Debug, Clone, Default, Args)]
-pub struct DeliveryOptions {
-    /// Hand over by SMTP to this server, or to /PATH of a unix socket
-    #[arg(long, value_name = "HOST:PORT", group = "method")]
-    pub smtp: Option<ServerAddress>,
-    /// Hand over by LMTP to this server, or to /PATH of a unix socket
-    #[arg(long, value_name = "HOST:PORT", group = "method")]
-    pub lmtp: Option<ServerAddress>,
-    /// Hand over through this sendmail command
-    #[arg(long, value_name = "COMMAND", group = "method")]
-    pub sendmail: Option<PathBuf>,
-    /// Deliver into Maildir folders; %u is the recipient's local part, %d the domain
-    #[arg(long, value_name = "FOLDER", group = "method")]
-    pub maildir: Option<PathBuf>,
-}
-
-impl DeliveryOptions {
-    fn method(&self) -> Option<MethodName> {
-        if self.smtp.is_some() {
-            Some(MethodName::Smtp)
-        } else if self.lmtp.is_some() {
-            Some(MethodName::Lmtp)
-        } else if self.sendmail.is_some() {
-            Some(MethodName::Sendmail)
-        } else {
-            self.maildir.as_ref().map(|_| MethodName::Maildir)
-        }
-    }
-}
 
 /// What a receiver must know of this system.
 #[derive(Debug)]

@@ -15,17 +15,16 @@ pub fn are_by_peer() -> bool {
 
 /// The options that a program has, as a person may write them.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub(super) struct Options {
     /// Those that take a value.
-    pub with_value: &'static [&'static str],
+    pub(super) with_value: &'static [&'static str],
     /// Those without one.
-    pub alone: &'static [&'static str],
+    pub(super) alone: &'static [&'static str],
 }
 
 /// Puts `--` between options and recipients, so that no recipient can be taken for an option: the first word that is no
 /// option known here, and everything after it, are recipients.
-#[must_use]
-pub fn separate(words: Vec<OsString>, by_peer: bool, options: &Options) -> Vec<OsString> {
+pub(super) fn separate(words: Vec<OsString>, by_peer: bool, options: &Options) -> Vec<OsString> {
     let mut words = words.into_iter();
     let mut sorted: Vec<OsString> = words.next().into_iter().collect();
     let mut rest: Vec<OsString> = words.collect();
@@ -97,8 +96,7 @@ fn is_domain(word: &[u8]) -> bool {
 }
 
 /// The bytes of a recipient, without the parentheses that `uux` quotes with.
-#[must_use]
-pub fn unquoted(word: &OsStr) -> Vec<u8> {
+pub(super) fn unquoted(word: &OsStr) -> Vec<u8> {
     let bytes = word.as_bytes();
     bytes
         .strip_prefix(b"(")

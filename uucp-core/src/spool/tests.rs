@@ -1,9 +1,11 @@
 //! What the tests of the spool share: a spool in a folder of its own.
 
+pub(super) mod deliveries;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Spool, SpoolPaths, StageKind, Staged};
+use super::{Draft, Spool, SpoolPaths, StageKind, Staged};
 use crate::name::{Grade, JobId, SpoolKind, SystemName};
 use crate::wire::command::{ExecuteRequest, Request, RequestOptions, SendRequest};
 
@@ -113,6 +115,17 @@ pub(crate) fn mail(
         command: b"rmail joe@x.example".to_vec(),
     });
     Ok((request, staged))
+}
+
+/// A job that is to send this message.
+pub(crate) fn draft(spool: &Spool, content: &[u8]) -> std::io::Result<Draft> {
+    let (request, staged) = mail(spool, Grade::DEFAULT, content)?;
+    Ok(Draft {
+        system: beta(),
+        grade: Grade::DEFAULT,
+        requests: vec![request],
+        staged: vec![staged],
+    })
 }
 
 /// Queues one message.

@@ -6,14 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::super::fault::{self, Trouble};
 use super::super::submission::{Delivery, SubmissionKey};
-use super::super::tests::{TestSpool, beta, grade, mail};
-use super::super::{Draft, LocalMailDraft};
+use super::super::tests::deliveries::{JOE, key, open, report, survive_death, survive_full_disk};
+use super::super::tests::{TestSpool, beta, draft, grade};
 use super::*;
 use crate::name::SpoolName;
 use crate::wire::command::Request;
-
-const JOE: &[u8] = b"joe@x.example";
-const ANN: &[u8] = b"ann@x.example";
 
 fn io(source: io::Error) -> SpoolError {
     SpoolError::Io {
@@ -90,32 +87,19 @@ fn a_failure_before_the_end_queues_nothing() {
 
 /// A delivery as a sender makes it: a message that names the recipients that are not covered, and one report.
 fn deliver(test: &TestSpool, recipients: &[&[u8]]) -> Result<(), SpoolError> {
-    let key = SubmissionKey {
-        message_id: b"4Zx7".to_vec(),
-        content_hash: [7; 32],
-        system: beta(),
-    };
     let deadline = Instant::now() + Duration::from_secs(5);
     let mut staged = test.spool.stage_message(&beta())?;
-    let submission = test.spool.begin_submission(&key, deadline)?;
-    let open: Vec<&[u8]> = recipients
-        .iter()
-        .copied()
-        .filter(|r| !submission.is_covered(r))
-        .collect();
+    let submission = test.spool.begin_submission(&key(), deadline)?;
+    let open = open(&submission, recipients);
     if open.is_empty() {
         return Ok(());
     }
     staged.write_all(&open.join(&b' ')).map_err(io)?;
-    let report = LocalMailDraft {
-        sender: b"",
-        recipients: &[b"sender@y".to_vec()],
-        content: b"no such",
-    };
+    let sender = [b"sender@y".to_vec()];
     let delivery = Delivery {
         recipients: &open,
         messages: vec![staged.seal(b"", Grade::DEFAULT)?],
-        mails: &[report],
+        mails: &[report(&sender)],
         ..Delivery::default()
     };
     submission.commit(delivery).map(|_| ())
@@ -138,8 +122,7 @@ fn a_submission_reaches_the_outbox_in_three_rounds() {
     let test = TestSpool::new();
     let key = |id: &[u8]| SubmissionKey {
         message_id: id.to_vec(),
-        content_hash: [7; 32],
-        system: beta(),
+        ..key()
     };
     let submit = |id: &[u8]| {
         let submission = test
@@ -176,49 +159,15 @@ fn a_submission_reaches_the_outbox_in_three_rounds() {
 
 #[test]
 fn death_between_any_two_steps_of_a_submission_neither_loses_nor_doubles() {
-    let mut interrupted = 0;
-    for steps in 0.. {
-        for sent_before_repeat in [false, true] {
-            let test = TestSpool::new();
-            fault::arm(steps, Trouble::Death);
-            let told = deliver(&test, &[JOE, ANN]);
-            let died = fault::disarm();
-            assert_eq!(told.is_ok(), !died, "step {steps}");
-            let mut total = Vec::new();
-            if sent_before_repeat {
-                total.extend(take_all(&test));
-            }
-            // The MTA comes again, one recipient at a time.
-            deliver(&test, &[ANN]).unwrap();
-            deliver(&test, &[JOE]).unwrap();
-            total.extend(take_all(&test));
-            total.sort();
-            assert_eq!(total, ["ann@x.example", "joe@x.example"], "step {steps}");
-            let left = durable::names(&test.spool.pending_folder(&beta())).unwrap();
-            assert!(left.is_empty(), "step {steps}: {left:?}");
-            interrupted += usize::from(died);
-        }
-        if interrupted < 2 * (steps + 1) {
-            break;
-        }
-    }
-    assert!(interrupted > 20, "{interrupted}");
+    survive_death(deliver, take_all, |test, steps| {
+        let left = durable::names(&test.spool.pending_folder(&beta())).unwrap();
+        assert!(left.is_empty(), "step {steps}: {left:?}");
+    });
 }
 
 #[test]
 fn a_full_disk_at_any_step_of_a_submission_is_told_and_the_repeat_makes_it_whole() {
-    for steps in 0.. {
-        let test = TestSpool::new();
-        fault::arm(steps, Trouble::DiskFull);
-        let told = deliver(&test, &[JOE]);
-        let met = fault::disarm();
-        assert_eq!(told.is_ok(), !met, "step {steps}");
-        deliver(&test, &[JOE]).unwrap();
-        assert_eq!(take_all(&test), ["joe@x.example"], "step {steps}");
-        if !met {
-            break;
-        }
-    }
+    survive_full_disk(deliver, take_all);
 }
 
 /// Packs everything that waits into one job, the names of the messages as its data.
@@ -229,14 +178,7 @@ fn pack(test: &TestSpool) -> Result<(), SpoolError> {
         return Ok(());
     }
     let texts: Vec<String> = names.iter().map(|name| content(test, name)).collect();
-    let (request, staged) =
-        mail(&test.spool, Grade::DEFAULT, texts.join(" ").as_bytes()).map_err(io)?;
-    let draft = Draft {
-        system: beta(),
-        grade: Grade::DEFAULT,
-        requests: vec![request],
-        staged: vec![staged],
-    };
+    let draft = draft(&test.spool, texts.join(" ").as_bytes()).map_err(io)?;
     outbox.commit(vec![draft], &names).map(|_| ())
 }
 

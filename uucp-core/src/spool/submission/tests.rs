@@ -3,22 +3,14 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::super::fault::{self, Trouble};
-use super::super::tests::{TestSpool, beta, mail};
+use super::super::fault;
+use super::super::tests::deliveries::{
+    ANN, JOE, key, open, report, survive_death, survive_full_disk,
+};
+use super::super::tests::{TestSpool, beta, draft};
 use super::*;
 use crate::name::{Grade, SpoolName};
 use crate::wire::command::Request;
-
-const JOE: &[u8] = b"joe@x.example";
-const ANN: &[u8] = b"ann@x.example";
-
-fn key() -> SubmissionKey {
-    SubmissionKey {
-        message_id: b"4Zx7".to_vec(),
-        content_hash: [7; 32],
-        system: beta(),
-    }
-}
 
 fn begin(test: &TestSpool) -> Result<Submission, SpoolError> {
     test.spool
@@ -28,39 +20,26 @@ fn begin(test: &TestSpool) -> Result<Submission, SpoolError> {
 /// A delivery as a sender makes it: one job for the recipients that are not covered, one report.
 fn deliver(test: &TestSpool, recipients: &[&[u8]]) -> Result<usize, SpoolError> {
     let submission = begin(test)?;
-    let open: Vec<&[u8]> = recipients
-        .iter()
-        .copied()
-        .filter(|r| !submission.is_covered(r))
-        .collect();
+    let open = open(&submission, recipients);
     if open.is_empty() {
         return Ok(0);
     }
-    let (mut request, staged) =
-        mail(&test.spool, Grade::DEFAULT, b"hello").map_err(|source| SpoolError::Io {
-            action: "write",
-            path: PathBuf::new(),
-            source,
-        })?;
-    if let Request::Execute(execute) = &mut request {
-        execute.command = [&b"rmail "[..], &open.join(&b' ')].concat();
+    let mut draft = draft(&test.spool, b"hello").map_err(|source| SpoolError::Io {
+        action: "write",
+        path: PathBuf::new(),
+        source,
+    })?;
+    for request in &mut draft.requests {
+        if let Request::Execute(execute) = request {
+            execute.command = [&b"rmail "[..], &open.join(&b' ')].concat();
+        }
     }
-    let draft = Draft {
-        system: beta(),
-        grade: Grade::DEFAULT,
-        requests: vec![request],
-        staged: vec![staged],
-    };
-    let report = LocalMailDraft {
-        sender: b"",
-        recipients: &[b"sender@y".to_vec()],
-        content: b"no such",
-    };
+    let sender = [b"sender@y".to_vec()];
     submission
         .commit(Delivery {
             recipients: &open,
             jobs: vec![draft],
-            mails: &[report],
+            mails: &[report(&sender)],
             ..Delivery::default()
         })
         .map(|queued| queued.jobs.len())
@@ -128,13 +107,7 @@ fn the_job_appears_after_its_record_and_the_record_after_its_data() {
     let test = TestSpool::new();
     deliver(&test, &[JOE]).unwrap();
     let submission = begin(&test).unwrap();
-    let (request, staged) = mail(&test.spool, Grade::DEFAULT, b"hello").unwrap();
-    let draft = Draft {
-        system: beta(),
-        grade: Grade::DEFAULT,
-        requests: vec![request],
-        staged: vec![staged],
-    };
+    let draft = draft(&test.spool, b"hello").unwrap();
     fault::record();
     let delivery = Delivery {
         recipients: &[ANN],
@@ -162,63 +135,27 @@ fn the_job_appears_after_its_record_and_the_record_after_its_data() {
 
 #[test]
 fn death_between_any_two_steps_neither_loses_nor_doubles_a_recipient() {
-    let mut interrupted = 0;
-    for steps in 0.. {
-        for sent_before_repeat in [false, true] {
-            let test = TestSpool::new();
-            fault::arm(steps, Trouble::Death);
-            let told = deliver(&test, &[JOE, ANN]);
-            let died = fault::disarm();
-            assert_eq!(told.is_ok(), !died, "step {steps}");
-            let mut total = Vec::new();
-            if sent_before_repeat {
-                total.extend(queued(&test));
-                send_all(&test);
-            }
-            // The MTA comes again, one recipient at a time.
-            deliver(&test, &[ANN]).unwrap();
-            deliver(&test, &[JOE]).unwrap();
-            total.extend(queued(&test));
-            total.sort();
-            assert_eq!(total, ["ann@x.example", "joe@x.example"], "step {steps}");
-            let mails = test.spool.local_mail_names().unwrap().len();
-            assert!((1..=2).contains(&mails), "step {steps}: {mails} reports");
-            interrupted += usize::from(died);
-        }
-        if interrupted < 2 * (steps + 1) {
-            break;
-        }
-    }
-    assert!(interrupted > 20, "{interrupted}");
+    let take = |test: &TestSpool| {
+        let recipients = queued(test);
+        send_all(test);
+        recipients
+    };
+    survive_death(deliver, take, |test, steps| {
+        let mails = test.spool.local_mail_names().unwrap().len();
+        assert!((1..=2).contains(&mails), "step {steps}: {mails} reports");
+    });
 }
 
 #[test]
 fn a_full_disk_at_any_step_is_told_and_the_repeat_makes_it_whole() {
-    for steps in 0.. {
-        let test = TestSpool::new();
-        fault::arm(steps, Trouble::DiskFull);
-        let told = deliver(&test, &[JOE]);
-        let met = fault::disarm();
-        assert_eq!(told.is_ok(), !met, "step {steps}");
-        deliver(&test, &[JOE]).unwrap();
-        assert_eq!(queued(&test), ["joe@x.example"], "step {steps}");
-        if !met {
-            break;
-        }
-    }
+    survive_full_disk(deliver, queued);
 }
 
 #[test]
 fn a_taken_work_file_name_is_recorded_anew() {
     let test = TestSpool::new();
     let mut submission = begin(&test).unwrap();
-    let (request, staged) = mail(&test.spool, Grade::DEFAULT, b"hello").unwrap();
-    let draft = Draft {
-        system: beta(),
-        grade: Grade::DEFAULT,
-        requests: vec![request],
-        staged: vec![staged],
-    };
+    let draft = draft(&test.spool, b"hello").unwrap();
     let mut jobs = test.spool.prepare(vec![draft]).unwrap();
     let taken = test.spool.data_path(&beta(), &jobs[0].id.work);
     durable::make_directory(taken.parent().unwrap()).unwrap();

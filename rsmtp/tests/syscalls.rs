@@ -68,9 +68,12 @@ fn the_record_is_on_disk_before_the_session_sends_the_next_content() {
     let Some(calls) = traced(&site, &batch()) else {
         return;
     };
+    let content = |n| find(&calls, 0, &["socket:", &format!("Subject: number {n}")]);
+    // The ledger's own name is there before there is anything to record.
+    let named = find(&calls, 0, &["fsync(", "/ledger/hub>"]).unwrap();
+    assert!(named < content(0).unwrap());
     let mut at = 0;
     for n in 0..MESSAGES {
-        let content = |n| find(&calls, 0, &["socket:", &format!("Subject: number {n}")]);
         let sent = content(n).unwrap();
         let record = find(&calls, sent, &["pwrite64(", "/ledger/hub/"]).unwrap();
         at = find(&calls, record, &["fdatasync(", "/ledger/hub/"]).unwrap();

@@ -34,6 +34,7 @@ pub mod programs;
 pub mod queue;
 pub mod receiving;
 pub mod scale;
+pub mod serial;
 pub mod sink;
 pub mod smtp;
 pub mod strace;

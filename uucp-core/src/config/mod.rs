@@ -29,7 +29,9 @@ pub use debug::{DebugKind, DebugSet};
 pub use dial::DialerConfig;
 pub use error::{ConfigError, Fault};
 pub use permission::{CommandRules, ForwardRules, PathRules, PermittedCommand};
-pub use port::{PortConfig, PortKind, ProtocolParameter};
+pub use port::{
+    DialerChoice, DialerStep, DirectPort, ModemPort, PortConfig, PortKind, ProtocolParameter,
+};
 pub use secret::Secret;
 pub use settings::{CallWord, PortChoice, Settings, System};
 pub use time::{CallWindow, LocalTime};

@@ -35,6 +35,8 @@ pub(super) enum ChatStep {
     Run(Vec<ProgramWord>, Duration),
     /// Send a break.
     Break,
+    /// Wait for carrier and end the call with it from here on, or no longer; and tell whether it came.
+    Carrier(bool),
     /// The script is through.
     Done,
     /// It failed, for this reason.
@@ -45,6 +47,8 @@ pub(super) enum ChatStep {
 enum State {
     Starting,
     Program,
+    /// The line is asked for carrier.
+    Carrier,
     /// The queue of things to send is being worked off.
     Sending,
     Paused(Instant),
@@ -105,18 +109,16 @@ impl ChatRunner {
         }
     }
 
-    pub(super) fn program_finished(
-        &mut self,
-        now: Instant,
-        ended: Result<(), String>,
-        out: &mut Vec<u8>,
-    ) {
-        if self.state != State::Program {
-            return;
-        }
-        match ended {
-            Ok(()) => self.expect(now, out),
-            Err(reason) => self.fail(reason),
+    /// What was asked for with [`ChatStep::Run`] or [`ChatStep::Carrier`] is done, or why it is not.
+    pub(super) fn done(&mut self, now: Instant, ended: Result<(), String>, out: &mut Vec<u8>) {
+        match (&self.state, ended) {
+            (State::Program | State::Carrier, Err(reason)) => self.fail(reason),
+            (State::Program, Ok(())) => self.expect(now, out),
+            (State::Carrier, Ok(())) => {
+                self.state = State::Sending;
+                self.send(now, out);
+            }
+            _ => {}
         }
     }
 
@@ -269,8 +271,10 @@ impl ChatRunner {
                 SendItem::Delay => self.state = State::Paused(now + DELAY),
                 SendItem::Pause => self.state = State::Paused(now + PAUSE),
                 SendItem::EchoCheck(on) => self.echo = on,
-                // Ports without carrier ignore it; so do all there are here.
-                SendItem::RequireCarrier(_) => {}
+                SendItem::RequireCarrier(on) => {
+                    self.state = State::Carrier;
+                    self.steps.push_back(ChatStep::Carrier(on));
+                }
             }
             if self.state != State::Sending {
                 return;

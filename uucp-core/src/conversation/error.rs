@@ -8,6 +8,9 @@ use crate::link::LinkError;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConversationError {
+    /// Dialing failed: the other system was not reached.
+    #[error("{0}")]
+    Dial(String),
     /// The chat script or the login failed.
     #[error("{0}")]
     Login(String),

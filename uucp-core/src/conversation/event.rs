@@ -70,6 +70,10 @@ pub enum Event {
     },
     /// Send a break.
     Break,
+    /// *Question*: wait for carrier, and have the line end with it; or, when false, no longer.
+    Carrier(bool),
+    /// The dialers' scripts are through.
+    Dialed,
     /// The chat script is through.
     LoggedIn,
     /// *Question*: is this login good?

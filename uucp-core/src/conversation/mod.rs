@@ -40,6 +40,7 @@ pub use event::{
 };
 pub use profile::{Admitted, AnswerProfile, CallProfile, LoginMode, Protocols, Verdict};
 
+use crate::config::Chat;
 use crate::link::{CallRole, Channel};
 use session::Session;
 use stage::{Next, Stage};
@@ -93,6 +94,14 @@ impl Conversation {
         let mut conversation = Self::new(now, CallRole::Caller);
         conversation.protocols = profile.protocols.clone();
         conversation.begin_call(now, profile);
+        conversation
+    }
+
+    /// A script alone, such as a dialer's at the end of a call; [`Event::Finished`] says how it went.
+    #[must_use]
+    pub fn script(now: Instant, chat: Chat, words: ChatWords) -> Self {
+        let mut conversation = Self::new(now, CallRole::Caller);
+        conversation.begin_dial(now, chat, words);
         conversation
     }
 
@@ -182,7 +191,9 @@ impl Conversation {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let silence = self.last + SILENCE;
         match &self.stage {
-            Stage::Chat(chat) | Stage::CalledChat(chat, _) => chat.poll_timeout(),
+            Stage::Dial(chat) | Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
+                chat.poll_timeout()
+            }
             Stage::Login(prompts) => prompts.poll_timeout(),
             Stage::Handshake(stage) => Some(silence.min(stage.until)),
             Stage::Session(session) => {
@@ -255,12 +266,14 @@ impl Conversation {
         }
     }
 
-    /// Answers [`Event::RunProgram`]: it ended well, or why not.
+    /// Answers [`Event::RunProgram`] and [`Event::Carrier`]: it ended well, the line is as wanted, or why not.
     pub fn answer_program(&mut self, now: Instant, ended: Result<(), String>) {
         self.last = now;
         if self.question.take_if(|q| *q == Question::Program).is_some() {
-            if let Stage::Chat(chat) | Stage::CalledChat(chat, _) = &mut self.stage {
-                chat.program_finished(now, ended, &mut self.out);
+            if let Stage::Dial(chat) | Stage::Chat(chat) | Stage::CalledChat(chat, _) =
+                &mut self.stage
+            {
+                chat.done(now, ended, &mut self.out);
             }
             self.chat_steps(now);
         }

@@ -30,6 +30,8 @@ pub struct CallProfile {
     pub system: SystemName,
     /// Its other names.
     pub aliases: Vec<SystemName>,
+    /// How to get from an open port to a line: the dialers' scripts, in order, each with its words.
+    pub dial: Vec<(Chat, ChatWords)>,
     /// How to get from an open line to the handshake.
     pub chat: Chat,
     /// What the escapes of the script stand for.

@@ -20,6 +20,8 @@ const FAREWELL_STRINGS: u32 = 25;
 
 /// Where a call is.
 pub(super) enum Stage {
+    /// Caller: a dialer's script.
+    Dial(ChatRunner),
     /// Caller: the chat script.
     Chat(ChatRunner),
     /// Called: the login prompts.
@@ -56,12 +58,24 @@ pub(super) enum Next {
 
 impl Conversation {
     pub(super) fn begin_call(&mut self, now: Instant, mut profile: CallProfile) {
+        if !profile.dial.is_empty() {
+            let (chat, words) = profile.dial.remove(0);
+            self.next = Some(Next::Call(Box::new(profile)));
+            return self.begin_dial(now, chat, words);
+        }
         let chat = std::mem::replace(&mut profile.chat, empty_chat());
         let words = std::mem::take(&mut profile.words);
         let mut runner = ChatRunner::new(chat, words);
         runner.start(now, &mut self.out);
         self.stage = Stage::Chat(runner);
         self.next = Some(Next::Call(Box::new(profile)));
+        self.chat_steps(now);
+    }
+
+    pub(super) fn begin_dial(&mut self, now: Instant, chat: Chat, words: ChatWords) {
+        let mut runner = ChatRunner::new(chat, words);
+        runner.start(now, &mut self.out);
+        self.stage = Stage::Dial(runner);
         self.chat_steps(now);
     }
 
@@ -103,7 +117,7 @@ impl Conversation {
             return 0;
         }
         match &mut self.stage {
-            Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
+            Stage::Dial(chat) | Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
                 let used = chat.handle_input(now, input, &mut self.out);
                 self.chat_steps(now);
                 used
@@ -134,7 +148,7 @@ impl Conversation {
     pub(super) fn stage_timeout(&mut self, now: Instant) -> Result<(), ConversationError> {
         let silent = self.last + SILENCE <= now;
         match &mut self.stage {
-            Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
+            Stage::Dial(chat) | Stage::Chat(chat) | Stage::CalledChat(chat, _) => {
                 chat.handle_timeout(now, &mut self.out);
                 self.chat_steps(now);
             }
@@ -165,7 +179,9 @@ impl Conversation {
 
     pub(super) fn chat_steps(&mut self, now: Instant) {
         loop {
-            let (Stage::Chat(chat) | Stage::CalledChat(chat, _)) = &mut self.stage else {
+            let (Stage::Dial(chat) | Stage::Chat(chat) | Stage::CalledChat(chat, _)) =
+                &mut self.stage
+            else {
                 return;
             };
             match chat.poll_step() {
@@ -175,8 +191,16 @@ impl Conversation {
                     self.events.push_back(Event::RunProgram { words, limit });
                 }
                 Some(ChatStep::Break) => self.events.push_back(Event::Break),
+                Some(ChatStep::Carrier(on)) => {
+                    self.question = Some(Question::Program);
+                    self.events.push_back(Event::Carrier(on));
+                }
                 Some(ChatStep::Failed(reason)) => {
-                    self.finish(now, Err(ConversationError::Login(reason)));
+                    let error = match self.stage {
+                        Stage::Dial(_) => ConversationError::Dial(reason),
+                        _ => ConversationError::Login(reason),
+                    };
+                    self.finish(now, Err(error));
                 }
                 Some(ChatStep::Done) => self.chat_done(now),
             }
@@ -185,11 +209,30 @@ impl Conversation {
 
     fn chat_done(&mut self, now: Instant) {
         self.last = now;
+        if matches!(self.stage, Stage::Dial(_)) {
+            return self.dial_done(now);
+        }
         if let Stage::CalledChat(_, chosen) = std::mem::replace(&mut self.stage, Stage::Done) {
             self.begin_session(now, &chosen);
         } else {
             self.events.push_back(Event::LoggedIn);
             self.begin_handshake(now, None);
+        }
+    }
+
+    /// One dialer's script is through: the next one's, the login's, or, where it stood alone, the end.
+    fn dial_done(&mut self, now: Instant) {
+        match self.next.take() {
+            Some(Next::Call(profile)) => {
+                if profile.dial.is_empty() {
+                    self.events.push_back(Event::Dialed);
+                }
+                self.begin_call(now, *profile);
+            }
+            other => {
+                self.next = other;
+                self.finish(now, Ok(()));
+            }
         }
     }
 

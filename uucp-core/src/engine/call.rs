@@ -1,5 +1,6 @@
 //! Placing a call: may we now, over which port, and what came of it.
 
+use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::debugging::{DebugSwitch, Debugging};
@@ -7,20 +8,19 @@ use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
 use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
+use super::opening::{self, Opened};
 use super::outcome::{DAY, Finished, next_status, now_seconds};
 use super::progress::Progress;
 use super::signals::Signals;
 use crate::config::chat::SendItem;
 use crate::config::mail::MailConfig;
 use crate::config::time::{call_window, grade_limit};
-use crate::config::{
-    CallWord, Config, ConfigError, PortChoice, PortConfig, PortKind, Secret, Settings, System,
-};
+use crate::config::{CallWord, Config, ConfigError, PortConfig, Secret, Settings, System};
 use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError, Protocols};
 use crate::link::{self, CallRole};
 use crate::name::{Grade, SystemName};
 use crate::outbox;
-use crate::port::{LineTraits, PipePort, Port, PortError, StdioPort, TcpTarget, connect};
+use crate::port::{LineTraits, PortError};
 use crate::spool::{Journal, LockError, Severity, Spool, SpoolError, Status, StatusKind};
 use crate::wire::command::Features;
 
@@ -204,7 +204,7 @@ impl Caller<'_> {
                 continue;
             }
             may_call = true;
-            for port in self.ports(&settings)? {
+            for port in opening::ports(self.config, &settings, self.options.port.as_deref())? {
                 match self.attempt(&settings, &port, grade, window.retry)? {
                     Attempt::Done(finished) => {
                         let again = finished.result.is_err() && self.options.try_next;
@@ -257,19 +257,6 @@ impl Caller<'_> {
         self.status.as_ref().map_or(0, |status| status.retries)
     }
 
-    /// The ports that may be tried, in order.
-    fn ports(&self, settings: &Settings) -> Result<Vec<PortConfig>, ConfigError> {
-        let named = |wanted: &str| -> Result<Vec<PortConfig>, ConfigError> {
-            let all = self.config.ports()?;
-            Ok(all.into_iter().filter(|port| port.name == wanted).collect())
-        };
-        match (&self.options.port, &settings.port) {
-            (Some(name), _) | (None, PortChoice::Named(name)) => named(name),
-            (None, PortChoice::Inline(port)) => Ok(vec![(**port).clone()]),
-            (None, PortChoice::None) => Ok(Vec::new()),
-        }
-    }
-
     /// One alternate over one port.
     fn attempt(
         &self,
@@ -298,18 +285,13 @@ impl Caller<'_> {
         );
         let mut debugging = Debugging::new(self.options.debug);
         debugging.begin(settings, None);
-        let mut line = match self.open(settings, port) {
-            Ok(line) => line,
-            Err(error) => {
-                let reason = error.to_string();
-                self.journal(Severity::Error, &reason);
-                let kind = match error {
-                    PortError::Unsupported(_) => StatusKind::PortUnavailable,
-                    _ => StatusKind::DialFailed,
-                };
-                return Ok(Attempt::Unreached(kind, reason));
-            }
-        };
+        let mut opened =
+            match opening::open(self.config, self.spool, &self.system.name, settings, port) {
+                Ok(opened) => opened,
+                Err(error) => return Ok(self.unreached(kind_of(&error), error.to_string())),
+            };
+        let port = opened.port.clone();
+        let traits = opened.line.traits();
         let neighbour = Neighbour::new(
             self.config,
             self.spool,
@@ -319,19 +301,16 @@ impl Caller<'_> {
             CallRole::Caller,
             grade,
         )?;
-        let profile = match self.profile(settings, port, line.traits())? {
+        let mut profile = match self.profile(settings, &port, traits)? {
             Ok(profile) => profile,
-            Err(reason) => {
-                self.journal(Severity::Error, &reason);
-                return Ok(Attempt::Unreached(StatusKind::LoginFailed, reason));
-            }
+            Err(reason) => return Ok(self.unreached(StatusKind::LoginFailed, reason)),
         };
         let mut desk = Desk::new(
             self.config,
             self.spool.clone(),
             Journal::open(self.config, "uucico"),
             CallRole::Caller,
-            LineInfo::new(port, line.traits()),
+            LineInfo::new(&port, traits),
         );
         desk.neighbour = Some(neighbour);
         desk.failures_before = self.failures_before();
@@ -343,38 +322,55 @@ impl Caller<'_> {
         if self.options.progress {
             desk.progress = Progress::on_terminal();
         }
-        let conversation = Conversation::caller(Instant::now(), profile);
-        let result = Driver::new(&mut *line, conversation, self.signals).run(&mut desk);
+        if let Some(dialing) = &opened.dialing {
+            profile.dial.clone_from(&dialing.scripts);
+        }
+        desk.dialed = profile.dial.is_empty();
+        let result = self.talk(&mut opened, profile, &mut desk);
+        if let (Err(error), false) = (&result, desk.dialed) {
+            return Ok(self.unreached(StatusKind::DialFailed, error.to_string()));
+        }
         let kind = desk.stage_of_failure();
         Ok(Attempt::Done(desk.conclude(result, kind, retry)))
     }
 
-    fn open(&self, settings: &Settings, port: &PortConfig) -> Result<Box<dyn Port>, PortError> {
-        let address = match &settings.phone {
-            Some(phone) => phone.clone(),
-            None => self.system.name.as_bytes().to_vec(),
-        };
-        match &port.kind {
-            PortKind::Tcp(tcp) => connect(&TcpTarget {
-                host: String::from_utf8_lossy(&address).into_owned(),
-                service: tcp.service.clone(),
-                version: tcp.version,
-            }),
-            PortKind::Pipe(pipe) => {
-                let system = self.system.name.as_bytes();
-                let traits = LineTraits {
-                    eight_bit: !port.seven_bit,
-                    reliable: port.reliable.unwrap_or(true),
-                    end_to_end: false,
-                };
-                let line = PipePort::open(&pipe.command, &address, system, traits)?;
-                Ok(Box::new(line))
+    /// The other system was not reached: the next port or alternate may have more luck.
+    fn unreached(&self, kind: StatusKind, reason: String) -> Attempt {
+        self.journal(Severity::Error, &reason);
+        Attempt::Unreached(kind, reason)
+    }
+
+    /// Dials, talks, puts the modem back, hangs up.
+    fn talk(
+        &self,
+        opened: &mut Opened,
+        mut profile: CallProfile,
+        desk: &mut Desk<'_>,
+    ) -> Result<(), ConversationError> {
+        let line = &mut *opened.line;
+        if let Some(dialer) = &mut opened.dial_line {
+            for (chat, words) in profile.dial.drain(..) {
+                let script = Conversation::script(Instant::now(), chat, words);
+                Driver::new(dialer, script, self.signals).run(desk)?;
             }
-            PortKind::Stdin => Ok(Box::new(StdioPort::open()?)),
-            PortKind::Modem(_) => Err(PortError::Unsupported("modem")),
-            PortKind::Direct(_) => Err(PortError::Unsupported("direct")),
-            PortKind::Tli(_) => Err(PortError::Unsupported("tli")),
+            let interrupt = self.signals.map(AsFd::as_fd);
+            line.require_carrier(true, interrupt)
+                .map_err(|error| ConversationError::Dial(error.to_string()))?;
+            desk.dialed = true;
         }
+        let conversation = Conversation::caller(Instant::now(), profile);
+        let result = Driver::new(line, conversation, self.signals).talk(desk);
+        let parting = opened.dialing.as_ref();
+        if let Some(chat) = parting.and_then(|dialing| dialing.parting(result.is_ok())) {
+            // The modem may be listening though the line is gone; if it is not, the call is over all the same.
+            let _ = line.require_carrier(false, None);
+            let script = Conversation::script(Instant::now(), chat, ChatWords::default());
+            if let Err(error) = Driver::new(line, script, self.signals).talk(desk) {
+                self.journal(Severity::Info, &format!("after the call: {error}"));
+            }
+        }
+        line.hang_up();
+        result
     }
 
     /// What the conversation is told; or why it cannot begin.
@@ -413,6 +409,7 @@ impl Caller<'_> {
             local,
             system: self.system.name.clone(),
             aliases: self.system.aliases.clone(),
+            dial: Vec::new(),
             chat: settings.chat.clone(),
             words,
             sequence,
@@ -468,6 +465,16 @@ impl Caller<'_> {
             _ => Secret::default(),
         };
         Ok(Ok(words))
+    }
+}
+
+/// What a port that could not be opened is in the status file.
+fn kind_of(error: &PortError) -> StatusKind {
+    match error {
+        PortError::Unsupported(_) | PortError::Locked(_) | PortError::Configuration(_) => {
+            StatusKind::PortUnavailable
+        }
+        _ => StatusKind::DialFailed,
     }
 }
 

@@ -83,6 +83,8 @@ pub(super) struct Desk<'a> {
     pub(super) sequence: Option<u32>,
     /// How many calls have failed in a row before this one.
     pub(super) failures_before: u32,
+    /// Whether the other system was reached, as far as that is a modem's to say.
+    pub(super) dialed: bool,
     logged_in: bool,
 }
 
@@ -116,6 +118,7 @@ impl<'a> Desk<'a> {
             words: crate::conversation::ChatWords::default(),
             sequence: None,
             failures_before: 0,
+            dialed: true,
             logged_in: role == CallRole::Called,
         }
     }
@@ -174,6 +177,7 @@ impl<'a> Desk<'a> {
         match event {
             Event::Log(Severity::Note, text) => self.note(&text),
             Event::Log(Severity::Error, text) => self.complain(&text),
+            Event::Dialed => self.dialed = true,
             Event::LoggedIn => self.logged_in()?,
             Event::CheckLogin { login, password } => {
                 let good = self.check_login(&login, password.0.expose());
@@ -223,7 +227,7 @@ impl<'a> Desk<'a> {
                     neighbour.inbox.acknowledged();
                 }
             }
-            Event::RunProgram { .. } | Event::Break | Event::Finished(_) => {}
+            Event::RunProgram { .. } | Event::Break | Event::Carrier(_) | Event::Finished(_) => {}
         }
         Ok(())
     }

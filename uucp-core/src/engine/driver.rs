@@ -98,7 +98,23 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// Why the call failed.
-    pub(super) fn run(mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
+    pub(super) fn run(self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
+        let mut driver = self;
+        let result = driver.converse(desk);
+        tracing::debug!(target: "uucp::port", "hanging up");
+        driver.port.hang_up();
+        result
+    }
+
+    /// Runs the call to its end; the line stays open.
+    ///
+    /// # Errors
+    /// Why the call failed.
+    pub(super) fn talk(mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
+        self.converse(desk)
+    }
+
+    fn converse(&mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
         let mut buffer = vec![0; INPUT];
         loop {
             self.settle(desk);
@@ -134,9 +150,7 @@ impl<'a> Driver<'a> {
             }
         }
         let tidied = desk.tidy().map_err(ConversationError::Local);
-        tracing::debug!(target: "uucp::port", "hanging up");
-        self.port.hang_up();
-        self.result.unwrap_or(Ok(())).and(tidied)
+        self.result.take().unwrap_or(Ok(())).and(tidied)
     }
 
     fn is_over(&self) -> bool {
@@ -184,6 +198,7 @@ impl<'a> Driver<'a> {
                     self.lose_line(&error);
                 }
             }
+            Event::Carrier(required) => self.require_carrier(required),
             Event::RunProgram { words, limit } => self.run_program(desk, &words, limit),
             Event::Commit(keys) => {
                 // The peer can send on while the disk writes: what it waits for, acknowledgements, goes out before.
@@ -193,6 +208,16 @@ impl<'a> Driver<'a> {
             }
             event => desk.handle(event, &mut self.conversation),
         }
+    }
+
+    fn require_carrier(&mut self, required: bool) {
+        // A modem dials before it has carrier.
+        self.transmit();
+        self.flush();
+        let interrupt = self.signals.map(AsFd::as_fd);
+        let ended = self.port.require_carrier(required, interrupt);
+        let ended = ended.map_err(|error| error.to_string());
+        self.conversation.answer_program(Instant::now(), ended);
     }
 
     fn run_program(&mut self, desk: &mut Desk<'_>, words: &[ProgramWord], limit: Duration) {

@@ -1,4 +1,4 @@
-//! The only IO to the other side: TCP connections, programs on a pipe, standard input and output.
+//! The only IO to the other side: TCP connections, serial lines, programs on a pipe, standard input and output.
 //!
 //! A port knows bytes and readiness, nothing of what they mean. Every descriptor is non-blocking, so a peer that does not
 //! read can only cost time that somebody has set a limit to.
@@ -7,11 +7,13 @@ mod child;
 mod line;
 mod listen;
 mod pipe;
+mod serial;
 mod stdio;
 mod tcp;
 
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -19,6 +21,7 @@ pub use child::spawn;
 pub use line::wait;
 pub use listen::{Listener, accepted_port};
 pub use pipe::PipePort;
+pub use serial::{SerialPort, SerialTarget, device_path};
 pub use stdio::{StdioPort, stderr_is_the_line};
 pub use tcp::{TcpTarget, connect, service_number};
 
@@ -105,6 +108,19 @@ pub trait Port: Send {
         Ok(())
     }
 
+    /// Waits for carrier and has the line end with it, or, when false, no longer. Lines that know no carrier are as wanted.
+    ///
+    /// # Errors
+    /// When carrier has not come in time, or `interrupt` could be read before.
+    fn require_carrier(
+        &mut self,
+        required: bool,
+        interrupt: Option<BorrowedFd<'_>>,
+    ) -> io::Result<()> {
+        let _ = (required, interrupt);
+        Ok(())
+    }
+
     /// The descriptors for reading and writing, for a chat program to inherit.
     fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>);
 
@@ -139,6 +155,28 @@ pub enum PortError {
     /// Standard input or output cannot be used.
     #[error("standard input: {0}")]
     Stdio(io::Error),
+    /// A device that cannot be opened as a serial line.
+    #[error("{}: {source}", .device.display())]
+    Device {
+        /// Its file.
+        device: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A speed that serial lines do not have.
+    #[error("{}: no serial line runs at {speed} bits per second", .device.display())]
+    Speed {
+        /// The device's file.
+        device: PathBuf,
+        /// What was asked for.
+        speed: u32,
+    },
+    /// Another program uses the port.
+    #[error("{0}")]
+    Locked(String),
+    /// What the configuration says of the port cannot be used.
+    #[error("{0}")]
+    Configuration(String),
     /// A port that cannot be listened on.
     #[error("listen on port {port}: {source}")]
     Listen {

@@ -162,7 +162,7 @@ fn a_leaf_with_a_modem_described_in_the_sys_file() {
         panic!("{:?}", port.kind);
     };
     assert_eq!((modem.speed, modem.carrier), (Some(19200), true));
-    let Some(port::DialerChoice::Inline(dialer)) = &modem.dialer else {
+    let Some(DialerChoice::Inline(dialer)) = &modem.dialer else {
         panic!("{:?}", modem.dialer);
     };
     assert_eq!(dialer.chat.script.len(), 3);

@@ -123,7 +123,7 @@ fn a_program_runs_before_the_script_and_may_take_ten_timeouts() {
         // The line is the program's: nothing is said or read meanwhile.
         assert_eq!(chat.handle_input(now, b"login:", &mut out), 0);
         assert!(out.is_empty() && chat.poll_timeout().is_none());
-        chat.program_finished(now, ended, &mut out);
+        chat.done(now, ended, &mut out);
         assert_eq!(chat.poll_step(), after);
         assert_eq!(out.is_empty(), after.is_some());
     }

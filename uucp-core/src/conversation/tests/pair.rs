@@ -140,6 +140,7 @@ impl Pair {
             local: name("alpha"),
             system: name("beta"),
             aliases: Vec::new(),
+            dial: Vec::new(),
             chat: chat(self.options.login),
             words: ChatWords {
                 login: b"Ualpha".to_vec(),

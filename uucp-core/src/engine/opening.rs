@@ -1,0 +1,298 @@
+//! Opening a port: which ports a system may be called over, the lock of a device, the line itself.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::dial::{Dialing, NoPlan};
+use crate::config::{
+    Config, ConfigError, DirectPort, ModemPort, PortChoice, PortConfig, PortKind, Settings,
+};
+use crate::name::SystemName;
+use crate::port::{
+    LineTraits, PipePort, Port, PortError, SerialPort, SerialTarget, StdioPort, TcpTarget, connect,
+    device_path,
+};
+use crate::spool::{LockError, PidLock, Spool};
+
+/// An open port.
+pub(super) struct Opened {
+    /// The line.
+    pub(super) line: Box<dyn Port>,
+    /// Another device to dial on.
+    pub(super) dial_line: Option<SerialPort>,
+    /// What its dialers want said.
+    pub(super) dialing: Option<Dialing>,
+    /// The port's description, and its dialer's.
+    pub(super) port: PortConfig,
+    /// The devices stay locked until the call is over.
+    locks: Vec<PidLock>,
+}
+
+/// The ports that may be tried, in order: those of the name, those of the speed, or those of both.
+///
+/// # Errors
+/// When a port file cannot be read or understood.
+pub(super) fn ports(
+    config: &Config,
+    settings: &Settings,
+    wanted: Option<&str>,
+) -> Result<Vec<PortConfig>, ConfigError> {
+    let by_speed = settings.speed.is_some_and(|speed| speed > 0) || settings.speed_range.is_some();
+    let name = match (wanted, &settings.port) {
+        (Some(name), _) => Some(name),
+        (None, PortChoice::Named(name)) => Some(name.as_str()),
+        (None, PortChoice::Inline(port)) => return Ok(vec![(**port).clone()]),
+        (None, PortChoice::None) if by_speed => None,
+        (None, PortChoice::None) => return Ok(Vec::new()),
+    };
+    let suits = |port: &PortConfig| match name {
+        Some(name) => port.name == name && runs_at(port, settings),
+        None => is_serial(port) && runs_at(port, settings),
+    };
+    Ok(config.ports()?.into_iter().filter(suits).collect())
+}
+
+fn is_serial(port: &PortConfig) -> bool {
+    matches!(port.kind, PortKind::Modem(_) | PortKind::Direct(_))
+}
+
+/// Whether the port runs at the speed that the system is called with.
+fn runs_at(port: &PortConfig, settings: &Settings) -> bool {
+    let (speed, range) = match &port.kind {
+        PortKind::Modem(modem) => (modem.speed, modem.speed_range),
+        PortKind::Direct(direct) => (direct.speed, None),
+        _ => return true,
+    };
+    let wanted = match (settings.speed, settings.speed_range) {
+        (None | Some(0), None) => return true,
+        (None | Some(0), Some(range)) => range,
+        (Some(speed), _) => (speed, speed),
+    };
+    let overlaps = |(low, high): (u32, u32)| low <= wanted.1 && wanted.0 <= high;
+    match (speed, range) {
+        (None, None) => true,
+        (speed, range) => {
+            speed.is_some_and(|speed| overlaps((speed, speed))) || range.is_some_and(overlaps)
+        }
+    }
+}
+
+/// Opens a port to reach `number`, the system's phone number or address.
+///
+/// # Errors
+/// Why it cannot be opened, or may not be now.
+pub(super) fn open(
+    config: &Config,
+    spool: &Spool,
+    system: &SystemName,
+    settings: &Settings,
+    port: &PortConfig,
+) -> Result<Opened, PortError> {
+    let number = match &settings.phone {
+        Some(phone) => phone.clone(),
+        None => system.as_bytes().to_vec(),
+    };
+    match &port.kind {
+        PortKind::Tcp(tcp) => {
+            let dialing = match &tcp.dialer {
+                Some(choice) => Dialing::plan(config, port, choice, &number, false)?,
+                None => None,
+            };
+            let line = connect(&TcpTarget {
+                host: String::from_utf8_lossy(&number).into_owned(),
+                service: tcp.service.clone(),
+                version: tcp.version,
+            })?;
+            Ok(Opened::new(line, port).dialed_by(dialing))
+        }
+        PortKind::Pipe(pipe) => {
+            let traits = traits_of(port);
+            let line = PipePort::open(&pipe.command, &number, system.as_bytes(), traits)?;
+            Ok(Opened::new(Box::new(line), port))
+        }
+        PortKind::Stdin => Ok(Opened::new(Box::new(StdioPort::open()?), port)),
+        PortKind::Modem(modem) => open_modem(config, spool, settings, port, modem, &number),
+        PortKind::Direct(direct) => open_direct(spool, settings, port, direct),
+        PortKind::Tli(_) => Err(PortError::Unsupported("tli")),
+    }
+}
+
+/// What the configuration says a line is good for.
+fn traits_of(port: &PortConfig) -> LineTraits {
+    LineTraits {
+        eight_bit: !port.seven_bit,
+        reliable: port.reliable.unwrap_or(true),
+        end_to_end: false,
+    }
+}
+
+fn speed_of(settings: &Settings, port: Option<u32>) -> Option<u32> {
+    settings.speed.filter(|speed| *speed > 0).or(port)
+}
+
+fn open_direct(
+    spool: &Spool,
+    settings: &Settings,
+    port: &PortConfig,
+    direct: &DirectPort,
+) -> Result<Opened, PortError> {
+    let device = device_path(direct.device.as_deref(), &port.name);
+    let lock = lock(spool, port, &device)?;
+    let mut line = SerialPort::open(&SerialTarget {
+        device,
+        speed: speed_of(settings, direct.speed),
+        hardware_flow: direct.hardflow,
+        // There is no dialing to wait for.
+        carrier: direct.carrier.then_some(Duration::ZERO),
+        traits: traits_of(port),
+    })?;
+    if direct.carrier {
+        line.require_carrier(true, None)
+            .map_err(|error| PortError::Configuration(format!("port '{}': {error}", port.name)))?;
+    }
+    Ok(Opened::new(Box::new(line), port).locked(lock))
+}
+
+fn open_modem(
+    config: &Config,
+    spool: &Spool,
+    settings: &Settings,
+    port: &PortConfig,
+    modem: &ModemPort,
+    number: &[u8],
+) -> Result<Opened, PortError> {
+    let dialing = match &modem.dialer {
+        Some(choice) => Dialing::plan(config, port, choice, number, modem.carrier)?,
+        None => None,
+    };
+    let Some(dialing) = dialing else {
+        return Err(PortError::Configuration(format!(
+            "port '{}' is a modem without a dialer; add 'dialer NAME' to it, or 'type direct'",
+            port.name
+        )));
+    };
+    let complete = dialing.complete_port(port);
+    let device = device_path(modem.device.as_deref(), &port.name);
+    let lock_of_line = lock(spool, port, &device)?;
+    let target = SerialTarget {
+        device,
+        speed: speed_of(settings, modem.speed),
+        hardware_flow: modem.hardflow,
+        carrier: (modem.carrier && dialing.first.carrier).then(|| dialing.carrier_wait()),
+        traits: traits_of(&complete),
+    };
+    let line = SerialPort::open(&target)?;
+    if dialing.first.dtr_toggle {
+        line.toggle_dtr(dialing.first.dtr_toggle_wait);
+    }
+    let mut opened = Opened::new(Box::new(line), &complete).locked(lock_of_line);
+    if let Some(dial_device) = &modem.dial_device {
+        let device = device_path(Some(dial_device), &port.name);
+        opened.locks.push(lock_path(spool, &device)?);
+        opened.dial_line = Some(SerialPort::open(&SerialTarget {
+            device,
+            carrier: None,
+            ..target
+        })?);
+    }
+    opened.dialing = Some(dialing);
+    Ok(opened)
+}
+
+fn lock(spool: &Spool, port: &PortConfig, device: &Path) -> Result<PidLock, PortError> {
+    match &port.lockname {
+        // As it is written: some programs want another form than ours.
+        Some(name) => taken(
+            spool.lock_device(name.strip_prefix("LCK..").unwrap_or(name)),
+            name,
+        ),
+        None => lock_path(spool, device),
+    }
+}
+
+fn lock_path(spool: &Spool, device: &Path) -> Result<PidLock, PortError> {
+    let name = device.to_string_lossy();
+    taken(spool.lock_device(&name), &name)
+}
+
+fn taken(lock: Result<PidLock, LockError>, name: &str) -> Result<PidLock, PortError> {
+    lock.map_err(|error| PortError::Locked(format!("{name} is in use ({error})")))
+}
+
+impl Opened {
+    fn new(line: Box<dyn Port>, port: &PortConfig) -> Self {
+        Self {
+            line,
+            dial_line: None,
+            dialing: None,
+            port: port.clone(),
+            locks: Vec::new(),
+        }
+    }
+
+    fn locked(mut self, lock: PidLock) -> Self {
+        self.locks.push(lock);
+        self
+    }
+
+    fn dialed_by(mut self, dialing: Option<Dialing>) -> Self {
+        if let Some(dialing) = &dialing {
+            self.port = dialing.complete_port(&self.port);
+        }
+        self.dialing = dialing;
+        self
+    }
+}
+
+impl From<NoPlan> for PortError {
+    fn from(error: NoPlan) -> Self {
+        Self::Configuration(match error {
+            NoPlan::Config(error) => error.to_one_line(),
+            NoPlan::Unusable(reason) => reason,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn suiting(sys: &str) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        let files = [
+            ("sys", format!("{sys}system s\ntime any\n")),
+            (
+                "port",
+                "port a\ntype modem\nspeed 2400\nspeed-range 300 9600\nport b\ntype direct\nspeed 9600\n\
+                 port c\ntype direct\nport b\ntype direct\nspeed 19200\nport t\ntype tcp\n"
+                    .to_owned(),
+            ),
+            ("config", format!("sysfile {}\nportfile {}\n", place("sys"), place("port"))),
+        ];
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let config = Config::load(Some(&folder.path().join("config"))).unwrap();
+        let system = config.system(&"s".parse().unwrap()).unwrap().unwrap();
+        let found = ports(&config, system.settings(), None).unwrap();
+        let speed = |port: &PortConfig| match &port.kind {
+            PortKind::Direct(direct) => direct.speed.unwrap_or_default(),
+            _ => 0,
+        };
+        found
+            .iter()
+            .map(|port| format!("{}{}", port.name, speed(port)))
+            .collect()
+    }
+
+    #[test]
+    fn ports_are_chosen_by_name_by_speed_or_by_both() {
+        assert_eq!(suiting("port b\n"), ["b9600", "b19200"]);
+        assert_eq!(suiting("speed 9600\n"), ["a0", "b9600", "c0"]);
+        assert_eq!(suiting("speed 9600\nport b\n"), ["b9600"]);
+        assert_eq!(suiting("speed 0\nport b\n"), ["b9600", "b19200"]);
+        assert_eq!(suiting("speed 1200\nport t\n"), ["t0"]);
+        assert!(suiting("").is_empty() && suiting("speed 1200\nport b\n").is_empty());
+    }
+}

@@ -203,6 +203,12 @@ fn systemd_units() {
         assert!(snippet(&format!("systemd/{service}")).contains("Type=oneshot"));
     }
     assert!(snippet("systemd/uucico.socket").contains("Accept=yes"));
+    let daemon = snippet("systemd/uucico.service");
+    // What it does is tested with the daemon itself.
+    let start = line_with(&daemon, "ExecStart");
+    assert_eq!(arguments_after(&start, "uucico"), ["--daemon"]);
+    assert_eq!(line_with(&daemon, "Type"), "Type=notify-reload");
+    assert!(snippet("systemd/uucico-daemon.socket").contains("Service=uucico.service"));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! the background themselves. When it is done it starts `uuxqt`; with `-D` it waits for its end.
 
 mod answering;
+mod daemon;
 mod options;
 mod uuxqt;
 
@@ -53,7 +54,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         spool,
         signals,
     };
-    let good = if arguments.is_master() {
+    let good = if arguments.daemon {
+        site.stay()?
+    } else if arguments.is_master() {
         let good = site.call_out()?;
         if arguments.wait && !site.signals.stops() {
             site.serve()?;

@@ -167,28 +167,8 @@ impl Caller<'_> {
         if self.options.force {
             return Ok(None);
         }
-        let Some(status) = &self.status else {
-            return Ok(None);
-        };
-        let passed = now_seconds().saturating_sub(status.last);
-        // A clock that was set back must not hold calls up.
-        let Ok(passed) = u64::try_from(passed).map(Duration::from_secs) else {
-            return Ok(None);
-        };
-        let settings = self.system.settings();
-        let reason = match status.kind {
-            StatusKind::ConversationComplete if passed < settings.success_wait => {
-                "Retry time not reached"
-            }
-            StatusKind::ConversationComplete | StatusKind::Talking => return Ok(None),
-            _ if passed >= DAY => return Ok(None),
-            _ if settings.max_retries > 0 && status.retries >= settings.max_retries => {
-                "Too many retries"
-            }
-            _ if passed < status.wait => "Retry time not reached",
-            _ => return Ok(None),
-        };
-        Ok(Some(self.not_made(reason)))
+        let held = held_up(self.system.settings(), self.status.as_ref(), now_seconds());
+        Ok(held.map(|held| self.not_made(held.reason)))
     }
 
     fn call(&mut self) -> Result<Called, CallError> {
@@ -465,6 +445,40 @@ impl Caller<'_> {
             _ => Secret::default(),
         };
         Ok(Ok(words))
+    }
+}
+
+/// Why a call waits after earlier ones.
+pub(super) struct Held {
+    /// For the log.
+    pub(super) reason: &'static str,
+    /// For how much longer; `None`: for so long that somebody had better look.
+    pub(super) left: Option<Duration>,
+}
+
+/// What the status file says against a call now, in seconds since 1970; `None`: nothing.
+pub(super) fn held_up(settings: &Settings, status: Option<&Status>, now: i64) -> Option<Held> {
+    const WAIT: &str = "Retry time not reached";
+    let status = status?;
+    // A clock that was set back must not hold calls up.
+    let passed = u64::try_from(now.saturating_sub(status.last)).ok()?;
+    let passed = Duration::from_secs(passed);
+    let wait = |time: Duration| {
+        let left = time.saturating_sub(passed);
+        (!left.is_zero()).then_some(Held {
+            reason: WAIT,
+            left: Some(left),
+        })
+    };
+    match status.kind {
+        StatusKind::ConversationComplete => wait(settings.success_wait),
+        StatusKind::Talking => None,
+        _ if passed >= DAY => None,
+        _ if settings.max_retries > 0 && status.retries >= settings.max_retries => Some(Held {
+            reason: "Too many retries",
+            left: None,
+        }),
+        _ => wait(status.wait),
     }
 }
 

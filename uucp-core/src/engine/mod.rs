@@ -5,6 +5,7 @@
 
 mod answer;
 mod call;
+mod daemon;
 mod debugging;
 mod desk;
 mod dial;
@@ -25,6 +26,7 @@ mod work;
 
 pub use answer::{Answer, answer};
 pub use call::{CallError, CallOptions, Called, call};
+pub use daemon::{DaemonOptions, Reload, daemon};
 pub use debugging::DebugSwitch;
 pub use desk::LineInfo;
 pub use executions::ExecuteEvery;

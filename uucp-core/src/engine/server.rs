@@ -27,9 +27,51 @@ pub struct ChildCommand {
 }
 
 /// A call under way.
+#[derive(Debug)]
 struct Call {
     child: Child,
     from: IpAddr,
+}
+
+/// The calls that are being answered.
+#[derive(Debug, Default)]
+pub(super) struct Answering(Vec<Call>);
+
+impl Answering {
+    /// Answers a call in a process of its own; why not, for the log.
+    pub(super) fn take(
+        &mut self,
+        command: &ChildCommand,
+        stream: TcpStream,
+        from: IpAddr,
+    ) -> Result<(), String> {
+        self.forget_ended();
+        let same = self.0.iter().filter(|call| call.from == from).count();
+        if self.0.len() >= CALLS || same >= CALLS_PER_ADDRESS {
+            let all = self.0.len();
+            return Err(format!(
+                "Call from {from} dropped: {same} from there, {all} in all"
+            ));
+        }
+        let child =
+            start(command, stream).map_err(|error| format!("Call from {from} dropped: {error}"))?;
+        self.0.push(Call { child, from });
+        Ok(())
+    }
+
+    pub(super) fn forget_ended(&mut self) {
+        self.0
+            .retain_mut(|call| matches!(call.child.try_wait(), Ok(None)));
+    }
+
+    pub(super) fn is_idle(&mut self) -> bool {
+        self.forget_ended();
+        self.0.is_empty()
+    }
+
+    pub(super) fn children(&self) -> impl Iterator<Item = &Child> {
+        self.0.iter().map(|call| &call.child)
+    }
 }
 
 /// Takes calls until a signal ends it. Calls that are under way go on.
@@ -42,37 +84,18 @@ pub fn serve(
     journal: &mut Journal,
     signals: &Signals,
 ) -> std::io::Result<()> {
-    let mut calls: Vec<Call> = Vec::new();
+    let mut calls = Answering::default();
     while !signals.stops() {
         // A child that ends after this wakes the wait; one whose signal was just read would not.
-        forget_ended(&mut calls);
+        calls.forget_ended();
         let accepted = listener.accept(Some(signals.as_fd()))?;
-        forget_ended(&mut calls);
-        let Some((stream, from)) = accepted else {
-            continue;
-        };
-        let same = calls.iter().filter(|call| call.from == from).count();
-        if calls.len() >= CALLS || same >= CALLS_PER_ADDRESS {
-            let text = format!(
-                "Call from {from} dropped: {same} from there, {} in all",
-                calls.len()
-            );
+        if let Some((stream, from)) = accepted
+            && let Err(text) = calls.take(command, stream, from)
+        {
             journal.log(None, None, Severity::Error, &text);
-            continue;
-        }
-        match start(command, stream) {
-            Ok(child) => calls.push(Call { child, from }),
-            Err(error) => {
-                let text = format!("Call from {from} dropped: {error}");
-                journal.log(None, None, Severity::Error, &text);
-            }
         }
     }
     Ok(())
-}
-
-fn forget_ended(calls: &mut Vec<Call>) {
-    calls.retain_mut(|call| matches!(call.child.try_wait(), Ok(None)));
 }
 
 fn start(command: &ChildCommand, stream: TcpStream) -> std::io::Result<Child> {
@@ -81,6 +104,7 @@ fn start(command: &ChildCommand, stream: TcpStream) -> std::io::Result<Child> {
     spawn(
         Command::new(&command.program)
             .args(&command.arguments)
+            .env_remove("NOTIFY_SOCKET")
             .stdin(Stdio::from(input))
             .stdout(Stdio::from(output)),
     )

@@ -18,6 +18,17 @@ pub struct Signals {
     stop: Cell<bool>,
 }
 
+/// Which signals have come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Received {
+    /// `SIGTERM` or `SIGQUIT`.
+    pub(super) terminate: bool,
+    /// `SIGINT`.
+    pub(super) interrupt: bool,
+    /// `SIGHUP`.
+    pub(super) hang_up: bool,
+}
+
 impl Signals {
     /// Takes the signals from now on. Children start with none of them blocked.
     ///
@@ -42,22 +53,29 @@ impl Signals {
         })
     }
 
-    /// Reads what has come; whether the call that is under way is to end.
+    /// Reads what has come.
     #[must_use]
-    pub fn ends_call(&self) -> bool {
-        let mut ends = false;
+    pub(super) fn read(&self) -> Received {
+        let mut received = Received::default();
         while let Ok(Some(info)) = self.descriptor.read_signal() {
             match i32::try_from(info.ssi_signo).map(Signal::try_from) {
-                Ok(Ok(Signal::SIGTERM | Signal::SIGQUIT)) => {
-                    ends = true;
-                    self.stop.set(true);
-                }
-                Ok(Ok(Signal::SIGHUP)) => ends = true,
-                Ok(Ok(Signal::SIGINT)) => self.stop.set(true),
+                Ok(Ok(Signal::SIGTERM | Signal::SIGQUIT)) => received.terminate = true,
+                Ok(Ok(Signal::SIGHUP)) => received.hang_up = true,
+                Ok(Ok(Signal::SIGINT)) => received.interrupt = true,
                 _ => {}
             }
         }
-        ends
+        received
+    }
+
+    /// Reads what has come; whether the call that is under way is to end.
+    #[must_use]
+    pub fn ends_call(&self) -> bool {
+        let received = self.read();
+        if received.terminate || received.interrupt {
+            self.stop.set(true);
+        }
+        received.terminate || received.hang_up
     }
 
     /// Whether no further call is to begin.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
+use listenfd::ListenFd;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::tcp::TcpPort;
@@ -88,13 +89,38 @@ impl Listener {
             Err(nix::errno::Errno::EINTR) => return Ok(None),
             Err(error) => return Err(error.into()),
         }
-        for socket in &self.sockets {
+        Ok(self.try_accept())
+    }
+
+    /// A connection that is there already.
+    #[must_use]
+    pub fn try_accept(&self) -> Option<(TcpStream, IpAddr)> {
+        self.sockets.iter().find_map(|socket| {
             // A caller that has gone again, or too many open files, is not the end of the server.
-            if let Ok((stream, address)) = socket.accept() {
-                stream.set_nonblocking(false)?;
-                return Ok(Some((stream, address.ip().to_canonical())));
+            let (stream, address) = socket.accept().ok()?;
+            stream.set_nonblocking(false).ok()?;
+            Some((stream, address.ip().to_canonical()))
+        })
+    }
+
+    /// The sockets that systemd has opened for this process; none where it has not.
+    ///
+    /// # Errors
+    /// When one of them is no TCP socket that listens.
+    pub fn inherited() -> io::Result<Option<Self>> {
+        let mut given = ListenFd::from_env();
+        let mut sockets = Vec::new();
+        for number in 0..given.len() {
+            if let Some(socket) = given.take_tcp_listener(number)? {
+                socket.set_nonblocking(true)?;
+                sockets.push(socket);
             }
         }
-        Ok(None)
+        Ok((!sockets.is_empty()).then_some(Self { sockets }))
+    }
+
+    /// They become readable when somebody calls.
+    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.sockets.iter().map(AsFd::as_fd)
     }
 }

@@ -81,6 +81,23 @@ impl Spool {
         Ok(found)
     }
 
+    /// The folders where work appears, or the folders of work, each with the system that it is for: what to watch.
+    #[must_use]
+    pub fn folders_of_work(&self) -> Vec<(PathBuf, Option<SystemName>)> {
+        let outboxes = self.own_folder("outbox");
+        let mut folders = vec![(self.root().to_path_buf(), None), (outboxes, None)];
+        let mut systems = self.systems().unwrap_or_default();
+        systems.extend(self.systems_with_messages().unwrap_or_default());
+        for system in systems {
+            folders.extend([
+                (self.system_folder(&system), None),
+                (self.work_folder(&system), Some(system.clone())),
+                (self.queue_folder(&system), Some(system)),
+            ]);
+        }
+        folders
+    }
+
     /// The systems that have a folder in the spool.
     ///
     /// # Errors

@@ -15,10 +15,10 @@ use crate::spool::Journal;
 use crate::sysexits::{Audience, Failure, Status};
 
 /// Where calls are waited for.
-struct Place {
-    name: String,
-    number: u16,
-    version: Option<crate::config::port::IpVersion>,
+pub(super) struct Place {
+    pub(super) name: String,
+    pub(super) number: u16,
+    pub(super) version: Option<crate::config::port::IpVersion>,
 }
 
 impl Site<'_> {
@@ -42,19 +42,24 @@ impl Site<'_> {
         };
         let listener = Listener::bind(place.number, place.version)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
-        let command = ChildCommand {
-            program,
-            arguments: self.child_arguments(&place.name),
-        };
+        let command = self.answering_child(&place.name)?;
         let mut journal = Journal::open(&self.config, "uucico");
         serve(&listener, &command, &mut journal, &self.signals)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))
     }
 
+    /// What answers one call that came in on a port.
+    pub(super) fn answering_child(&self, port: &str) -> Result<ChildCommand, Failure> {
+        let program = std::env::current_exe()
+            .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
+        Ok(ChildCommand {
+            program,
+            arguments: self.child_arguments(port),
+        })
+    }
+
     /// The port that `-p` names, if it is one to wait on.
-    fn place(&self) -> Result<Option<Place>, Failure> {
+    pub(super) fn place(&self) -> Result<Option<Place>, Failure> {
         let Some(name) = &self.arguments.port else {
             return Ok(None);
         };

@@ -13,7 +13,7 @@ use crate::name::{Grade, SystemName};
     name = "uucico",
     version,
     disable_version_flag = true,
-    after_help = "Examples:\n  uucico -S hub                  call the system 'hub' now, whatever the last call came to\n  uucico -r1                     call every system that has work\n  uucico -l                      answer on standard input with login prompts (inetd, ssh)\n  uucico --login leaf --prompt   as before, for one login name (an ssh forced command)\n  uucico -e -p 540               wait for calls on TCP port 540, a process for each"
+    after_help = "Examples:\n  uucico -S hub                  call the system 'hub' now, whatever the last call came to\n  uucico -r1                     call every system that has work\n  uucico -l                      answer on standard input with login prompts (inetd, ssh)\n  uucico --login leaf --prompt   as before, for one login name (an ssh forced command)\n  uucico -e -p 540               wait for calls on TCP port 540, a process for each\n  uucico --daemon -p 540         do both, and call again when work comes"
 )]
 pub(super) struct Arguments {
     /// Call this system
@@ -49,6 +49,20 @@ pub(super) struct Arguments {
     /// After calling, wait for calls without end
     #[arg(short = 'w', long)]
     pub(super) wait: bool,
+    /// Stay, wait for calls (on the port of -p, or on systemd's sockets) and call whenever there is work
+    #[arg(long, conflicts_with_all = ["endless", "prompt", "wait", "system", "forced_system", "slave"])]
+    pub(super) daemon: bool,
+    /// With --daemon: how many calls are placed at once
+    #[arg(long, value_name = "N", default_value_t = 4, requires = "daemon")]
+    pub(super) max_calls: usize,
+    /// With --daemon: the least number of seconds between two calls with one system
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 10,
+        requires = "daemon"
+    )]
+    pub(super) gap: u64,
     /// Do not start uuxqt when done
     #[arg(short = 'q', long = "nouuxqt")]
     pub(super) no_uuxqt: bool,

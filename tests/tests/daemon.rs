@@ -1,0 +1,176 @@
+//! `uucico --daemon`: calls come and go by themselves, the configuration is read again, the end is orderly, systemd hears of it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a scenario: a broken precondition stops it where it is"
+)]
+
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixDatagram;
+use std::path::Path;
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use suite_tests::Site;
+use suite_tests::node::{Node, Reach};
+use suite_tests::process::{self, Running};
+use suite_tests::programs::Side;
+
+/// Two nodes; the hub's port number is known before anybody waits there.
+struct Pair {
+    site: Site,
+    leaf: Node,
+    hub: Node,
+    socket: TcpListener,
+}
+
+fn pair() -> Pair {
+    let site = Site::new("daemon");
+    let leaf = Node::new(&site, "leaf", Side::Ours);
+    let hub = Node::new(&site, "hub", Side::Ours);
+    let socket = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let number = socket.local_addr().unwrap().port();
+    leaf.add_neighbour("hub", "", &Reach::Tcp(number), "");
+    hub.add_neighbour("leaf", "", &Reach::Never, "");
+    for node in [&leaf, &hub] {
+        node.add_store_command();
+        node.set_run_uuxqt("once");
+    }
+    Pair {
+        site,
+        leaf,
+        hub,
+        socket,
+    }
+}
+
+/// The hub's daemon, with its socket handed over as systemd does it.
+fn start_hub(pair: &Pair, notify: &Path) -> Running {
+    let program = pair.hub.command("uucico");
+    let mut command = process::command_as(pair.hub.owner(), Path::new("/bin/sh"));
+    command
+        .arg("-c")
+        .arg("exec 3<&0 </dev/null; LISTEN_PID=$$ LISTEN_FDS=1 exec \"$@\"")
+        .arg("sh")
+        .arg(program.get_program())
+        .args(program.get_args())
+        .arg("--daemon")
+        .env("NOTIFY_SOCKET", notify)
+        .stdin(OwnedFd::from(pair.socket.try_clone().unwrap()));
+    Running::start(command, &pair.hub.path("log/daemon.out"))
+}
+
+fn start_leaf(pair: &Pair, options: &[&str]) -> Running {
+    let mut command: Command = pair.leaf.command("uucico");
+    command.arg("--daemon").args(options);
+    Running::start(command, &pair.leaf.path("log/daemon.out"))
+}
+
+fn queue(pair: &Pair, name: &str) {
+    pair.leaf
+        .run_with_input("uux", &["-r", "-", "hub!store", name], name.as_bytes())
+        .expect_success("uux");
+}
+
+fn wait_for(pair: &Pair, name: &str) {
+    let stored = pair.hub.path("stored").join(name);
+    process::wait_for(name, process::PATIENCE, || {
+        (process::lossy(&stored) == name).then_some(())
+    });
+}
+
+fn wait_for_log(node: &Node, text: &str) {
+    process::wait_for(text, process::PATIENCE, || {
+        process::lossy(&node.path("log/Log"))
+            .contains(text)
+            .then_some(())
+    });
+}
+
+fn end(daemon: Running) {
+    kill(daemon.pid(), Signal::SIGTERM).unwrap();
+    let finished = daemon.finish(process::PATIENCE);
+    assert!(finished.status.success(), "{finished:?}");
+}
+
+#[test]
+fn work_goes_by_itself_and_systemd_hears_of_it() {
+    let pair = pair();
+    let notify = pair.site.path().join("notify");
+    let systemd = UnixDatagram::bind(&notify).unwrap();
+    systemd.set_read_timeout(Some(process::PATIENCE)).unwrap();
+    pair.hub.owner().give(&notify);
+    let heard = || {
+        let mut buffer = [0; 512];
+        let count = systemd.recv(&mut buffer).expect("a word from the daemon");
+        String::from_utf8_lossy(&buffer[..count]).into_owned()
+    };
+    let hub = start_hub(&pair, &notify);
+    assert!(heard().contains("READY=1"));
+    // What was queued before the start, and what comes later.
+    queue(&pair, "first");
+    let leaf = start_leaf(&pair, &["--gap", "0"]);
+    wait_for(&pair, "first");
+    queue(&pair, "second");
+    wait_for(&pair, "second");
+    kill(hub.pid(), Signal::SIGHUP).unwrap();
+    assert!(heard().contains("RELOADING=1"));
+    assert!(heard().contains("READY=1"));
+    end(leaf);
+    end(hub);
+    assert!(heard().contains("STOPPING=1"));
+    assert_eq!(pair.leaf.leftovers(), Vec::<String>::new());
+}
+
+#[test]
+fn a_closed_window_is_respected_until_the_configuration_is_read_again() {
+    let pair = pair();
+    let sys = process::lossy(&pair.leaf.path("etc/sys"));
+    let closed = sys.replace("time any\n", "time never\n");
+    pair.leaf.write("etc/sys", &closed);
+    let hub = start_hub(&pair, Path::new("/nonexistent"));
+    queue(&pair, "later");
+    let leaf = start_leaf(&pair, &[]);
+    wait_for_log(&pair.leaf, "Daemon started");
+    // What cannot be understood is refused, and the old configuration holds.
+    pair.leaf.write("etc/config", "max-uuxqts many\n");
+    kill(leaf.pid(), Signal::SIGHUP).unwrap();
+    wait_for_log(
+        &pair.leaf,
+        "Configuration not read again, the old one holds:",
+    );
+    let log = process::lossy(&pair.leaf.path("log/Log"));
+    assert!(!log.contains("Calling system"), "{log}");
+    pair.leaf.write("etc/sys", &sys);
+    pair.leaf.set_run_uuxqt("once");
+    kill(leaf.pid(), Signal::SIGHUP).unwrap();
+    wait_for(&pair, "later");
+    end(leaf);
+    end(hub);
+}
+
+#[test]
+fn a_system_that_does_not_answer_is_not_called_without_pause() {
+    let pair = pair();
+    let Pair { socket, leaf, .. } = &pair;
+    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let number = other.local_addr().unwrap().port();
+    leaf.add_neighbour("third", "", &Reach::Tcp(number), "");
+    queue(&pair, "nobody");
+    let daemon = start_leaf(&pair, &["--gap", "0"]);
+    // Somebody answers, and says nothing that could be understood.
+    let (connection, _) = socket.accept().unwrap();
+    drop(connection);
+    wait_for_log(leaf, "ERROR");
+    queue(&pair, "nobody-else");
+    // A look at all that waits, which this call shows: had the first system been due, it would have been called with it.
+    leaf.run_with_input("uux", &["-r", "-", "third!store", "x"], b"x")
+        .expect_success("uux");
+    drop(other.accept().unwrap());
+    end(daemon);
+    socket.set_nonblocking(true).unwrap();
+    assert!(socket.accept().is_err(), "called again at once");
+    assert_eq!(leaf.count("hub/C."), 2);
+}

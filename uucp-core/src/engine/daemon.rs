@@ -1,0 +1,321 @@
+//! The daemon: waits for calls, and places them when work comes, a time window opens or a wait is over.
+//!
+//! Every call is a process of its own, this program again: the daemon itself holds no line and no lock, so nothing is lost
+//! whenever it ends. `SIGHUP` reads the configuration again; `SIGTERM` lets the calls under way come to their end, a second
+//! one ends them. systemd is told what goes on (`sd_notify(3)`).
+
+mod planner;
+mod watch;
+
+use std::io;
+use std::os::fd::AsFd;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, kill};
+use sd_notify::NotifyState;
+
+use super::call::held_up;
+use super::neighbour::local_time;
+use super::outcome::now_seconds;
+use super::server::{Answering, ChildCommand};
+use super::signals::{Received, Signals};
+use crate::config::Config;
+use crate::config::mail::MailConfig;
+use crate::ended::pid_of;
+use crate::name::SystemName;
+use crate::outbox;
+use crate::port::{Listener, spawn};
+use crate::spool::{Journal, Severity, Spool};
+use planner::{Candidate, Planner};
+use watch::WorkWatch;
+
+/// How often all is looked at though nothing was heard: windows open by the minute.
+const LOOK: Duration = Duration::from_mins(1);
+/// Work that comes in a burst makes one call.
+const GATHER: Duration = Duration::from_millis(200);
+
+/// How the daemon does its work.
+#[derive(Debug)]
+pub struct DaemonOptions {
+    /// How many calls it places at once.
+    pub calls: usize,
+    /// The least time between two calls with one system.
+    pub gap: Duration,
+    /// What answers a call.
+    pub answer: ChildCommand,
+    /// What places one; the system's name comes last.
+    pub call: ChildCommand,
+}
+
+/// Reads configuration and spool again; why it could not.
+pub type Reload<'a> = dyn FnMut() -> Result<(Config, Spool), String> + 'a;
+
+/// The daemon while it runs.
+struct Daemon<'a> {
+    config: Config,
+    spool: Spool,
+    options: &'a DaemonOptions,
+    signals: &'a Signals,
+    listeners: Vec<Listener>,
+    answering: Answering,
+    placed: Vec<(SystemName, Child)>,
+    planner: Planner,
+    watch: WorkWatch,
+    /// When all is looked at next.
+    look: Instant,
+    draining: bool,
+}
+
+/// Runs until a signal ends it and the calls under way have come to their end.
+///
+/// # Errors
+/// When the operating system does not let it wait.
+pub fn daemon(
+    config: Config,
+    spool: Spool,
+    listeners: Vec<Listener>,
+    options: &DaemonOptions,
+    signals: &Signals,
+    reload: &mut Reload<'_>,
+) -> io::Result<()> {
+    let mut daemon = Daemon {
+        planner: Planner::new(options.calls, options.gap),
+        config,
+        spool,
+        options,
+        signals,
+        listeners,
+        answering: Answering::default(),
+        placed: Vec::new(),
+        watch: WorkWatch::new(),
+        look: Instant::now(),
+        draining: false,
+    };
+    daemon.begin();
+    loop {
+        daemon.hear(reload);
+        daemon.reap();
+        daemon.answer();
+        daemon.look_around();
+        if daemon.is_over() {
+            return Ok(());
+        }
+        daemon.wait()?;
+    }
+}
+
+impl Daemon<'_> {
+    fn log(&self, severity: Severity, text: &str) {
+        Journal::open(&self.config, "uucico").log(None, None, severity, text);
+    }
+
+    fn begin(&self) {
+        let ports: Vec<String> = self
+            .listeners
+            .iter()
+            .filter_map(Listener::port)
+            .map(|port| port.to_string())
+            .collect();
+        let waits = if ports.is_empty() {
+            "no port to wait on".to_owned()
+        } else {
+            format!("waiting on port {}", ports.join(", "))
+        };
+        self.log(Severity::Info, &format!("Daemon started ({waits})"));
+        tell(&[NotifyState::Ready]);
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.draining && self.placed.is_empty() && self.answering.is_idle()
+    }
+
+    /// What signals ask for.
+    fn hear(&mut self, reload: &mut Reload<'_>) {
+        let Received {
+            terminate,
+            interrupt,
+            hang_up,
+        } = self.signals.read();
+        if hang_up {
+            self.reload(reload);
+        }
+        if !terminate && !interrupt {
+            return;
+        }
+        if self.draining {
+            self.end_calls();
+            return;
+        }
+        self.draining = true;
+        self.listeners.clear();
+        tell(&[NotifyState::Stopping]);
+        self.log(Severity::Info, "Daemon ends after the calls under way");
+    }
+
+    fn reload(&mut self, reload: &mut Reload<'_>) {
+        let mut states = vec![NotifyState::Reloading];
+        states.extend(NotifyState::monotonic_usec_now().ok());
+        tell(&states);
+        match reload() {
+            Ok((config, spool)) => {
+                self.config = config;
+                self.spool = spool;
+                self.watch = WorkWatch::new();
+                self.look = Instant::now();
+                self.log(Severity::Info, "Configuration read again");
+            }
+            Err(reason) => {
+                let text = format!("Configuration not read again, the old one holds: {reason}");
+                self.log(Severity::Error, &text);
+            }
+        }
+        tell(&[NotifyState::Ready]);
+    }
+
+    /// The calls end as a call does on SIGTERM: what was confirmed is put away.
+    fn end_calls(&self) {
+        let placed = self.placed.iter().map(|(_, child)| child);
+        for child in placed.chain(self.answering.children()) {
+            let _ = kill(pid_of(child), Signal::SIGTERM);
+        }
+    }
+
+    fn reap(&mut self) {
+        let now = Instant::now();
+        let planner = &mut self.planner;
+        let mut any = false;
+        self.placed.retain_mut(|(system, child)| {
+            let runs = matches!(child.try_wait(), Ok(None));
+            if !runs {
+                planner.ended(now, system);
+                any = true;
+            }
+            runs
+        });
+        if any {
+            // A line is free.
+            self.look = now;
+        }
+    }
+
+    fn answer(&mut self) {
+        for listener in &self.listeners {
+            while let Some((stream, from)) = listener.try_accept() {
+                let command = &self.options.answer;
+                if let Err(text) = self.answering.take(command, stream, from) {
+                    Journal::open(&self.config, "uucico").log(None, None, Severity::Error, &text);
+                }
+            }
+        }
+        self.answering.forget_ended();
+    }
+
+    /// Places the calls that are due.
+    fn look_around(&mut self) {
+        let news = self.watch.read();
+        for system in &news.systems {
+            self.planner.news_for(system);
+        }
+        let now = Instant::now();
+        if news.any {
+            self.look = self.look.min(now + GATHER);
+        }
+        if self.draining || self.look > now {
+            return;
+        }
+        self.watch.cover(&self.spool);
+        let candidates = match self.candidates() {
+            Ok(candidates) => candidates,
+            Err(reason) => {
+                self.log(Severity::Error, &reason);
+                Vec::new()
+            }
+        };
+        let (due, later) = self.planner.due(now, candidates);
+        self.look = later.map_or(now + LOOK, |at| at.min(now + LOOK));
+        for system in due {
+            self.place(system);
+        }
+    }
+
+    /// The systems that have work and may be called at this hour.
+    fn candidates(&self) -> Result<Vec<Candidate>, String> {
+        // What is wrong with the file is told in the call.
+        let mail = MailConfig::load(&self.config.directory).unwrap_or_default();
+        let told = |error: &dyn std::fmt::Display| error.to_string();
+        let mut names = self.spool.systems_with_work().map_err(|e| told(&e))?;
+        names.extend(outbox::systems_with_work(&self.spool, &mail).map_err(|e| told(&e))?);
+        names.sort_unstable();
+        names.dedup();
+        let (now, seconds) = (local_time(), now_seconds());
+        let mut candidates = Vec::new();
+        for name in names {
+            // A folder that no sys file knows is left to whoever made it.
+            let Some(system) = self.config.system(&name).map_err(|e| told(&e))? else {
+                continue;
+            };
+            if system.is_allowed(now).is_none() || self.spool.is_locked(&name).unwrap_or(false) {
+                continue;
+            }
+            let status = self.spool.status(&name).map_err(|e| told(&e))?;
+            let held = match held_up(system.settings(), status.as_ref(), seconds) {
+                None => Duration::ZERO,
+                Some(held) => match held.left {
+                    Some(left) => left,
+                    None => continue,
+                },
+            };
+            candidates.push(Candidate {
+                system: system.name,
+                held,
+            });
+        }
+        Ok(candidates)
+    }
+
+    fn place(&mut self, system: SystemName) {
+        let command = &self.options.call;
+        let started = spawn(
+            Command::new(&command.program)
+                .args(&command.arguments)
+                .arg(system.as_str())
+                .env_remove("NOTIFY_SOCKET")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null()),
+        );
+        match started {
+            Ok(child) => {
+                self.planner.started(system.clone());
+                self.placed.push((system, child));
+            }
+            Err(error) => {
+                let program = command.program.display();
+                self.log(Severity::Error, &format!("cannot run {program}: {error}"));
+            }
+        }
+    }
+
+    /// Sleeps until something happens.
+    fn wait(&self) -> io::Result<()> {
+        let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
+        let listeners = self.listeners.iter().flat_map(Listener::descriptors);
+        let others = listeners.chain(self.watch.descriptor());
+        watched.extend(others.map(|one| PollFd::new(one, PollFlags::POLLIN)));
+        let left = self.look.saturating_duration_since(Instant::now());
+        let left = if self.draining { LOOK } else { left };
+        let timeout = PollTimeout::try_from(left.saturating_add(Duration::from_millis(1)))
+            .unwrap_or(PollTimeout::MAX);
+        match poll(&mut watched, timeout) {
+            Ok(_) | Err(Errno::EINTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Tells systemd, if it asked to be told.
+fn tell(states: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(states);
+}

@@ -10,7 +10,11 @@ use uucp_core::sysexits::Audience;
 
 /// Takes one message from standard input, with its `From ` lines, and hands it to this system's MTA.
 #[derive(Debug, Parser)]
-#[command(name = "rmail", version, about)]
+#[command(
+    name = "rmail",
+    version,
+    about = "Takes one message from standard input, with its From_ lines, and hands it to this system's MTA"
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) message: MessageOptions,

@@ -17,7 +17,7 @@ use uucp_core::sysexits::Audience;
 #[command(
     name = "rsmtp",
     version,
-    about,
+    about = "Takes batched SMTP, plain or compressed, and hands every message to this system's MTA once",
     after_help = "Examples:\n  rsmtp <batch               hand over what is in a batch\n  rsmtp --list batch.gz      show what is in it\n  rsmtp --dry-run batch      show what would become of each message\n  rsmtp --retry              offer again what the MTA refused for now"
 )]
 pub(crate) struct Arguments {
@@ -48,7 +48,11 @@ pub(crate) struct Arguments {
 
 /// Takes one compressed message from standard input, with its `From ` lines, and hands it to this system's MTA.
 #[derive(Debug, Parser)]
-#[command(name = "crmail", version, about)]
+#[command(
+    name = "crmail",
+    version,
+    about = "Takes one compressed message from standard input, with its From_ lines, and hands it to this system's MTA"
+)]
 pub(crate) struct MessageArguments {
     #[command(flatten)]
     pub(crate) message: MessageOptions,

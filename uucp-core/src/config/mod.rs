@@ -13,6 +13,7 @@ mod lines;
 mod login;
 pub mod mail;
 mod main_file;
+mod passwd;
 pub mod permission;
 pub mod port;
 mod secret;
@@ -28,6 +29,7 @@ pub use chat::Chat;
 pub use debug::{DebugKind, DebugSet};
 pub use dial::DialerConfig;
 pub use error::{ConfigError, Fault};
+pub use passwd::LoginCheck;
 pub use permission::{CommandRules, ForwardRules, PathRules, PermittedCommand};
 pub use port::{
     DialerChoice, DialerStep, DirectPort, ModemPort, PortConfig, PortKind, ProtocolParameter,
@@ -274,11 +276,19 @@ impl Config {
     /// # Errors
     /// When a passwd file cannot be read or understood.
     pub fn check_login(&self, login: &[u8], password: &[u8]) -> Result<bool, ConfigError> {
-        let mut check = login::LoginCheck::new(login, password);
+        Ok(self.look_up_login(login, password)?.fits())
+    }
+
+    /// The first part of [`Config::check_login`]: all but the hash.
+    ///
+    /// # Errors
+    /// When a passwd file cannot be read or understood.
+    pub fn look_up_login(&self, login: &[u8], password: &[u8]) -> Result<LoginCheck, ConfigError> {
+        let mut check = LoginCheck::new(login, password);
         for file in &self.files.passwd {
             check.read(file)?;
         }
-        Ok(check.fits())
+        Ok(check)
     }
 
     /// The systems to which a login name is restricted by the further words of `called-login`, wherever they stand; `None`: to

@@ -1,6 +1,6 @@
 //! Answering a call: who is it, may it come in, and what came of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::call::usable_protocols;
 use super::debugging::{DebugSwitch, Debugging};
@@ -21,6 +21,9 @@ use crate::port::Port;
 use crate::spool::{Journal, LockError, Severity, Spool};
 use crate::wire::command::Features;
 use crate::wire::handshake::Answer as Reply;
+
+/// How long a login waits for the hashes of those before it; less than the caller waits.
+const TURN: Duration = Duration::from_secs(30);
 
 /// How a call is to be answered.
 #[derive(Debug, Clone)]
@@ -70,7 +73,7 @@ pub fn answer(
 
 impl Desk<'_> {
     pub(super) fn check_login(&mut self, login: &[u8], password: &[u8]) -> bool {
-        let good = self.config.check_login(login, password);
+        let good = self.verify(login, password);
         if let Ok(true) = good {
             self.login = Some(login.to_vec());
             return true;
@@ -82,6 +85,17 @@ impl Desk<'_> {
         };
         self.log(None, Severity::Error, &text);
         false
+    }
+
+    fn verify(&self, login: &[u8], password: &[u8]) -> Result<bool, String> {
+        let check = self.config.look_up_login(login, password);
+        let check = check.map_err(|error| error.to_string())?;
+        // A hundred callers at once must not need a hundred times the memory of one hash.
+        let turn = check
+            .is_costly()
+            .then(|| self.spool.take_turn("login", Instant::now() + TURN));
+        let _turn = turn.transpose().map_err(|error| error.to_string())?;
+        Ok(check.fits())
     }
 
     /// Who calls, and whether it may.

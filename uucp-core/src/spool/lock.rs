@@ -17,6 +17,7 @@ mod process;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use thiserror::Error;
 
@@ -204,6 +205,15 @@ impl Spool {
         self.take_in_lockdir(&name.replace('/', "."))
     }
 
+    /// Waits for the turn to do what one process at a time does, until `deadline`; the turn ends with what is given back.
+    ///
+    /// # Errors
+    /// When it has not come by then.
+    pub fn take_turn(&self, what: &str, deadline: Instant) -> Result<Turn, SpoolError> {
+        let path = self.own_folder("turns").join(what);
+        wait_for(&path, deadline).map(|lock| Turn { _lock: lock })
+    }
+
     /// The first free one of uuxqt's locks (`LCK.XQT.n`), n below `limit`; `None` when all are held. A limit of 0 is none
     /// (9,999, as Taylor has it).
     ///
@@ -251,6 +261,12 @@ impl Spool {
             Err(LockError::Spool(error)) => Err(error),
         }
     }
+}
+
+/// The turn to do what one process at a time does.
+#[derive(Debug)]
+pub struct Turn {
+    _lock: LockedFile,
 }
 
 impl PidLock {

@@ -48,7 +48,7 @@ pub use inbox::{Admission, Inbox};
 pub use incoming::Incoming;
 pub use journal::{Journal, Severity, Transfer};
 pub use localmail::LocalMail;
-pub use lock::{LockError, PidLock, SystemLock};
+pub use lock::{LockError, PidLock, SystemLock, Turn};
 pub use offered::Offered;
 pub use outbox::{EntryName, OutboxLock, SealedMessage, StagedMessage};
 pub use queue::{Draft, StageKind, Staged};

@@ -120,6 +120,8 @@ pub enum Event {
         /// The bytes.
         bytes: Vec<u8>,
     },
+    /// What has come of this file is damaged; it begins anew.
+    Void(TransferKey),
     /// *Question*: these files are complete; are they durable and in their places?
     Commit(Vec<TransferKey>),
     /// The peer has our file in its place, or has done what we asked.

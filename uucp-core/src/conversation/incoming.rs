@@ -28,8 +28,8 @@ enum Progress {
     Complete,
     /// `R`: the file flows.
     Flowing { position: u64, size: u64 },
-    /// `R`: the whole file is out, the confirmation is awaited.
-    Ended,
+    /// `R`: the whole file of this size is out, the confirmation is awaited.
+    Ended { size: u64 },
 }
 
 impl Incoming {
@@ -79,7 +79,7 @@ impl Incoming {
         let position = position.saturating_add(bytes as u64);
         let done = position >= size;
         self.progress = if done {
-            Progress::Ended
+            Progress::Ended { size }
         } else {
             Progress::Flowing { position, size }
         };
@@ -192,19 +192,41 @@ impl Session {
                 return;
             }
         };
-        one.progress = Progress::Flowing { position: 0, size };
-        let key = one.key;
-        let done = one.advance(0);
         let reply = Reply::ReceiveYes {
             mode,
             size: Some(size),
             more_work,
         };
         self.send(now, channel, true, &reply.into());
+        self.begin_serving(now, channel, size);
+    }
+
+    fn begin_serving(&mut self, now: Instant, channel: Channel, size: u64) {
+        let Some(one) = self.theirs.get_mut(&channel) else {
+            return;
+        };
+        one.progress = Progress::Flowing { position: 0, size };
+        let key = one.key;
+        let done = one.advance(0);
         self.link.begin_file(channel, true, 0, Some(size));
         self.events.push_back(Event::Sending(key, 0));
         if done {
             self.link.end_file(now, channel, true);
+        }
+    }
+
+    /// The peer has got a file that it asked for damaged, and wants it once more.
+    pub(super) fn serve_again(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+    ) -> Result<(), ConversationError> {
+        match self.theirs.get(&channel).map(|one| one.progress) {
+            Some(Progress::Ended { size }) => {
+                self.begin_serving(now, channel, size);
+                Ok(())
+            }
+            _ => self.out_of_turn("a file is wanted again that was not sent"),
         }
     }
 
@@ -215,7 +237,7 @@ impl Session {
         reply: Reply,
     ) -> Result<(), ConversationError> {
         match self.theirs.get(&channel) {
-            Some(one) if one.progress == Progress::Ended => {
+            Some(one) if matches!(one.progress, Progress::Ended { .. }) => {
                 let key = one.key;
                 self.theirs.remove(&channel);
                 let yes = matches!(reply, Reply::FileYes { .. });

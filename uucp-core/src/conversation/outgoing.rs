@@ -121,6 +121,18 @@ impl Session {
                 return;
             }
         };
+        let limit = self.link.traits().command_limit;
+        if bytes.len() > limit {
+            let letter = char::from(self.link.letter());
+            let text = format!(
+                "protocol '{letter}' cannot carry a request of {} bytes, at most {limit}: the job waits for a call over another one",
+                bytes.len()
+            );
+            self.log(Severity::Error, text);
+            self.events
+                .push_back(Event::Refused(key, Refusal::TooLargeNow));
+            return;
+        }
         let channel = self.free_channel();
         tracing::trace!(target: "uucp::uucp_proto", command = %bytes.escape_ascii(), ?channel, "sent");
         self.link.send_command(now, channel, false, &bytes);
@@ -150,6 +162,21 @@ impl Session {
         self.events.push_back(Event::Sending(one.key, position));
         if one.advance(0) {
             self.link.end_file(now, channel, false);
+        }
+    }
+
+    /// The peer has got a file of ours damaged, and wants it once more.
+    pub(super) fn send_again(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+    ) -> Result<(), ConversationError> {
+        match self.ours.get(&channel).map(|one| one.progress) {
+            Some(Progress::Ended { answered }) => {
+                self.begin_flow(now, channel, 0, answered);
+                Ok(())
+            }
+            _ => self.out_of_turn("a file is wanted again that was not sent"),
         }
     }
 

@@ -210,6 +210,9 @@ impl Session {
                 tracing::trace!(target: "uucp::proto", ?channel, "end of file received");
                 self.handle_file_end(now, self.channel(channel), from_peer)
             }
+            LinkEvent::Again { channel, from_peer } => {
+                self.handle_again(now, self.channel(channel), from_peer)
+            }
             LinkEvent::Acknowledged => {
                 self.events.push_back(Event::Acknowledged);
                 Ok(())
@@ -338,6 +341,28 @@ impl Session {
             Some(None) => Ok(()),
             None => self.out_of_turn("file data that nobody asked for"),
         }
+    }
+
+    /// A file was damaged on its way, and begins anew: one that comes, or one that was sent.
+    fn handle_again(
+        &mut self,
+        now: Instant,
+        channel: Channel,
+        from_peer: bool,
+    ) -> Result<(), ConversationError> {
+        let ours = !self.is_theirs(channel, from_peer);
+        let key = if ours {
+            self.ours.get_mut(&channel).map(Outgoing::receiving)
+        } else {
+            self.theirs.get_mut(&channel).map(Incoming::receiving)
+        };
+        match key.flatten() {
+            Some(Some(key)) => self.events.push_back(Event::Void(key)),
+            Some(None) => {}
+            None if ours => return self.send_again(now, channel),
+            None => return self.serve_again(now, channel),
+        }
+        Ok(())
     }
 
     fn handle_file_end(

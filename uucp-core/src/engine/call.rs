@@ -271,7 +271,7 @@ impl Caller<'_> {
                 Err(error) => return Ok(self.unreached(kind_of(&error), error.to_string())),
             };
         let port = opened.port.clone();
-        let traits = opened.line.traits();
+        let info = LineInfo::new(&port, opened.line.traits());
         let neighbour = Neighbour::new(
             self.config,
             self.spool,
@@ -281,7 +281,7 @@ impl Caller<'_> {
             CallRole::Caller,
             grade,
         )?;
-        let mut profile = match self.profile(settings, &port, traits)? {
+        let mut profile = match self.profile(settings, &port, info.traits)? {
             Ok(profile) => profile,
             Err(reason) => return Ok(self.unreached(StatusKind::LoginFailed, reason)),
         };
@@ -290,7 +290,7 @@ impl Caller<'_> {
             self.spool.clone(),
             Journal::open(self.config, "uucico"),
             CallRole::Caller,
-            LineInfo::new(&port, traits),
+            info,
         );
         desk.neighbour = Some(neighbour);
         desk.failures_before = self.failures_before();
@@ -518,7 +518,7 @@ impl LineInfo {
     pub fn new(port: &PortConfig, traits: LineTraits) -> Self {
         Self {
             name: port.name.clone(),
-            traits,
+            traits: traits.limited(port.seven_bit, port.reliable),
             protocols: port.protocols.clone(),
             parameters: port.protocol_parameters.clone(),
             half_duplex: port.half_duplex,

@@ -206,6 +206,7 @@ impl<'a> Desk<'a> {
                 position,
                 bytes,
             } => self.receptions.write(key, position, &bytes)?,
+            Event::Void(key) => self.receptions.begin_anew(key),
             Event::Commit(keys) => {
                 let placed = self.commit(&keys);
                 conversation.answer_commit(Instant::now(), placed);

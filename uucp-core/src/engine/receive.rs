@@ -39,6 +39,13 @@ impl Receptions {
             None => Ok(()),
         }
     }
+
+    /// What has come of a file is void.
+    pub(super) fn begin_anew(&mut self, key: TransferKey) {
+        if let Some(one) = self.open.get_mut(&key) {
+            one.reception.begin_anew();
+        }
+    }
 }
 
 impl Desk<'_> {
@@ -87,18 +94,11 @@ impl Desk<'_> {
         let Some(incoming) = incoming else {
             return Admission::Refuse(Refusal::NotPermitted);
         };
-        let mut begun = neighbour.inbox.begin(&incoming);
-        if let Ok(spool::Admission::Begin {
-            restart_at: 1.., ..
-        }) = begun
-            && !arrival.restart
-            && let Ok(spool::Admission::Begin { reception, .. }) = begun
-        {
-            // The peer begins at the beginning; so does the file.
-            reception.discard();
-            begun = neighbour.inbox.begin(&incoming);
-        }
-        match begun {
+        let incoming = Incoming {
+            restart: arrival.restart,
+            ..incoming
+        };
+        match neighbour.inbox.begin(&incoming) {
             Ok(spool::Admission::Begin {
                 reception,
                 restart_at: from,

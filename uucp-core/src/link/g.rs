@@ -1,5 +1,6 @@
 //! Protocol `g` (Taylor UUCP manual, *g Protocol*): packets of one size class each way, a window of up to seven, check
-//! sums of 16 bits. For lines that lose and damage bytes, and for peers that know nothing else.
+//! sums of 16 bits. For lines that lose and damage bytes, and for peers that know nothing else. `G` and `v` are the same
+//! with other defaults: `G` never sends a packet smaller than its peer wants them, `v` always knows how to.
 //!
 //! What the manual leaves open, and what is done here:
 //! - The answerer does not speak before it has heard INITA.
@@ -36,13 +37,14 @@ const INPUT_LIMIT: usize = 64 * 1024;
 /// some peers, Taylor among them, take a second one for a reject.
 const REPEAT_AFTER: Duration = Duration::from_secs(1);
 
-/// A `g` link.
+/// A link of `g`, `G` or `v`.
 pub(super) fn new(
+    letter: u8,
     role: CallRole,
     features: Features,
     parameters: Parameters<'_>,
 ) -> impl Link + use<> {
-    let settings = Settings::new(b'g', parameters);
+    let settings = Settings::new(letter, parameters);
     let sealed = features.contains(Features::SEALED);
     G {
         settings,

@@ -32,7 +32,7 @@ const INPUT_LIMIT: usize = 128 * 1024;
 const SMALLEST_SIZE: u16 = 400;
 
 /// A SYNC is not answered by another sooner than this after the last one, lest two sides answer each other for ever.
-const SYNC_AFTER: Duration = Duration::from_secs(5);
+pub(super) const SYNC_AFTER: Duration = Duration::from_secs(5);
 
 /// How many channels we can have open.
 const CHANNELS: u8 = 7;
@@ -43,30 +43,7 @@ pub(super) fn new(
     features: Features,
     parameters: Parameters<'_>,
 ) -> impl Link + use<> {
-    let settings = Settings::new(role, parameters);
-    let caller = role == CallRole::Caller;
-    let form = Form {
-        complement: features.contains(Features::COMPLEMENT),
-        sealed: features.contains(Features::SEALED),
-    };
-    I {
-        settings,
-        caller,
-        form,
-        state: State::New,
-        size: settings.packet_size,
-        remote: None,
-        synced_at: None,
-        heard: false,
-        sender: Sender::new(caller, form),
-        receiver: Receiver::new(settings.window),
-        control: Vec::new(),
-        unparsed: Unparsed::new(INPUT_LIMIT),
-        alarm: Alarm::default(),
-        retries: 0,
-        errors: 0,
-        acknowledged: false,
-    }
+    I::new(b'i', role, features, parameters)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,7 +62,8 @@ enum State {
     Closed,
 }
 
-struct I {
+/// A link of `i`, or what is inside one of `j`.
+pub(super) struct I {
     settings: Settings,
     caller: bool,
     form: Form,
@@ -109,9 +87,45 @@ struct I {
 }
 
 impl I {
-    fn remote_error(reason: impl Into<String>) -> LinkError {
+    pub(super) fn new(
+        letter: u8,
+        role: CallRole,
+        features: Features,
+        parameters: Parameters<'_>,
+    ) -> Self {
+        let settings = Settings::new(letter, role, parameters);
+        let caller = role == CallRole::Caller;
+        let form = Form {
+            complement: features.contains(Features::COMPLEMENT),
+            sealed: features.contains(Features::SEALED),
+        };
+        Self {
+            settings,
+            caller,
+            form,
+            state: State::New,
+            size: settings.packet_size,
+            remote: None,
+            synced_at: None,
+            heard: false,
+            sender: Sender::new(caller, form),
+            receiver: Receiver::new(settings.window),
+            control: Vec::new(),
+            unparsed: Unparsed::new(INPUT_LIMIT),
+            alarm: Alarm::default(),
+            retries: 0,
+            errors: 0,
+            acknowledged: false,
+        }
+    }
+
+    fn letter(&self) -> char {
+        char::from(self.settings.letter)
+    }
+
+    fn remote_error(&self, reason: impl Into<String>) -> LinkError {
         LinkError::Remote {
-            letter: 'i',
+            letter: self.letter(),
             reason: reason.into(),
         }
     }
@@ -159,12 +173,13 @@ impl I {
             return Ok(());
         };
         if sync.packet_size == 0 || sync.window == 0 {
-            return Err(Self::remote_error("a packet size or window of 0"));
+            return Err(self.remote_error("a packet size or window of 0"));
         }
         let size = match self.settings.remote_packet_size {
-            0 => sync.packet_size.min(4095),
+            0 => sync.packet_size,
             forced => forced,
         };
+        let size = size.min(self.settings.most_sent);
         let window = sync.window.min(WINDOW);
         self.remote = Some((size, window));
         self.sender.set_limits(size.into(), window);
@@ -274,7 +289,7 @@ impl I {
             return Ok(());
         }
         if self.size / 2 < SMALLEST_SIZE {
-            return Err(Self::remote_error("too many errors"));
+            return Err(self.remote_error("too many errors"));
         }
         self.size /= 2;
         self.errors = 0;
@@ -284,7 +299,7 @@ impl I {
 
     fn timed_out(&self) -> LinkError {
         LinkError::TimedOut {
-            letter: 'i',
+            letter: self.letter(),
             what: match self.state {
                 State::Starting => "the start of the protocol",
                 _ if self.sender.is_idle() => "a packet",
@@ -304,7 +319,7 @@ impl I {
     fn take_failure(&mut self, result: Result<(), &'static str>) {
         if let Err(reason) = result {
             self.alarm.fail(LinkError::Local {
-                letter: 'i',
+                letter: self.letter(),
                 reason,
             });
         }

@@ -3,10 +3,13 @@
 //! A link carries commands (bytes without their terminator) and file data on channels, over a line that may drop, damage
 //! or delay bytes if the protocol can bear that. `now` is always an argument.
 
+mod a;
 mod alarm;
 mod e;
+mod f;
 mod g;
 mod i;
+mod j;
 mod mux;
 mod parameters;
 mod reception;
@@ -17,13 +20,14 @@ mod t;
 pub(crate) mod testline;
 mod tube;
 mod window;
+mod y;
 
 use std::time::Instant;
 
 use thiserror::Error;
 
 use self::parameters::Parameters;
-use crate::wire::command::Features;
+use crate::wire::command::{COMMAND_LIMIT, Features};
 
 /// A channel of a link: 0 is the only one of a protocol without channels, and the one that `H` travels on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -47,6 +51,8 @@ pub struct LinkTraits {
     /// Files larger than this wait for the answer all the same, in bytes: it may say that the file is there already, or
     /// most of it, and others flow meanwhile.
     pub ahead_limit: u64,
+    /// The longest command that can be sent, in bytes.
+    pub command_limit: usize,
 }
 
 /// Who placed the call.
@@ -86,6 +92,31 @@ pub const KNOWN: &[KnownLink] = &[
         letter: b'g',
         traits: LinkTraits::G,
     },
+    KnownLink {
+        letter: b'G',
+        traits: LinkTraits::G,
+    },
+    KnownLink {
+        letter: b'j',
+        traits: LinkTraits::I,
+    },
+    KnownLink {
+        letter: b'f',
+        traits: LinkTraits::F,
+    },
+    KnownLink {
+        letter: b'v',
+        traits: LinkTraits::G,
+    },
+    KnownLink {
+        letter: b'y',
+        traits: LinkTraits::Y,
+    },
+    // Taylor's has it before `g`; but it loses time with Taylor's, and more than `g` on a bad line.
+    KnownLink {
+        letter: b'a',
+        traits: LinkTraits::A,
+    },
 ];
 
 impl LinkTraits {
@@ -98,6 +129,7 @@ impl LinkTraits {
         restart: true,
         streams_ahead: false,
         ahead_limit: 0,
+        command_limit: COMMAND_LIMIT,
     };
     /// `t` and `e` between two of ours.
     const MUX: Self = Self {
@@ -106,7 +138,7 @@ impl LinkTraits {
         ahead_limit: 256 * 1024,
         ..Self::STREAM
     };
-    /// `i`: the only one that keeps both directions busy.
+    /// `i` and `j`: both directions are busy.
     const I: Self = Self {
         channels: 7,
         needs_eight_bit: true,
@@ -115,16 +147,28 @@ impl LinkTraits {
         restart: true,
         streams_ahead: true,
         ahead_limit: u64::MAX,
+        command_limit: COMMAND_LIMIT,
     };
     /// `g` and its kin.
     const G: Self = Self {
-        channels: 1,
-        needs_eight_bit: true,
         needs_reliable: false,
+        ..Self::Y
+    };
+    /// `a`: its commands have a limit.
+    const A: Self = Self {
+        command_limit: crate::wire::a::LARGEST - 1,
+        ..Self::G
+    };
+    /// `y`: the line may be a serial one that hardly ever fails.
+    const Y: Self = Self {
         needs_end_to_end: false,
-        restart: true,
-        streams_ahead: false,
-        ahead_limit: 0,
+        ..Self::STREAM
+    };
+    /// `f`: only a whole file can be trusted, so a broken one is of no use.
+    const F: Self = Self {
+        needs_eight_bit: false,
+        restart: false,
+        ..Self::Y
     };
 }
 
@@ -147,8 +191,12 @@ pub fn make(
         }
         b't' => Some(Box::new(t::new(parameters))),
         b'e' => Some(Box::new(e::new(parameters))),
-        b'g' => Some(Box::new(g::new(role, features, parameters))),
+        b'g' | b'G' | b'v' => Some(Box::new(g::new(letter, role, features, parameters))),
         b'i' => Some(Box::new(i::new(role, features, parameters))),
+        b'j' => Some(Box::new(j::new(role, features, parameters))),
+        b'a' => Some(Box::new(a::new(features, parameters))),
+        b'f' => Some(Box::new(f::new(parameters))),
+        b'y' => Some(Box::new(y::new(parameters))),
         _ => None,
     }
 }
@@ -184,6 +232,14 @@ pub enum LinkEvent {
     },
     /// The file on `channel` is complete.
     FileEnd {
+        /// The channel of the exchange.
+        channel: Channel,
+        /// As in [`LinkEvent::Command`].
+        from_peer: bool,
+    },
+    /// The file on `channel` arrived damaged, and begins anew: what came of it is void, or it is to be sent once more, all
+    /// of it, beginning with [`Link::begin_file`]. Only links without restart do this.
+    Again {
         /// The channel of the exchange.
         channel: Channel,
         /// As in [`LinkEvent::Command`].

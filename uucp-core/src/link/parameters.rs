@@ -10,14 +10,15 @@ use std::time::Duration;
 pub(super) struct Parameters<'a>(pub(super) &'a [(&'a str, &'a str)]);
 
 impl Parameters<'_> {
-    fn value(&self, name: &str) -> Option<&str> {
+    /// A word as it stands.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         let named = |pair: &&(&str, &str)| pair.0.eq_ignore_ascii_case(name);
         self.0.iter().rev().find(named).map(|pair| pair.1)
     }
 
     /// A number from `least` to `most`.
     pub(super) fn number(&self, name: &str, default: u32, least: u32, most: u32) -> u32 {
-        self.value(name)
+        self.text(name)
             .and_then(|value| value.parse().ok())
             .filter(|number| (least..=most).contains(number))
             .unwrap_or(default)
@@ -30,7 +31,7 @@ impl Parameters<'_> {
 
     /// A yes or no: the first letter of y, t or of n, f counts.
     pub(super) fn flag(&self, name: &str, default: bool) -> bool {
-        match self.value(name).and_then(|value| value.bytes().next()) {
+        match self.text(name).and_then(|value| value.bytes().next()) {
             Some(b'y' | b'Y' | b't' | b'T') => true,
             Some(b'n' | b'N' | b'f' | b'F') => false,
             _ => default,

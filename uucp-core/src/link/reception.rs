@@ -58,6 +58,15 @@ impl Reception {
         }
     }
 
+    /// What has come of the file is void; it comes again, from its beginning.
+    pub(super) fn begin_anew(&mut self) -> Option<LinkEvent> {
+        self.data.clear();
+        self.incoming.map(|file| LinkEvent::Again {
+            channel: file.channel,
+            from_peer: file.from_peer,
+        })
+    }
+
     /// What there is to tell.
     pub(super) fn poll(&mut self) -> Option<LinkEvent> {
         let Incoming {

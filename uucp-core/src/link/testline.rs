@@ -304,9 +304,22 @@ impl Side {
                 self.received.push((number, data.to_vec()));
                 self.link.send_command(now, channel, true, b"CY");
             }
+            LinkEvent::Again { channel, .. } => self.again(channel),
             LinkEvent::Acknowledged => self.acknowledged += 1,
             LinkEvent::Closed => self.closed = true,
         }
+    }
+
+    fn again(&mut self, channel: Channel) {
+        if let Some(file) = &mut self.incoming[usize::from(channel.0)] {
+            file.truncate(8);
+            return;
+        }
+        let index = self.index_of(channel);
+        let Some(Sending::AwaitDone(number)) = self.sending.get(index).cloned() else {
+            panic!("a file that was not sent is wanted again");
+        };
+        self.begin(index, number);
     }
 
     fn command(&mut self, now: Instant, channel: Channel, text: &str) {
@@ -361,6 +374,9 @@ pub(crate) struct Pair {
     pub(crate) piece: usize,
     /// How many bytes went over each line.
     pub(crate) sent: [usize; 2],
+    /// Those bytes, if they are wanted.
+    pub(crate) record: bool,
+    pub(crate) recorded: [Vec<u8>; 2],
 }
 
 impl Pair {
@@ -377,6 +393,8 @@ impl Pair {
             begun: now,
             piece: 0,
             sent: [0; 2],
+            record: false,
+            recorded: Default::default(),
         }
     }
 
@@ -415,6 +433,9 @@ impl Pair {
         while side.link.poll_transmit(now, &mut out) {}
         if !out.is_empty() {
             self.sent[who] += out.len();
+            if self.record {
+                self.recorded[who].extend_from_slice(&out);
+            }
             self.lines[who].send(now, &out);
             moved = true;
         }

@@ -7,12 +7,11 @@ use super::*;
 
 fn link(letter: u8, role: CallRole, parameters: &[(&str, &str)]) -> Box<dyn Link> {
     let bare = Features(Features::OURS.0 & !Features::MULTIPLEX.0);
-    let features = if letter.is_ascii_uppercase() {
-        Features::OURS
-    } else {
-        bare
+    let (letter, features) = match letter {
+        b'T' | b'E' => (letter.to_ascii_lowercase(), Features::OURS),
+        letter => (letter, bare),
     };
-    make(letter.to_ascii_lowercase(), role, features, parameters).expect("a known letter")
+    make(letter, role, features, parameters).expect("a known letter")
 }
 
 /// Every link there is; `T` and `E` are `t` and `e` with tagged frames.
@@ -117,6 +116,9 @@ proptest! {
     }
 }
 
+/// Those that do not need a line without errors.
+const CORRECTING: [u8; 6] = *b"giGvja";
+
 /// What came of many calls over bad lines.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -142,8 +144,8 @@ fn bad_calls(letter: u8, parameters: &[(&str, &str)], lengths: &[usize], faults:
 }
 
 #[test]
-fn g_and_i_over_a_line_that_damages_one_byte_in_a_thousand_in_each_way() {
-    for letter in [b'g', b'i'] {
+fn what_corrects_errors_over_a_line_that_damages_one_byte_in_a_thousand_in_each_way() {
+    for letter in CORRECTING {
         let small = [("packet-size", "64")];
         let tally = bad_calls(letter, &small, &[0, 90, 500], Faults::each(1000));
         assert!(tally.failed < 5, "{tally:?}");
@@ -151,16 +153,23 @@ fn g_and_i_over_a_line_that_damages_one_byte_in_a_thousand_in_each_way() {
 }
 
 #[test]
-fn g_and_i_over_a_line_that_damages_one_byte_in_a_hundred_in_each_way() {
-    for letter in [b'g', b'i'] {
+fn what_corrects_errors_over_a_line_that_damages_one_byte_in_a_hundred_in_each_way() {
+    for letter in CORRECTING {
         let small = [
             ("packet-size", "32"),
             ("errors", "10000"),
             ("retries", "20"),
+            ("startup-retries", "20"),
         ];
         let tally = bad_calls(letter, &small, &[0, 90], Faults::each(10_000));
         assert!(tally.done > 100, "{tally:?}");
     }
+}
+
+#[test]
+fn y_ends_the_call_over_a_line_that_damages_bytes() {
+    let tally = bad_calls(b'y', &[], &[0, 90, 500], Faults::each(50));
+    assert!(tally.done > 100 && tally.failed > 100, "{tally:?}");
 }
 
 /// What a receiver makes of `bytes` that come in pieces; data that follow each other joined.

@@ -52,6 +52,18 @@ impl LineTraits {
         end_to_end: false,
     };
 
+    /// What is left when somebody who knows the line says that it carries seven bits only, or says whether it is reliable.
+    #[must_use]
+    pub fn limited(self, seven_bit: bool, reliable: Option<bool>) -> Self {
+        let reliable = self.reliable && reliable.unwrap_or(true);
+        let eight_bit = self.eight_bit && !seven_bit;
+        Self {
+            eight_bit,
+            reliable,
+            end_to_end: self.end_to_end && reliable && eight_bit,
+        }
+    }
+
     /// Whether a link protocol can live on this line.
     #[must_use]
     pub fn satisfy(self, needs: LinkTraits) -> bool {

@@ -90,6 +90,29 @@ fn what_was_written_before_the_hang_up_arrives() {
 }
 
 #[test]
+fn what_the_line_is_good_for_decides_which_protocols_are_thought_of() {
+    let letters = |line: LineTraits| -> String {
+        let usable = crate::link::KNOWN
+            .iter()
+            .filter(|one| line.satisfy(one.traits));
+        usable.map(|one| char::from(one.letter)).collect()
+    };
+    // The manual, *Protocol Selection*: both ends of a TCP connection know; elsewhere the port file tells.
+    for (line, seven_bit, reliable, wanted) in [
+        (LineTraits::TCP, false, None, "teigGjfvya"),
+        (LineTraits::TCP, false, Some(false), "igGjva"),
+        (LineTraits::TCP, true, None, "f"),
+        (LineTraits::PIPE, false, None, "igGjfvya"),
+        (LineTraits::PIPE, false, Some(true), "igGjfvya"),
+        (LineTraits::PIPE, false, Some(false), "igGjva"),
+        (LineTraits::PIPE, true, None, "f"),
+        (LineTraits::PIPE, true, Some(false), ""),
+    ] {
+        assert_eq!(letters(line.limited(seven_bit, reliable)), wanted);
+    }
+}
+
+#[test]
 fn services_have_names_and_numbers() {
     assert_eq!(service_number("15540").unwrap(), 15540);
     assert_eq!(service_number("uucp").unwrap(), 540);

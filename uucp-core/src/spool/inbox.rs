@@ -221,6 +221,7 @@ impl Inbox {
         reception.returning = returning;
         reception.earlier = earlier;
         let restart_at = match (key, incoming.size) {
+            _ if !incoming.restart => 0,
             // A small file is not worth the doubt whether a name that comes back still means the same one.
             (Some(_), Some(size)) if returning && size < RESTART_WORTH => 0,
             (Some(_), Some(size)) if reception.end <= size => reception.end,

@@ -36,6 +36,9 @@ pub struct Incoming<'a> {
     pub pubdir: &'a Path,
     /// Bytes that must stay free in the file system.
     pub free_space: u64,
+    /// Whether what comes of it can be trusted and continued, should it be cut: else it begins at the beginning, and nothing
+    /// of it is kept.
+    pub restart: bool,
 }
 
 impl<'a> Incoming<'a> {
@@ -66,6 +69,7 @@ impl<'a> Incoming<'a> {
             rules,
             pubdir,
             free_space,
+            restart: true,
         })
     }
 
@@ -93,6 +97,7 @@ impl<'a> Incoming<'a> {
             rules,
             pubdir,
             free_space,
+            restart: true,
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Reception {
     pub(super) execute_file: Option<File>,
     /// Its part of the room that the neighbour has.
     pub(super) claim: Option<Claim>,
+    /// Whether what has come can be continued, should it be cut.
+    pub(super) restart: bool,
     /// Whether what is there stays when this value goes.
     pub(super) kept: bool,
 }
@@ -87,6 +89,11 @@ impl Reception {
         // A sender that streams ahead begins at 0 before it hears where to go on; what was kept stays kept.
         self.end = self.end.max(start + bytes.len() as u64);
         Ok(())
+    }
+
+    /// What has come is damaged, and the file begins anew.
+    pub fn begin_anew(&mut self) {
+        self.end = 0;
     }
 
     /// More bytes than were announced need more room.
@@ -246,7 +253,7 @@ impl Drop for Reception {
     fn drop(&mut self) {
         let _ = self.file.unlock();
         // A file with a name of its own can be continued; one without can never be told from another.
-        if !self.kept && self.key.is_none() {
+        if !self.kept && (self.key.is_none() || !self.restart) {
             self.remove_staged();
         }
     }

@@ -6,16 +6,20 @@
 
 use thiserror::Error;
 
+pub mod a;
 pub mod checksum;
 pub mod command;
 pub mod e;
+pub mod f;
 pub mod g;
 pub mod handshake;
 pub mod i;
+pub mod j;
 pub mod mux;
 pub(crate) mod quoting;
 pub(crate) mod sequence;
 pub mod t;
+pub mod y;
 
 /// Bytes of a peer that have no meaning in the protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

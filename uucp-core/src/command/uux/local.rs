@@ -107,6 +107,7 @@ fn take(
         rules: &settings.local_receive,
         pubdir: &request.config.pubdir,
         free_space: settings.free_space,
+        restart: false,
     });
     let mut reception = match admission.map_err(|e| of_spool(&e))? {
         Admission::Begin { reception, .. } => reception,

@@ -212,6 +212,7 @@ impl Side {
                 let over = content.len().min(start + bytes.len());
                 content.splice(start..over, bytes);
             }
+            Event::Void(key) => self.receiving.get_mut(&key).unwrap().2.clear(),
             Event::Commit(keys) => {
                 self.commits += 1;
                 for key in &keys {
@@ -294,7 +295,8 @@ impl Side {
         if self.received.contains_key(&id) {
             return Admission::Refuse(Refusal::AlreadyReceived);
         }
-        let kept = self.partial.remove(&id).unwrap_or_default();
+        let kept = self.partial.remove(&id).filter(|_| arrival.restart);
+        let kept = kept.unwrap_or_default();
         let start = kept.len() as u64;
         self.receiving.insert(arrival.key, (id, arrival.ours, kept));
         Admission::Begin(start)

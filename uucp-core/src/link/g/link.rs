@@ -1,4 +1,4 @@
-//! `g` as a link: what the conversation asks of it.
+//! `g`, `G` or `v` as a link: what the conversation asks of it.
 
 use std::time::Instant;
 

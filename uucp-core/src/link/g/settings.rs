@@ -1,4 +1,4 @@
-//! The parameters of `g`.
+//! The parameters of `g`, `G` and `v`.
 
 use std::time::Duration;
 
@@ -8,7 +8,8 @@ use crate::wire::g::HEADER;
 /// Bytes under way must stay below this: the ring in which Taylor receives.
 const RING: usize = 16_384;
 
-/// The parameters, with the names and defaults of the configuration; but for `packet-size`, which there is 64.
+/// The parameters, with the names and defaults of the configuration; but for the `packet-size` of `g` and `G`, which there
+/// is 64.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Settings {
     pub(super) letter: u8,
@@ -37,9 +38,7 @@ impl Settings {
         Self {
             letter,
             window: window("window", 7, 1),
-            // Each side announces what it wants to receive; we can take more at a time than was usual once, and a peer
-            // that cannot send so much sends less.
-            packet_size: size("packet-size", 2048, 32),
+            packet_size: size("packet-size", usual_size(letter), 32),
             startup_retries: number("startup-retries", 8, 1000),
             init_timeout: parameters.seconds("init-timeout", 10),
             init_retries: number("init-retries", 4, 1000),
@@ -50,8 +49,19 @@ impl Settings {
             error_decay: number("error-decay", 10, 1_000_000),
             remote_window: window("remote-window", 0, 0),
             remote_packet_size: size("remote-packet-size", 0, 0),
-            short_packets: parameters.flag("short-packets", true),
+            short_packets: parameters.flag("short-packets", letter != b'G'),
         }
+    }
+}
+
+/// Each side announces what it wants to receive; we can take more at a time than was usual once, and a peer that cannot
+/// send so much sends less. In `G` every packet is of that size, answers of two letters too: on a slow line it must not be
+/// large.
+fn usual_size(letter: u8) -> u32 {
+    match letter {
+        b'G' => 512,
+        b'v' => 1024,
+        _ => 2048,
     }
 }
 

@@ -351,3 +351,26 @@ fn both_say_close_and_that_is_the_end() {
         "protocol 'g': closed by the other system"
     );
 }
+
+#[test]
+fn what_the_letters_differ_in_is_the_size_of_packets() {
+    // (letter, the size that it asks for, its packet for a short command where the peer asked for 1024)
+    for (letter, asked, sent) in [(b'g', 6, 32), (b'G', 4, 1024), (b'v', 5, 32)] {
+        let mut link = make(letter, CallRole::Called, Features::NONE, &[]).unwrap();
+        let now = Instant::now();
+        link.start(now);
+        let mut out = Vec::new();
+        for packet in [Control::InitA(7), Control::InitB(5), Control::InitC(7)] {
+            let packet = control(packet);
+            assert_eq!(link.handle_input(now, &packet), Ok(packet.len()));
+        }
+        link.poll_transmit(now, &mut out);
+        let answers = [Control::InitA(7), Control::InitB(asked), Control::InitC(7)];
+        assert_eq!(out, answers.map(control).concat(), "{letter}");
+        assert_eq!(link.letter(), letter);
+        out.clear();
+        link.send_command(now, Channel(0), true, b"SY");
+        link.poll_transmit(now, &mut out);
+        assert_eq!(out.len(), sent + 6, "{letter}");
+    }
+}

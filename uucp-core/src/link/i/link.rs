@@ -1,15 +1,15 @@
 //! `i` as a link: what the conversation asks of it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{I, State};
 use crate::link::scan::Scanner;
 use crate::link::{Channel, Link, LinkError, LinkEvent, LinkTraits};
-use crate::wire::i::{Kind, Sequence};
+use crate::wire::i::{HEADER, Kind, Sequence};
 
 impl Link for I {
     fn letter(&self) -> u8 {
-        b'i'
+        self.settings.letter
     }
 
     fn traits(&self) -> LinkTraits {
@@ -56,7 +56,7 @@ impl Link for I {
                 Err(self.timed_out())
             }
             State::Started | State::Running => self.handle_running_timeout(now),
-            State::ClosedByPeer => Err(Self::remote_error("closed by the other system")),
+            State::ClosedByPeer => Err(self.remote_error("closed by the other system")),
             State::Closing => {
                 self.state = State::Ending;
                 Ok(())
@@ -147,7 +147,7 @@ impl Link for I {
             Ok(Some(event)) => return Some(event),
             Ok(None) => {}
             Err(malformed) => {
-                self.alarm.fail(Self::remote_error(malformed.0));
+                self.alarm.fail(self.remote_error(malformed.0));
                 return None;
             }
         }
@@ -173,5 +173,48 @@ impl Link for I {
 
     fn take_rest(&mut self) -> Vec<u8> {
         self.unparsed.take()
+    }
+}
+
+/// What `j` asks of the `i` inside it.
+impl I {
+    /// The protocol has been closed by both sides, or must be.
+    pub(in crate::link) fn is_over(&self) -> bool {
+        matches!(
+            self.state,
+            State::ClosedByPeer | State::Ending | State::Closed
+        )
+    }
+
+    pub(in crate::link) fn is_closing(&self) -> bool {
+        self.state == State::Closing
+    }
+
+    pub(in crate::link) fn sync_timeout(&self) -> Duration {
+        self.settings.sync_timeout
+    }
+
+    pub(in crate::link) fn sync_retries(&self) -> u32 {
+        self.settings.sync_retries
+    }
+
+    /// Takes a packet that is whole or damaged: what follows is not part of it.
+    pub(in crate::link) fn handle_whole(
+        &mut self,
+        now: Instant,
+        packet: &[u8],
+    ) -> Result<(), LinkError> {
+        self.handle_input(now, packet)?;
+        self.unparsed.take();
+        Ok(())
+    }
+
+    /// The first of the packets that were to be sent, and the others.
+    pub(in crate::link) fn split_packet<'a>(
+        &self,
+        packets: &'a [u8],
+    ) -> Option<(&'a [u8], &'a [u8])> {
+        let header = self.form.parse(*packets.first_chunk()?)?;
+        packets.split_at_checked(HEADER + header.length + self.form.tail(header.length))
     }
 }

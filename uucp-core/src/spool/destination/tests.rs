@@ -57,6 +57,7 @@ impl Site {
             rules: &self.rules,
             pubdir: &pubdir,
             free_space: 0,
+            restart: true,
         };
         Destination::find(&incoming).map(|destination| destination.path())
     }

@@ -59,9 +59,11 @@ impl Inbox {
         incoming: &Incoming<'_>,
     ) -> Result<Reception, Stop> {
         let base = key.map_or_else(names::unique, Key::text);
+        // Under another name, should we be killed: what cannot be trusted is not continued.
+        let whole = if incoming.restart { "" } else { "-whole" };
         let staged_name = match &target {
-            Target::Outside(_) => format!(".bangpath-{base}-{}", self.boot),
-            _ => format!("{base}-{}", self.boot),
+            Target::Outside(_) => format!(".bangpath-{base}-{}{whole}", self.boot),
+            _ => format!("{base}-{}{whole}", self.boot),
         };
         let (file, path) = if let Target::Outside(destination) = &target {
             let path = destination.staged_path(&staged_name);
@@ -103,6 +105,7 @@ impl Inbox {
             moves: Vec::new(),
             execute_file: None,
             claim: None,
+            restart: incoming.restart,
             kept: false,
         })
     }

@@ -17,12 +17,15 @@
     reason = "a harness: a broken precondition stops the test where it is, with its reason"
 )]
 
+pub mod blackhole;
 pub mod alone;
 pub mod correspondent;
 pub mod durability;
 pub mod host;
 pub mod letters;
+pub mod long_line;
 pub mod mail_host;
+pub mod mailbag;
 pub mod maildir;
 pub mod middle;
 pub mod nncp;

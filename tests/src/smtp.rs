@@ -1,6 +1,7 @@
 //! A small SMTP client: it puts messages into a real MTA and takes no for an answer only by panicking.
 
-use std::io::{BufRead, BufReader, Write};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -46,6 +47,27 @@ impl Session {
             self.say(&format!("RCPT TO:<{recipient}>\r\n"), '2');
         }
         self.say("DATA\r\n", '3');
+        self.content(message);
+    }
+
+    /// As [`Session::send`], with the whole envelope in one piece (RFC 2920).
+    pub fn send_pipelined(&mut self, message: &Message) {
+        let mut envelope = format!("MAIL FROM:<{}>\r\n", message.sender);
+        for recipient in &message.recipients {
+            let _ = write!(envelope, "RCPT TO:<{recipient}>\r\n");
+        }
+        envelope += "DATA\r\n";
+        let mut reply = self.ask(&envelope);
+        for _ in &message.recipients {
+            assert!(reply.starts_with('2'), "the envelope: {reply:?}");
+            reply = self.reply();
+        }
+        assert!(reply.starts_with('2'), "the envelope: {reply:?}");
+        self.expect('3', "DATA");
+        self.content(message);
+    }
+
+    fn content(&mut self, message: &Message) {
         let mut wire = Vec::with_capacity(message.content.len() + 64);
         for line in message.content.split_inclusive(|byte| *byte == b'\n') {
             if line.starts_with(b".") {
@@ -117,13 +139,22 @@ impl Session {
 
 /// Hands over `messages` in `sessions` sessions at a time.
 pub fn send_all(port: u16, messages: &[Message], sessions: usize) {
+    send_by(port, messages, sessions, Session::send);
+}
+
+/// As [`send_all`], each envelope in one piece.
+pub fn send_all_pipelined(port: u16, messages: &[Message], sessions: usize) {
+    send_by(port, messages, sessions, Session::send_pipelined);
+}
+
+fn send_by(port: u16, messages: &[Message], sessions: usize, send: fn(&mut Session, &Message)) {
     let share = messages.len().div_ceil(sessions).max(1);
     std::thread::scope(|scope| {
         for part in messages.chunks(share) {
             scope.spawn(move || {
                 let mut session = Session::open(port);
                 for message in part {
-                    session.send(message);
+                    send(&mut session, message);
                 }
             });
         }

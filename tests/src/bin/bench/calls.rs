@@ -217,7 +217,7 @@ pub(crate) fn memory(table: &mut Table, count: usize) {
     table.row(&name, "MiB", Better::Less, ours, Some(other));
 }
 
-fn peak_kilobytes(status: &str) -> f64 {
+pub(crate) fn peak_kilobytes(status: &str) -> f64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok())
         .unwrap_or(0.0)

@@ -23,7 +23,7 @@ const FLUSH_AGAIN: Duration = Duration::from_secs(2);
 /// Debian's own line, with the recipe's options.
 const CLASSIC: &str = "uucp unix - n n - 20 pipe flags=Fq user=uucp argv=/uux -r -n -z -a$sender - $nexthop!rmail ($recipient)\n";
 
-fn mail(number: usize) -> Vec<u8> {
+pub(crate) fn mail(number: usize) -> Vec<u8> {
     let header = format!(
         "From: ann@leaf.example\nTo: bob@hub.example\nMessage-ID: <{number}@leaf.example>\nSubject: {number}\n\n"
     );
@@ -36,7 +36,7 @@ fn mail(number: usize) -> Vec<u8> {
         .collect()
 }
 
-fn leaf(folder: &Site, side: Side) -> Node {
+pub(crate) fn leaf(folder: &Site, side: Side) -> Node {
     let leaf = Node::new(folder, "leaf", side);
     leaf.add_neighbour("hub", "", &Reach::Tcp(9), "");
     leaf
@@ -148,7 +148,7 @@ pub(crate) fn queueing_under_postfix(table: &mut Table, peers: &Peers, count: us
     );
 }
 
-fn messages(count: usize) -> Vec<Message> {
+pub(crate) fn messages(count: usize) -> Vec<Message> {
     let message = |number| Message {
         sender: "ann@leaf.example".into(),
         recipients: vec!["bob@hub.example".into()],

@@ -9,6 +9,7 @@
     reason = "it speaks to a person, and what it expects of its own folders it may insist on"
 )]
 
+mod batches;
 mod calls;
 mod mail;
 mod table;
@@ -57,6 +58,10 @@ fn main() -> ExitCode {
     mail::queueing_under_postfix(&mut table, peers, 1000 / scale);
     mail::execution(&mut table, peers, 1000 / scale);
     table.print();
+    let mut batches = Table::against("The other way", &arguments.only, arguments.runs.max(1));
+    batches::all(&mut batches, peers, 1000 / scale);
+    batches.print();
+    batches::wire(&arguments.only, 1000 / scale);
     table::remove_kept();
     ExitCode::SUCCESS
 }

@@ -14,8 +14,10 @@ use uucp_core::receive::bang_mail::{HEADER_LIMIT, stand_in, strip_own_hosts};
 use uucp_core::receive::content::{Incoming, Item, Messages, Sight};
 use uucp_core::receive::handing::{Mail, Source};
 use uucp_core::receive::kept::Kept;
-use uucp_core::receive::{Marks, Origin, Site, Stamp, Trace, received_line};
+use uucp_core::receive::{Origin, Site, Stamp, Trace, received_line};
 use uucp_core::spool::ObservedTime;
+
+use crate::series::Series;
 
 /// Faults of which the words are kept; of others the number.
 const MOST_FAULTS: usize = 20;
@@ -85,14 +87,6 @@ pub(crate) struct Batch<'a> {
     pub(crate) trouble: Option<String>,
 }
 
-/// See [`Identity::of_place`].
-#[derive(Debug)]
-struct Series {
-    marks: Marks,
-    key: Vec<u8>,
-    number: Option<String>,
-}
-
 impl<'a> Batch<'a> {
     /// Reads the batch from its beginning.
     pub(crate) fn new(site: &'a Site, origin: &'a Origin, batch: File) -> io::Result<Self> {
@@ -119,7 +113,7 @@ impl<'a> Batch<'a> {
     /// The input is done: an equal one is another.
     pub(crate) fn end_series(&self) {
         if let Some(series) = &self.series {
-            series.marks.remove(&series.key);
+            series.end();
         }
     }
 
@@ -201,45 +195,17 @@ impl<'a> Batch<'a> {
         hash.update(self.chain);
         hash.update(by_content.as_bytes());
         self.chain = hash.finalize().into();
-        if self.series.is_none() {
-            let job = &self.origin.job;
-            let key = if job.is_empty() {
-                self.chain.to_vec()
-            } else {
-                job.clone()
-            };
-            let (state, neighbour) = (&self.site.around.state, self.origin.neighbour.as_ref());
-            self.series = Some(Series {
-                marks: Marks::new(state, "series", neighbour),
-                key,
-                number: None,
-            });
-        }
+        let series = self
+            .series
+            .get_or_insert_with(|| Series::new(self.site, self.origin, &self.chain));
         if let Some(id) = &transaction.parameters.id {
             return Ok(Identity::named(id));
         }
         if trace.is_recognisable() {
             return Ok(by_content);
         }
-        let number = self.series_number()?;
+        let number = series.number(self.now, self.is_trial)?;
         Ok(Identity::of_place(number.as_bytes(), &self.chain))
-    }
-
-    /// Drawn when the input is first seen, and kept until it is done.
-    fn series_number(&mut self) -> io::Result<String> {
-        let now = self.now;
-        let Some(series) = &mut self.series else {
-            return Ok(String::new());
-        };
-        if series.number.is_none() && !self.is_trial {
-            let drawn = format!(
-                "{}.{}",
-                clock::now().timestamp().as_nanosecond(),
-                std::process::id()
-            );
-            series.number = Some(series.marks.get_or_make(&series.key, &drawn, now)?.text);
-        }
-        Ok(series.number.clone().unwrap_or_default())
     }
 
     fn take_own_names_off(&self, transaction: &mut Transaction) {

@@ -2,10 +2,13 @@
 
 mod batch;
 mod cli;
+mod hand_over;
 mod input;
 mod list;
+mod message;
 mod retry;
 mod run;
+mod series;
 mod unbatch;
 
 use std::process::ExitCode;

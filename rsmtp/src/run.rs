@@ -12,6 +12,7 @@ use uucp_core::sysexits::Failure;
 
 use crate::cli::{Arguments, MessageArguments};
 use crate::input::{Input, Opened};
+use crate::message::deliver;
 use crate::unbatch::{Unbatching, unreadable};
 use crate::{list, retry};
 
@@ -65,8 +66,10 @@ pub(crate) fn message(arguments: &MessageArguments) -> Result<ExitCode, Failure>
         is_surely_whole: !matches!(input.format, Format::Plain | Format::Z),
     };
     let mut reader = input.reader().map_err(|e| unreadable(&e))?;
-    let settled = bang_mail::receive(&site, &call, &mut reader)?;
-    bang_mail::tell("crmail", &settled)
+    let mail = bang_mail::read(&site, &call, &mut reader)?;
+    let said = deliver(&site, &origin, mail)?;
+    say("crmail", said.as_deref());
+    Ok(ExitCode::SUCCESS)
 }
 
 fn site(

@@ -1,21 +1,15 @@
 //! One input to its end: its messages to the MTA, and what is not a message to whoever must look at it.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
-use uucp_core::clock;
-use uucp_core::delivery::{Ledger, Pool, Receiver};
-use uucp_core::receive::handing::{Handing, Tally};
-use uucp_core::receive::kept::Kept;
+use uucp_core::receive::handing::Tally;
 use uucp_core::receive::{Marks, Origin, Site};
 use uucp_core::spool::{Journal, Severity};
-use uucp_core::sysexits::{Failure, Status};
+use uucp_core::sysexits::Failure;
 
 use crate::batch::{Batch, Survey};
+use crate::hand_over::hand_over;
 use crate::input::{Input, Opened};
-
-/// How long to wait for another rsmtp that works for the same neighbour. Then this input comes again later.
-const PATIENCE: Duration = Duration::from_mins(20);
 
 /// One input, for one neighbour.
 #[derive(Debug)]
@@ -41,7 +35,7 @@ impl Unbatching<'_> {
             return self.end_without_messages(&input, &survey);
         }
         let batch = Batch::new(self.site, self.origin, reader()?).map_err(Failure::temporary)?;
-        let (batch, tally) = self.hand_over(batch, &survey)?;
+        let (batch, tally) = hand_over(self.site, self.origin, batch, survey.recipients)?;
         let said = said(&tally);
         self.log_tally(&tally, &batch);
         if let Some(trouble) = tally.trouble.or_else(|| batch.trouble.clone()) {
@@ -57,37 +51,6 @@ impl Unbatching<'_> {
         };
         batch.end_series();
         Ok(said)
-    }
-
-    /// Every message that is whole.
-    fn hand_over<'b>(
-        &self,
-        batch: Batch<'b>,
-        survey: &Survey,
-    ) -> Result<(Batch<'b>, Tally), Failure> {
-        let (site, neighbour) = (self.site, self.origin.neighbour.as_ref());
-        let state = &site.around.state;
-        let now = batch.now;
-        let unusable =
-            |e| Failure::temporary(format!("cannot use the ledger in {}: {e}", state.display()));
-        let ledger = Ledger::open(state, neighbour, now, PATIENCE).map_err(unusable)?;
-        let ledger = ledger.ok_or_else(|| {
-            Failure::temporary("another rsmtp has been at work for this neighbour for long")
-        })?;
-        ledger.reserve(survey.recipients).map_err(unusable)?;
-        let wrong = |e: &dyn std::fmt::Display| Failure::new(Status::Configuration, e.to_string());
-        let mut pool =
-            Pool::choose(&site.mail.delivery(neighbour), &site.around).map_err(|e| wrong(&e))?;
-        let (spool, around) = (site.spool.as_ref(), site.around.clone());
-        let receiver = Receiver::new(&site.mail, spool, around, neighbour, clock::now())
-            .map_err(|e| wrong(&e))?;
-        let policy = site.mail.policy(neighbour);
-        let kept =
-            Kept::open(state, neighbour, policy.waiting_limit).map_err(Failure::temporary)?;
-        let times = site.times(neighbour, now);
-        let handing = Handing::new(batch, &ledger, receiver, policy, kept, times);
-        pool.run(&handing);
-        Ok(handing.finish())
     }
 
     /// Nothing of it is a message.

@@ -32,11 +32,28 @@ pub struct Call<'a> {
     pub is_surely_whole: bool,
 }
 
-/// Takes one message, as far as it goes now.
+/// A message that was read to its end, with our trace line.
+#[derive(Debug)]
+pub struct BangMail {
+    /// Who sent it.
+    pub sender: ReversePath,
+    /// Its recipients.
+    pub recipients: Vec<Address>,
+    /// Words that stood among the recipients and are no addresses, in a form that a report can show.
+    pub unfit: Vec<Address>,
+    /// The message.
+    pub message: Message,
+    /// Why nobody may get it.
+    pub verdict: Option<Reply>,
+    /// What its header says of its way.
+    pub trace: Trace,
+}
+
+/// Reads one message to its end.
 ///
 /// # Errors
-/// When it cannot be read, or nobody knows how mail is handed over.
-pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Settled, Failure> {
+/// When it cannot be read.
+pub fn read(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<BangMail, Failure> {
     let origin = call.origin;
     let neighbour = origin.neighbour.as_ref();
     let limits_nncp = origin.by_nncp && !call.is_surely_whole;
@@ -56,7 +73,6 @@ pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Set
     let sender = lines.sender(neighbour);
     let (recipients, unfit) = recipients_of(call.recipients, &names);
     let verdict = verdict(&message, fits, limits_nncp, trace);
-    let now = clock::now();
     let has_sender = !lines.is_empty() && sender.is_ok();
     let stamp = Stamp {
         program: call.program,
@@ -64,20 +80,37 @@ pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Set
         by: &site.config.nodename,
         note: (!has_sender).then_some("no sender named"),
     };
-    message.prepend(received_line(origin, &stamp, &now).as_bytes());
-    let spool = site.spool.as_ref();
-    let mut receiver = Receiver::new(&site.mail, spool, site.around.clone(), neighbour, now)
+    message.prepend(received_line(origin, &stamp, &clock::now()).as_bytes());
+    Ok(BangMail {
+        sender: sender.unwrap_or(ReversePath::Null),
+        recipients,
+        unfit,
+        message,
+        verdict,
+        trace,
+    })
+}
+
+/// Takes one message, as far as it goes now.
+///
+/// # Errors
+/// When it cannot be read, or nobody knows how mail is handed over.
+pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Settled, Failure> {
+    let mail = read(site, call, input)?;
+    let (spool, around) = (site.spool.as_ref(), site.around.clone());
+    let neighbour = call.origin.neighbour.as_ref();
+    let mut receiver = Receiver::new(&site.mail, spool, around, neighbour, clock::now())
         .map_err(|e| Failure::new(Status::Configuration, e.to_string()))?;
     Ok(receiver.settle(&Consignment {
         envelope: &Envelope {
-            sender: sender.unwrap_or(ReversePath::Null),
-            recipients,
+            sender: mail.sender,
+            recipients: mail.recipients,
         },
-        message: &message,
-        job: &origin.job,
-        is_recognisable: trace.is_recognisable(),
-        unfit: &unfit,
-        verdict,
+        message: &mail.message,
+        job: &call.origin.job,
+        is_recognisable: mail.trace.is_recognisable(),
+        unfit: &mail.unfit,
+        verdict: mail.verdict,
         asked: None,
     }))
 }

@@ -11,6 +11,7 @@ mod damaged;
 mod kept;
 mod once;
 mod refused;
+mod rows;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 #[path = "../runs/mod.rs"]
 mod runs;

@@ -1,5 +1,7 @@
 //! The values of the parameters, read and written.
 
+use std::time::Duration;
+
 use super::xtext;
 
 /// BODY of RFC 6152 and 3030. It only tells; no bit is ever stripped.
@@ -87,7 +89,26 @@ impl By {
         })
     }
 
-    pub(super) fn value(self) -> String {
+    /// What is left of it after the message has waited (RFC 2852, 4.1: every relay takes its own time off).
+    #[must_use]
+    pub fn after(self, waited: Duration) -> Self {
+        let waited = i64::try_from(waited.as_secs()).unwrap_or(i64::MAX);
+        Self {
+            // Nine digits are all that BY has.
+            seconds: self.seconds.saturating_sub(waited).max(-999_999_999),
+            ..self
+        }
+    }
+
+    /// Whether the message is to be returned and not delivered any more.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        self.returned && self.seconds <= 0
+    }
+
+    /// The value of BY.
+    #[must_use]
+    pub fn value(self) -> String {
         let mode = if self.returned { "R" } else { "N" };
         let trace = if self.trace { "T" } else { "" };
         format!("{};{mode}{trace}", self.seconds)

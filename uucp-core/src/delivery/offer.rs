@@ -2,6 +2,7 @@
 
 use super::Message;
 use crate::address::Envelope;
+use crate::bsmtp::By;
 
 /// One message, as it is offered to the MTA.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,7 @@ impl<'a> Offer<'a> {
     }
 }
 
-/// Parameters of `MAIL` and `RCPT` (RFC 3461, RFC 6531), each value as it stood in the command. They are passed to an MTA that
+/// Parameters of `MAIL` and `RCPT` (RFC 2852, 3461, 6531 and 6710), each value as it stood in the command. They are passed to an MTA that
 /// offers the extension; [`Handover::passes_dsn`](super::Handover::passes_dsn) tells whether this one does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -37,6 +38,10 @@ pub struct Wishes {
     pub ret: Option<Vec<u8>>,
     /// `ENVID=`.
     pub envid: Option<Vec<u8>>,
+    /// `BY=` (RFC 2852), with the time that is left now.
+    pub by: Option<By>,
+    /// `MT-PRIORITY=` (RFC 6710).
+    pub mt_priority: Option<i8>,
     /// Of each recipient, in the envelope's order. Those that it does not reach asked for nothing.
     pub recipients: Vec<RecipientWishes>,
 }
@@ -54,6 +59,8 @@ static NONE: Wishes = Wishes {
     smtputf8: false,
     ret: None,
     envid: None,
+    by: None,
+    mt_priority: None,
     recipients: Vec::new(),
 };
 

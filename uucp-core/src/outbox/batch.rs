@@ -10,7 +10,7 @@ use super::pack::PackError;
 use super::{Entry, Outbox, Packing};
 use crate::bsmtp::Writer;
 use crate::codec::Encoder;
-use crate::spool::{EntryName, OutboxLock, SpoolError, StageKind, Staged};
+use crate::spool::{EntryName, ObservedTime, OutboxLock, SpoolError, StageKind, Staged};
 
 /// A batch that is written to its end.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub(super) struct Builder<'a> {
     pub(super) how: &'a Packing,
     /// The most bytes after compression.
     pub(super) largest: Option<u64>,
+    pub(super) now: ObservedTime,
     /// Messages that cannot be read now; they stay.
     pub(super) unreadable: HashSet<EntryName>,
     /// What was found wrong, for the log.
@@ -80,7 +81,9 @@ impl Builder<'_> {
             if messages.len() >= most {
                 break;
             }
-            if let Some(entry) = self.open(name)? {
+            if let Some(mut entry) = self.open(name)? {
+                let by = &mut entry.head.transaction.parameters.by;
+                *by = by.map(|by| by.after(self.now.since(entry.head.observed)));
                 let room = self.how.limits.bytes.saturating_sub(writer.written());
                 if !messages.is_empty() && entry.head.size > room {
                     break;

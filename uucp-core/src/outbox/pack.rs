@@ -163,6 +163,7 @@ impl Outbox<'_> {
             lock: &lock,
             how,
             largest: limits.into_iter().flatten().min(),
+            now: self.spool.observed_now()?,
             unreadable: HashSet::new(),
             complaints: Vec::new(),
         };

@@ -163,14 +163,25 @@ impl<'a, S: Source> Handing<'a, S> {
         (into(self.source), tally)
     }
 
-    fn plan(&self, mail: Mail) -> Parcel {
+    /// How long a message has waited here.
+    fn waited(&self, mail: &Mail) -> Duration {
+        let waited = mail.waited.as_ref();
+        waited.map_or(Duration::ZERO, |waited| self.times.now.since(waited.since))
+    }
+
+    fn plan(&self, mut mail: Mail) -> Parcel {
+        let by = mail.transaction.parameters.by;
+        if by.is_some_and(|by| by.after(self.waited(&mail)).is_over()) {
+            let over = || Reply::new("5.4.7", "the time that its sender has set (BY) is over");
+            mail.verdict.get_or_insert_with(over);
+        }
         let is_done = |recipient: &Address| self.ledger.is_done(&mail.identity, recipient);
         let plan = mail.plan(&self.policy, is_done);
         let offered = Envelope {
             sender: mail.transaction.sender.clone(),
             recipients: plan.offered.clone(),
         };
-        let wishes = wishes(&mail.transaction, &offered.recipients);
+        let wishes = wishes(&mail.transaction, &offered.recipients, self.waited(&mail));
         Parcel {
             mail,
             plan,
@@ -404,7 +415,7 @@ fn consignment<'m>(mail: &'m Mail, envelope: &'m Envelope) -> Consignment<'m> {
 }
 
 /// What was asked for those who are offered the message; they stand in the order of the envelope.
-fn wishes(transaction: &Transaction, offered: &[Address]) -> Wishes {
+fn wishes(transaction: &Transaction, offered: &[Address], waited: Duration) -> Wishes {
     let mut all = transaction.recipients.iter();
     let recipients = offered
         .iter()
@@ -424,6 +435,8 @@ fn wishes(transaction: &Transaction, offered: &[Address]) -> Wishes {
             Returned::Headers => b"HDRS".to_vec(),
         }),
         envid: parameters.envid.clone(),
+        by: parameters.by.map(|by| by.after(waited)),
+        mt_priority: parameters.mt_priority,
         recipients,
     }
 }

@@ -107,6 +107,13 @@ fn mail_command(session: &Session, transaction: &Transaction<'_>) -> Vec<u8> {
         append(&mut command, b"RET", wishes.ret.as_deref());
         append(&mut command, b"ENVID", wishes.envid.as_deref());
     }
+    if offered.deliver_by {
+        append(&mut command, b"BY", wishes.by.map(|by| by.value().into_bytes()).as_deref());
+    }
+    if offered.mt_priority {
+        let priority = wishes.mt_priority.map(|p| p.to_string().into_bytes());
+        append(&mut command, b"MT-PRIORITY", priority.as_deref());
+    }
     command.extend_from_slice(b"\r\n");
     command
 }

@@ -13,6 +13,10 @@ use crate::delivery::{Flavour, Message};
 const BLOCK: usize = 64 * 1024;
 
 /// What the server offered in its answer to EHLO or LHLO.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an extension that is offered or not"
+)]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Extensions {
     pub(super) pipelining: bool,
@@ -21,6 +25,8 @@ pub(super) struct Extensions {
     pub(super) eight_bit_mime: bool,
     pub(super) smtputf8: bool,
     pub(super) dsn: bool,
+    pub(super) deliver_by: bool,
+    pub(super) mt_priority: bool,
 }
 
 /// An open session.
@@ -188,6 +194,8 @@ fn extensions_of(answer: &ServerReply) -> Extensions {
             "8BITMIME" => found.eight_bit_mime = true,
             "SMTPUTF8" => found.smtputf8 = true,
             "DSN" => found.dsn = true,
+            "DELIVERBY" => found.deliver_by = true,
+            "MT-PRIORITY" => found.mt_priority = true,
             _ => {}
         }
     }

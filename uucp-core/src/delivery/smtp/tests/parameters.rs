@@ -1,6 +1,7 @@
 //! What is said beside the addresses: only what the server offers and the message needs.
 
 use super::*;
+use crate::bsmtp::By;
 
 #[test]
 fn parameters_are_said_only_when_offered_and_needed() {
@@ -54,7 +55,7 @@ const EVERYTHING: [Step; 2] = [
     Say("220 hub ESMTP\r\n"),
     Hear(
         "EHLO leaf",
-        "250-hub\r\n250-PIPELINING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 DSN\r\n",
+        "250-hub\r\n250-PIPELINING\r\n250-SIZE 1000000\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-DELIVERBY 60\r\n250-MT-PRIORITY\r\n250 DSN\r\n",
     ),
 ];
 
@@ -64,6 +65,12 @@ fn wishes() -> Wishes {
         smtputf8: false,
         ret: value("HDRS"),
         envid: value("QQ314159"),
+        by: Some(By {
+            seconds: 120,
+            returned: true,
+            trace: false,
+        }),
+        mt_priority: Some(-3),
         recipients: vec![RecipientWishes {
             notify: value("SUCCESS,FAILURE"),
             orcpt: value("rfc822;Bob+40x"),
@@ -72,11 +79,11 @@ fn wishes() -> Wishes {
 }
 
 #[test]
-fn wishes_about_reports_are_said_where_dsn_is_offered() {
+fn wishes_are_said_where_their_extension_is_offered() {
     for (hello, mail, rcpt) in [
         (
             EVERYTHING,
-            "MAIL FROM:<bob@far.example> RET=HDRS ENVID=QQ314159\\r",
+            "MAIL FROM:<bob@far.example> RET=HDRS ENVID=QQ314159 BY=120;R MT-PRIORITY=-3\\r",
             "RCPT TO:<a@x> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;Bob+40x\\r",
         ),
         (

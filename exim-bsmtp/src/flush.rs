@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use uucp_core::config::Config;
 use uucp_core::config::mail::{Carrier, MailConfig};
 use uucp_core::name::SystemName;
-use uucp_core::outbox::{Batch, Outbox, PackError, Packed, Packing, Scope};
+use uucp_core::outbox::{Batch, Outbox, PackError, Packed, Packing, Scope, expire};
 use uucp_core::send::{look_up, of_config, user_name};
 use uucp_core::spool::{Journal, Severity, Spool};
 use uucp_core::sysexits::{Failure, Status};
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 /// Those that are named, else all for which something waits.
-fn systems(
+pub(crate) fn systems(
     arguments: &Arguments,
     config: &Config,
     spool: &Spool,
@@ -96,12 +96,13 @@ impl Flush<'_> {
     }
 
     fn pack(&mut self, system: &SystemName) -> Result<Packed, Failure> {
+        let mut journal = Journal::open(self.config, "exim-bsmtp");
+        expire(self.spool, self.mail, system, &mut journal).map_err(|e| Failure::temporary(&e))?;
         let how = Packing::new(self.config, self.mail, system)
             .map_err(|e| Failure::new(Status::Configuration, e.to_string()))?;
         let sending = self.mail.sending(system);
         let outbox = Outbox::new(self.spool, system);
         let waiting = outbox.list().map_err(|e| Failure::temporary(&e))?.len();
-        let mut journal = Journal::open(self.config, "exim-bsmtp");
         let user = how.user.clone();
         let (total, progress) = (&mut self.total, &mut self.progress);
         let begun = total.messages;

@@ -20,6 +20,7 @@ use crate::execute::job::{Runner, Wishes};
 use crate::execute::queue::{self, Limits, QueueError, Tally};
 use crate::execute::{keep_unnamed, sweep, tell_of_untold, worker};
 use crate::name::SystemName;
+use crate::outbox::expire_all;
 use crate::program;
 use crate::receive::{Site, retry};
 use crate::spool::{Journal, Severity, Spool};
@@ -150,9 +151,13 @@ fn run_queue(
     sweep(spool);
     let told = tell_of_untold(spool, mail, &tally);
     let kept = keep_unnamed(spool, mail, &mut journal);
+    let expired = expire_all(spool, mail, &mut journal);
     let delivered = deliver_local_queue(spool, mail).map(drop);
     if let Some(mut retry) = retry {
         let _ = retry.wait();
+    }
+    if let Err(error) = expired {
+        journal.log(None, None, Severity::Error, &error.to_string());
     }
     // The jobs are done, whatever became of the mail about them: it waits in the spool.
     for error in [told, kept, delivered].into_iter().filter_map(Result::err) {

@@ -5,6 +5,7 @@
 //! one. Packing turns messages into batches (RFC 2442), grade by grade, compressed, for uucico or for another carrier.
 
 mod batch;
+mod expire;
 mod head;
 mod pack;
 mod packing;
@@ -16,6 +17,7 @@ use std::fs::File;
 use std::io::{self, Read, Take, Write};
 use std::time::Instant;
 
+pub use expire::{Expired, expire, expire_all};
 pub use head::EntryHead;
 pub use pack::{Batch, PackError, Packed, Scope};
 pub use packing::{Packing, PackingError};

@@ -1,15 +1,20 @@
 //! `[sending]`: how mail to a system is queued by senders, and how it is packed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use super::pick;
-use super::value::{self, ByteCount};
+use super::value::{self, ByteCount, Period};
 use crate::address::FromLineStyle;
 use crate::codec::Compression;
 use crate::name::{Grade, NameError, SystemName};
+
+/// Links are down for days without anybody's wonder; after twice the week of the example in the peer's manual
+/// (`uustat --older-than 168 --kill-all`) somebody should hear of it.
+const AGE_LIMIT: Duration = Duration::from_hours(14 * 24);
 
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
@@ -33,6 +38,7 @@ pub(super) struct SendingSection {
     carrier: Option<Carrier>,
     nncp_node: Option<String>,
     nncp_exec: Option<PathBuf>,
+    age_limit: Option<Period>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -165,6 +171,8 @@ pub struct Sending {
     pub nncp_node: String,
     /// The command that makes NNCP packets.
     pub nncp_exec: PathBuf,
+    /// How long a message waits in the outbox before it goes back to its sender: 14 days, unless set.
+    pub age_limit: Duration,
 }
 
 impl Sending {
@@ -235,6 +243,7 @@ pub(super) fn resolve(
         carrier: pick(own, all, |s| s.carrier).unwrap_or_default(),
         nncp_node: pick(own, all, |s| s.nncp_node.clone()).unwrap_or_else(|| system.to_string()),
         nncp_exec: pick(own, all, |s| s.nncp_exec.clone()).unwrap_or_else(|| "nncp-exec".into()),
+        age_limit: pick(own, all, |s| s.age_limit).map_or(AGE_LIMIT, |p| p.0),
     }
 }
 

@@ -10,14 +10,14 @@ use uucp_core::name::Grade;
 use uucp_core::send::value::{byte_count, seconds};
 use uucp_core::sysexits::{Audience, Failure, Status};
 
-use crate::{collect, dictionary, flush, queue};
+use crate::{collect, dictionary, flush, queue, waiting};
 
 /// Queues batched SMTP of Exim, smail or Sendmail for a UUCP neighbour.
 ///
 /// With a SYSTEM, standard input is a message or a batch for it. Exit status 0: all of it is durably queued, or a report
 /// about it is.
 #[derive(Debug, Parser)]
-#[command(name = "exim-bsmtp", version, group = ArgGroup::new("round").args(["flush", "collect"]))]
+#[command(name = "exim-bsmtp", version, group = ArgGroup::new("round").args(["flush", "collect", "expire"]))]
 pub(crate) struct Arguments {
     /// Pack what is queued now, for these systems or for all, into jobs or NNCP packets.
     #[arg(long, conflicts_with_all = ["id", "grade", "size_limit", "dry_run", "deadline"])]
@@ -25,6 +25,18 @@ pub(crate) struct Arguments {
     /// Queue what an MTA has left in this directory: a file or a directory for each system.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["id", "dry_run", "deadline"])]
     pub(crate) collect: Option<PathBuf>,
+    /// Print the messages that wait, for these systems or for all.
+    #[arg(long, conflicts_with_all = ["flush", "collect", "id", "grade", "size_limit", "dry_run", "deadline"])]
+    pub(crate) list: bool,
+    /// With --list: print JSON.
+    #[arg(long, requires = "list")]
+    pub(crate) json: bool,
+    /// Take the messages named out of the outbox of this system. Nobody is told.
+    #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["flush", "collect", "list"])]
+    pub(crate) cancel: Option<OsString>,
+    /// Return messages to their senders that have waited too long, for these systems or for all.
+    #[arg(long, conflicts_with_all = ["flush", "collect", "list", "cancel", "id", "grade", "size_limit", "dry_run", "deadline"])]
+    pub(crate) expire: bool,
     /// Train a zstd dictionary for this system, from the mail in its outbox and in the files named.
     #[arg(long, value_name = "SYSTEM", conflicts_with_all = ["flush", "collect"])]
     pub(crate) train: Option<OsString>,
@@ -49,15 +61,15 @@ pub(crate) struct Arguments {
     /// Answer 75 after this many seconds, whatever holds us up. Keep it below the transport's `timeout`.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
     pub(crate) deadline: Duration,
-    /// With --flush and --collect: say nothing but what went wrong.
+    /// With --flush, --collect and --expire: say nothing but what went wrong.
     #[arg(short, long, requires = "round")]
     pub(crate) quiet: bool,
     /// The config file to use.
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// The UUCP system to queue for: `$host`. With --flush and --collect, the only systems that count. With the options
-    /// about dictionaries, files.
-    #[arg(value_name = "SYSTEM", required_unless_present_any = ["flush", "collect", "train"])]
+    /// The UUCP system to queue for: `$host`. With --flush, --collect, --list and --expire, the only systems that count.
+    /// With --cancel, messages; with the options about dictionaries, files.
+    #[arg(value_name = "SYSTEM", required_unless_present_any = ["flush", "collect", "train", "list", "expire"])]
     pub(crate) systems: Vec<OsString>,
 }
 
@@ -75,9 +87,12 @@ pub(crate) fn audience(arguments: impl Iterator<Item = OsString>) -> Audience {
 fn is_mode(word: &OsStr) -> bool {
     let word = word.as_encoded_bytes();
     let name = word.split(|byte| *byte == b'=').next();
-    let modes: [&[u8]; 5] = [
+    let modes: [&[u8]; 8] = [
         b"--flush",
         b"--collect",
+        b"--list",
+        b"--cancel",
+        b"--expire",
         b"--train",
         b"--dictionary-export",
         b"--dictionary-import",
@@ -92,6 +107,9 @@ fn is_mode(word: &OsStr) -> bool {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.flush {
         return flush::run(arguments);
+    }
+    if let Some(result) = waiting::mode(arguments) {
+        return result;
     }
     if let Some(result) = dictionary::mode(arguments) {
         return result;
@@ -140,6 +158,8 @@ mod tests {
             assert!(parse(&["--flush", option]).is_err(), "{option}");
         }
         assert!(parse(&["--quiet", "leaf"]).is_err());
+        assert!(parse(&["--json", "leaf"]).is_err());
+        assert!(parse(&["--cancel=leaf"]).is_err());
     }
 
     #[test]

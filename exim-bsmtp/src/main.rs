@@ -10,6 +10,7 @@ mod link;
 mod message;
 mod nncp;
 mod queue;
+mod waiting;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::time::Instant;
 
+use nix::sys::resource::{Resource, getrlimit};
 use uucp_core::bsmtp::{Transaction, Verb};
 use uucp_core::outbox::OutboxDraft;
 use uucp_core::report::RETURN_LIMIT;
@@ -15,6 +16,17 @@ use uucp_core::sysexits::{Failure, Status};
 
 use crate::fingerprint::Fingerprint;
 use crate::link::Link;
+
+/// More messages in a round of syncs gain nothing.
+const LARGEST_GROUP: usize = 512;
+
+/// How many messages can be in the making at a time: each holds a file open.
+pub(crate) fn group_size() -> usize {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(256, |(soft, _)| soft);
+    usize::try_from(limit / 2)
+        .unwrap_or(LARGEST_GROUP)
+        .clamp(16, LARGEST_GROUP)
+}
 
 /// One message on its way into the outbox.
 pub(crate) struct Message<'a> {

@@ -2,11 +2,13 @@
 //!
 //! Order of events: the batch is read to its end and checked; then, message by message, the submission record tells which
 //! recipients are queued already, and the rest is committed in one durable step. Only then comes exit status 0. A run that
-//! ends in between is repeated by the MTA, and knows what it had queued.
+//! ends in between is repeated by the MTA, and knows what it had queued. Messages of a large batch are committed side by
+//! side: each waits for the disk, and the disk serves all who wait at once.
 
 use std::ffi::OsStr;
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 use uucp_core::bsmtp::Transaction;
 use uucp_core::config::Config;
@@ -18,7 +20,14 @@ use uucp_core::sysexits::Failure;
 use crate::batch::{Batch, Visitor};
 use crate::cli::Arguments;
 use crate::link::Link;
-use crate::message::Message;
+use crate::message::{Message, group_size};
+
+/// How many messages are committed side by side.
+const AT_ONCE: usize = 16;
+/// Descriptors that a commit needs at most.
+const DESCRIPTORS: usize = 8;
+/// How many messages wait for that: each has buffers of its own.
+const GROUP: usize = 64;
 
 /// Runs the mode, within its deadline.
 ///
@@ -46,14 +55,17 @@ fn deliver(arguments: &Arguments, system: &OsStr, watch: &Watch) -> Result<(), F
     watch.over(spool.root())?;
     let batch = Batch::read(&mut input, spool.root())?;
     let alone = batch.messages == 1;
-    batch.visit(&mut Queue {
+    let mut queue = Queue {
         link: &link,
         spool: &spool,
         watch,
         alone,
         open: None,
         number: 0,
-    })
+        group: Vec::new(),
+    };
+    batch.visit(&mut queue)?;
+    queue.commit()
 }
 
 /// Queues each message.
@@ -65,6 +77,53 @@ struct Queue<'a> {
     alone: bool,
     open: Option<Message<'a>>,
     number: u64,
+    /// Messages that are written and not queued, with their numbers.
+    group: Vec<(u64, Message<'a>)>,
+}
+
+impl Queue<'_> {
+    /// Queues what is written; the first message that cannot be is the one that is told of.
+    fn commit(&mut self) -> Result<(), Failure> {
+        let (alone, watch) = (self.alone, self.watch);
+        let waiting = Mutex::new(std::mem::take(&mut self.group).into_iter());
+        let next = || lock(&waiting).next();
+        let failed: Mutex<Option<(u64, Failure)>> = Mutex::new(None);
+        let work = || {
+            while let Some((number, message)) = next() {
+                // What is queued is known when the batch comes again.
+                let in_time = watch.check();
+                let submitted = in_time.and_then(|()| message.submit(number, alone, watch.until()));
+                let Err(failure) = submitted else {
+                    continue;
+                };
+                let mut failed = lock(&failed);
+                if failed.as_ref().is_none_or(|(first, _)| number < *first) {
+                    *failed = Some((number, failure));
+                }
+                return;
+            }
+        };
+        let most = (group_size() / DESCRIPTORS).clamp(1, AT_ONCE);
+        let others = lock(&waiting).len().clamp(1, most) - 1;
+        std::thread::scope(|scope| {
+            for _ in 0..others {
+                scope.spawn(work);
+            }
+            work();
+        });
+        match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            None => Ok(()),
+            Some((_, failure)) if alone => Err(failure),
+            Some((number, Failure { status, message })) => {
+                let text = format!("message {number} of the batch: {message}");
+                Err(Failure::new(status, text))
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Visitor for Queue<'_> {
@@ -84,15 +143,12 @@ impl Visitor for Queue<'_> {
         let Some(message) = self.open.take() else {
             return Ok(());
         };
-        message
-            .submit(self.number, self.alone, self.watch.until())
-            .map_err(|failure| {
-                if self.alone {
-                    return failure;
-                }
-                let text = format!("message {} of the batch: {}", self.number, failure.message);
-                Failure::new(failure.status, text)
-            })
+        self.group.push((self.number, message));
+        // Each holds its file open.
+        if self.group.len() < group_size().min(GROUP) {
+            return Ok(());
+        }
+        self.commit()
     }
 }
 

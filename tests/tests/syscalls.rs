@@ -125,6 +125,35 @@ impl Scene {
         ]
     }
 
+    /// A message into the outbox, by Exim's sender or by Postfix's.
+    fn queue_into_outbox(&self, sender: &str) -> Findings {
+        let mut command = self.leaf.command_of(&programs::bin(sender));
+        let mut message =
+            b"From: ann@leaf.example\nMessage-ID: <1@leaf.example>\n\nhello\n".to_vec();
+        match sender {
+            "exim-bsmtp" => {
+                command.args(["--id=E1", "hub"]);
+                let envelope = b"MAIL FROM:<ann@leaf.example>\nRCPT TO:<bob@hub.example>\nRCPT TO:<a b@>\nDATA\n";
+                message = [&envelope[..], &message, b".\n"].concat();
+            }
+            _ => {
+                command
+                    .args(["--host=hub", "--from=ann@leaf.example", "--queue-id=Q1"])
+                    .args(["--", "bob@hub.example"]);
+            }
+        }
+        process::run_with_input(
+            self.traced(sender, &command, &self.leaf),
+            &message,
+            &self.leaf.path("log"),
+        )
+        .expect_success(sender);
+        let steps = self.steps(sender);
+        let reports = usize::from(sender == "exim-bsmtp");
+        assert_eq!(durability::local_mails(&steps, &self.leaf.spool()), reports);
+        durability::check_outbox(&steps, &self.leaf.spool())
+    }
+
     /// One call; gives the findings about the answering side, its receipts, and the calling side.
     fn call(&self) -> [Findings; 3] {
         let mut call = self.leaf.command("uucico");
@@ -223,4 +252,20 @@ fn ours_answer_after_what_they_stand_on() {
         records.expect_right("rmail's records", JOBS);
         assert_eq!(scene.mail.messages().len(), JOBS);
     }
+}
+
+#[test]
+fn senders_into_the_outbox_answer_after_what_they_stand_on() {
+    let Some(peers) = peers_or_skip("syscalls: outbox") else {
+        return;
+    };
+    let scene = scene(peers, Side::Ours, "t");
+    scene
+        .leaf
+        .write("etc/mail.toml", "[sending]\nformat = \"bsmtp\"\n");
+    for sender in ["exim-bsmtp", "postfix-uucp"] {
+        scene.queue_into_outbox(sender).expect_right(sender, 2);
+    }
+    let waiting = scene.leaf.count(".Bangpath/outbox/hub/queue");
+    assert_eq!(waiting, 2, "both wait");
 }

@@ -9,7 +9,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{Resource, getrlimit};
 use uucp_core::bsmtp::{Event, Limits, Reader, Transaction, Verb};
 use uucp_core::collect::Batch;
 use uucp_core::report::note;
@@ -21,14 +20,11 @@ use uucp_core::sysexits::{Failure, Status};
 use super::scan::Scan;
 use super::unread;
 use crate::link::Link;
-use crate::message::{self, Message, Ready, of_spool};
+use crate::message::{self, Message, Ready, group_size, of_spool};
 
 const BUFFER: usize = 64 << 10;
 /// How long to wait for another who is at work on the same record.
 const WAIT: Duration = Duration::from_secs(30);
-/// More messages in a round of syncs gain nothing.
-const LARGEST_GROUP: usize = 512;
-
 /// What a pass has done.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -319,14 +315,6 @@ fn begin(batch: &Batch, link: &Link<'_>, spool: &Spool) -> Result<Submission, Fa
     spool
         .begin_submission(&key, Instant::now() + WAIT)
         .map_err(|error| of_spool(&error))
-}
-
-/// How many messages make a group: each holds a file open.
-fn group_size() -> usize {
-    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(256, |(soft, _)| soft);
-    usize::try_from(limit / 2)
-        .unwrap_or(LARGEST_GROUP)
-        .clamp(16, LARGEST_GROUP)
 }
 
 fn next_piece<'b>(source: &mut impl Read, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {

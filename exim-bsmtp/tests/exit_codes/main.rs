@@ -12,6 +12,7 @@ mod common;
 mod dictionary;
 mod flush;
 mod repeats;
+mod waiting;
 
 use std::fs;
 use std::io::Write;

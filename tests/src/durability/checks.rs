@@ -89,6 +89,38 @@ pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
     findings
 }
 
+/// A sender into an outbox: a message appears there when a record names it durably, and exit status 0 stands on durable
+/// messages, their names, the record, and the mail for the local MTA.
+pub fn check_outbox(steps: &[Step], spool: &Path) -> Findings {
+    let is_record = |path: &Path| is_in(path, "/.Bangpath/submissions/");
+    let is_mail = |path: &Path| is_in(path, "/.Bangpath/local-mail/");
+    let is_message = |path: &Path| {
+        is_in(path, "/.Bangpath/outbox/") && path.parent().is_some_and(|at| at.ends_with("queue"))
+    };
+    let mut disk = Disk::new(spool);
+    let mut findings = Findings::default();
+    let first = steps.first().map(|step| step.pid);
+    for step in steps {
+        let before = disk.files(is_message);
+        let mut at_risk = disk.at_risk(is_record);
+        if disk.files(is_record).len() <= before.len() {
+            at_risk.push("there is no record of it".into());
+        }
+        // Its content is synced under its earlier name.
+        let content_at_risk = disk.at_risk(|path| is_in(path, "/pending/"));
+        at_risk.extend(content_at_risk);
+        disk.apply(step);
+        if disk.files(is_message).len() > before.len() {
+            findings.answer(step.line, "a message appears in the outbox", &at_risk);
+        }
+        if step.what == What::Exited(0) && Some(step.pid) == first {
+            let at_risk = disk.at_risk(|path| is_record(path) || is_mail(path) || is_message(path));
+            findings.answer(step.line, "exit status 0", &at_risk);
+        }
+    }
+    findings
+}
+
 /// How many mails for the local MTA a trace has left, for whoever wants to be sure that there was one.
 pub fn local_mails(steps: &[Step], spool: &Path) -> usize {
     let mut disk = Disk::new(spool);

@@ -17,8 +17,8 @@
     reason = "a harness: a broken precondition stops the test where it is, with its reason"
 )]
 
-pub mod blackhole;
 pub mod alone;
+pub mod blackhole;
 pub mod correspondent;
 pub mod durability;
 pub mod host;

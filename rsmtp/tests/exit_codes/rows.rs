@@ -181,7 +181,7 @@ fn a_batch_that_ends_within_an_envelope_is_told_of() {
     let run = site.rsmtp(batch.as_bytes());
     assert!(run.stderr.contains("set aside"), "{}", run.stderr);
     assert_eq!(subjects(&server), ["1", "2", "3"]);
-    assert_eq!(site.files("spool/.Bangpath/local-mail").len(), 1);
+    assert_eq!(site.contents("spool/.Bangpath/local-mail").len(), 1);
 }
 
 #[test]

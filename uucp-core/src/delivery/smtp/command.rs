@@ -108,7 +108,11 @@ fn mail_command(session: &Session, transaction: &Transaction<'_>) -> Vec<u8> {
         append(&mut command, b"ENVID", wishes.envid.as_deref());
     }
     if offered.deliver_by {
-        append(&mut command, b"BY", wishes.by.map(|by| by.value().into_bytes()).as_deref());
+        append(
+            &mut command,
+            b"BY",
+            wishes.by.map(|by| by.value().into_bytes()).as_deref(),
+        );
     }
     if offered.mt_priority {
         let priority = wishes.mt_priority.map(|p| p.to_string().into_bytes());

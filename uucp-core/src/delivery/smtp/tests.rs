@@ -11,7 +11,6 @@ use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 
 use super::*;
-use crate::bsmtp::By;
 use crate::config::mail::HostPort;
 
 /// One step of a server's script.

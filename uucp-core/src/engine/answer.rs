@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::usable_protocols;
+use super::call::{usable_protocols, usual_parameters};
 use super::debugging::{DebugSwitch, Debugging};
 use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
@@ -145,7 +145,8 @@ impl Desk<'_> {
         self.take_up(system, &settings, introduction)?;
         let protocols =
             usable_protocols(&settings, self.line.protocols.as_deref(), self.line.traits);
-        let mut parameters = settings.protocol_parameters.clone();
+        let mut parameters = usual_parameters(self.line.traits);
+        parameters.extend(settings.protocol_parameters.iter().cloned());
         parameters.extend(self.line.parameters.iter().cloned());
         let chat = &settings.called_chat;
         let chat = (!chat.script.is_empty() || chat.program.is_some()).then(|| chat.clone());

@@ -15,7 +15,9 @@ use super::signals::Signals;
 use crate::config::chat::SendItem;
 use crate::config::mail::MailConfig;
 use crate::config::time::{call_window, grade_limit};
-use crate::config::{CallWord, Config, ConfigError, PortConfig, Secret, Settings, System};
+use crate::config::{
+    CallWord, Config, ConfigError, PortConfig, ProtocolParameter, Secret, Settings, System,
+};
 use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError, Protocols};
 use crate::link::{self, CallRole};
 use crate::name::{Grade, SystemName};
@@ -369,7 +371,8 @@ impl Caller<'_> {
             let reason = "none of the protocols of the configuration can be used here";
             return Ok(Err(reason.to_owned()));
         }
-        let mut parameters = settings.protocol_parameters.clone();
+        let mut parameters = usual_parameters(line);
+        parameters.extend(settings.protocol_parameters.iter().cloned());
         parameters.extend(port.protocol_parameters.iter().cloned());
         let sequence = if settings.sequence {
             let last = self.spool.call_sequence(&self.system.name)?;
@@ -480,6 +483,17 @@ pub(super) fn held_up(settings: &Settings, status: Option<&Status>, now: i64) ->
         }),
         _ => wait(status.wait),
     }
+}
+
+/// Parameters that the kind of line suggests; those of the configuration come after them and win.
+pub(super) fn usual_parameters(line: LineTraits) -> Vec<ProtocolParameter> {
+    // TCP carries the largest packet as well as any other, and loses none.
+    let size = line.end_to_end.then(|| ProtocolParameter {
+        letter: b'g',
+        name: "packet-size".into(),
+        value: "4096".into(),
+    });
+    size.into_iter().collect()
 }
 
 /// What a port that could not be opened is in the status file.

@@ -65,8 +65,25 @@ fn usual_size(letter: u8) -> u32 {
     }
 }
 
-/// The largest window with packets of `size` that keeps fewer than [`RING`] bytes under way.
-pub(super) fn safe_window(window: u8, size: usize) -> u8 {
+/// The largest window with packets of `size` that keeps fewer than [`RING`] bytes under way. One of ours, whose packets are
+/// sealed, takes any.
+pub(super) fn safe_window(sealed: bool, window: u8, size: usize) -> u8 {
+    if sealed {
+        return window;
+    }
     let fitting = (RING - 1) / (size + HEADER);
     window.min(u8::try_from(fitting).unwrap_or(7)).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe_window;
+
+    #[test]
+    fn taylors_ring_is_never_filled_and_ours_has_none() {
+        let bare = |size| safe_window(false, 7, size);
+        assert_eq!([64, 1024, 2048, 4096].map(bare), [7, 7, 7, 3]);
+        assert_eq!(safe_window(false, 2, 4096), 2);
+        assert_eq!(safe_window(true, 7, 4096), 7);
+    }
 }

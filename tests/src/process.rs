@@ -213,8 +213,21 @@ pub fn children(parent: Pid) -> Vec<Pid> {
         .collect()
 }
 
+/// The processes with all these words in their command lines, in whatever namespace they are.
+pub fn find(words: &[&str]) -> Vec<Pid> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| {
+            let line = lossy(Path::new(&format!("/proc/{pid}/cmdline")));
+            words.iter().all(|word| line.contains(word))
+        })
+        .map(Pid::from_raw)
+        .collect()
+}
+
 /// Ended, and only not yet waited for by its parent.
-pub(crate) fn is_dead(process: Pid) -> bool {
+pub fn is_dead(process: Pid) -> bool {
     let stat = lossy(Path::new(&format!("/proc/{process}/stat")));
     // The state stands after the name, which is in parentheses and may hold anything.
     stat.rsplit_once(") ")

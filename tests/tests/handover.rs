@@ -26,7 +26,7 @@ use suite_tests::process::Owner;
 use suite_tests::{Site, peers_with_or_skip};
 use uucp_core::address::{Address, Envelope, ReversePath};
 use uucp_core::config::mail::{DeliverySettings, MethodName};
-use uucp_core::delivery::{Feed, Message, Offer, Outcome, Pool, Surroundings, Wishes};
+use uucp_core::delivery::{Feed, Message, Offer, Outcome, Pool, Success, Surroundings, Wishes};
 
 const SESSIONS: u32 = 4;
 
@@ -122,7 +122,7 @@ impl Feed for Batch {
         Ok(())
     }
 
-    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>) {
+    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>, _: Success) {
         let mut told = self.told.lock().unwrap();
         let earlier = told.outcomes.insert(parcel.number, outcomes);
         assert_eq!(earlier, None, "settled twice");

@@ -158,6 +158,13 @@ impl Scene {
         let output = self.leaf.node.path("log/collect.out");
         let running = Running::start(self.leaf.collector(), &output);
         self.watch(victim, Victim::Collector, running, |own| vec![own]);
+        if victim == Victim::Collector {
+            // The timer's next run takes away the lock that this one held, on which Exim would wait.
+            let running = Running::start(self.leaf.collector(), &output);
+            running
+                .finish(process::PATIENCE)
+                .expect_success("--collect");
+        }
     }
 
     fn call(&mut self, victim: Victim) {

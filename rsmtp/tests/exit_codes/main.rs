@@ -15,6 +15,7 @@ mod rows;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 #[path = "../runs/mod.rs"]
 mod runs;
+mod success;
 mod words;
 
 use std::io::Write as _;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::batch::Batch;
 use super::choice::{Choice, NoWay, Surroundings};
 use super::maildir::Maildir;
-use super::offer::Offer;
+use super::offer::{Offer, Success};
 use super::parts::Parts;
 use super::sendmail::Sendmail;
 use super::smtp::{self, Meanwhile, Recipient, Smtp, Transact, Transacted, Transaction};
@@ -106,11 +106,14 @@ impl Handover {
         }
     }
 
-    /// Whether what senders ask for (`NOTIFY`, `RET`, ...) was passed on with the last message. Where it was not, a `SUCCESS` that
-    /// was asked for is ours to answer: the message was relayed to where no more is known (RFC 3461, 5.2.2).
+    /// Who answers a `NOTIFY=SUCCESS` of the last message.
     #[must_use]
-    pub fn passes_dsn(&self) -> bool {
-        matches!(&self.way, Way::Smtp(smtp) if smtp.passes_dsn())
+    pub fn success(&self) -> Success {
+        match &self.way {
+            Way::Smtp(smtp) if smtp.passes_dsn() => Success::Passed,
+            Way::Maildir(_) => Success::Delivered,
+            _ => Success::Relayed,
+        }
     }
 
     /// Offers a message. All of its parts but the last are recorded when this returns. `meanwhile` is called before anybody is

@@ -39,7 +39,7 @@ pub use ledger::{Known, Ledger};
 pub use local::{deliver_local_queue, deliver_some_local_mail, local_mail};
 pub(crate) use maildir::make_directory;
 pub use message::{Message, MessageReader, Oversize};
-pub use offer::{Offer, RecipientWishes, Wishes};
+pub use offer::{Offer, RecipientWishes, Success, Wishes};
 pub use pool::{Feed, Pool};
 pub use sendmail::Flavour;
 pub use settle::{Consignment, Plan, Receiver, Settled};

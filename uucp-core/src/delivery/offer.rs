@@ -28,7 +28,7 @@ impl<'a> Offer<'a> {
 }
 
 /// Parameters of `MAIL` and `RCPT` (RFC 2852, 3461, 6531 and 6710), each value as it stood in the command. They are passed to an MTA that
-/// offers the extension; [`Handover::passes_dsn`](super::Handover::passes_dsn) tells whether this one does.
+/// offers the extension; [`Handover::success`](super::Handover::success) tells whether this one does.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// `SMTPUTF8` was said: header lines may hold UTF-8. Where they do, or an address does, only an MTA that offers it can
@@ -44,6 +44,17 @@ pub struct Wishes {
     pub mt_priority: Option<i8>,
     /// Of each recipient, in the envelope's order. Those that it does not reach asked for nothing.
     pub recipients: Vec<RecipientWishes>,
+}
+
+/// Who answers a sender that wants to be told of success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Success {
+    /// The MTA, which was told so.
+    Passed,
+    /// We do: the MTA knows of no such wish, so the message was relayed to where no more is known (RFC 3461, 5.2.2).
+    Relayed,
+    /// We do: it is in the mailbox.
+    Delivered,
 }
 
 /// Parameters of one `RCPT`.
@@ -70,6 +81,13 @@ static NONE_OF_RECIPIENT: RecipientWishes = RecipientWishes {
 };
 
 impl Wishes {
+    /// Whether somebody wants to be told of success.
+    #[must_use]
+    pub fn want_success(&self) -> bool {
+        let mut notify = self.recipients.iter().filter_map(|r| r.notify.as_deref());
+        notify.any(|words| words.split(|b| *b == b',').any(|word| word == b"SUCCESS"))
+    }
+
     /// What was asked for the recipient at this position of the envelope.
     pub(super) fn of(&self, index: usize) -> &RecipientWishes {
         self.recipients.get(index).unwrap_or(&NONE_OF_RECIPIENT)

@@ -9,7 +9,7 @@ use std::thread;
 
 use super::choice::{Choice, NoWay, Surroundings};
 use super::handover::{Done, Handover, Offered};
-use super::{Offer, Outcome, Reply};
+use super::{Offer, Outcome, Reply, Success};
 use crate::address::Address;
 use crate::config::mail::DeliverySettings;
 
@@ -35,8 +35,9 @@ pub trait Feed: Sync {
     /// When it cannot be recorded.
     fn record(&self, parcel: &Self::Parcel, have_it: &[&Address]) -> std::io::Result<()>;
 
-    /// The message's end for now: outcomes in the order of its recipients. Who was delivered to is recorded, or could not be.
-    fn settle(&self, parcel: Self::Parcel, outcomes: Vec<Outcome>);
+    /// The message's end for now: outcomes in the order of its recipients, and who tells of success. Who was delivered to is
+    /// recorded, or could not be.
+    fn settle(&self, parcel: Self::Parcel, outcomes: Vec<Outcome>, success: Success);
 }
 
 /// Several hand-overs of one kind.
@@ -71,12 +72,6 @@ impl Pool {
                 scope.spawn(move || Worker { handover, shared }.work(parcel));
             }
         });
-    }
-
-    /// Whether what senders ask for (`NOTIFY`, `RET`, ...) was passed on: see [`Handover::passes_dsn`].
-    #[must_use]
-    pub fn passes_dsn(&self) -> bool {
-        self.handovers.first().is_some_and(Handover::passes_dsn)
     }
 }
 
@@ -181,6 +176,7 @@ struct Worker<'w, 'f, F: Feed> {
 struct Pending<P> {
     parcel: P,
     done: Done,
+    success: Success,
 }
 
 impl<F: Feed> Worker<'_, '_, F> {
@@ -194,7 +190,12 @@ impl<F: Feed> Worker<'_, '_, F> {
                     // Where there was nobody to offer it to, or the session broke at once, the one before still waits.
                     let _ = settle(self.shared, &mut pending);
                     self.shared.note(done.is_broken, &done.outcomes);
-                    pending = Some(Pending { parcel, done });
+                    let success = self.handover.success();
+                    pending = Some(Pending {
+                        parcel,
+                        done,
+                        success,
+                    });
                 }
                 Offered::NoSession(reply) => {
                     // Nothing is left unsettled behind a session that waits for its end.
@@ -244,7 +245,12 @@ fn settle<F: Feed>(
     shared: &Shared<'_, F>,
     pending: &mut Option<Pending<F::Parcel>>,
 ) -> Result<(), Reply> {
-    if let Some(Pending { parcel, done }) = pending.take() {
+    if let Some(Pending {
+        parcel,
+        done,
+        success,
+    }) = pending.take()
+    {
         let offer = shared.feed.offer(&parcel);
         let recipients = &offer.envelope.recipients;
         let have_it: Vec<&Address> = done
@@ -256,7 +262,7 @@ fn settle<F: Feed>(
             // An error closes the pool; the message's own outcome stands.
             let _ = record(shared, &parcel, &have_it);
         }
-        shared.feed.settle(parcel, done.outcomes);
+        shared.feed.settle(parcel, done.outcomes, success);
     }
     match shared.closed() {
         None => Ok(()),

@@ -12,7 +12,7 @@ use crate::bsmtp::{Hold, Recipient, Returned, Transaction};
 use crate::config::mail::Policy;
 use crate::delivery::{
     Consignment, Feed, Identity, Ledger, Message, Offer, Outcome, Plan, Receiver, RecipientWishes,
-    Reply, Settled, Wishes,
+    Reply, Settled, Success, Wishes,
 };
 use crate::execute::retry::wait_after;
 use crate::spool::ObservedTime;
@@ -263,6 +263,18 @@ impl<'a, S: Source> Handing<'a, S> {
         }
     }
 
+    /// Tells the sender who has the message, which is on record.
+    fn tell_of_success(&self, parcel: &Parcel, outcomes: &[Outcome], success: Success) {
+        let offered = parcel.offered.recipients.iter().zip(outcomes);
+        let have_it: Vec<Address> = offered
+            .filter(|(_, outcome)| **outcome == Outcome::Delivered)
+            .map(|(who, _)| who.clone())
+            .collect();
+        let envelope = parcel.mail.envelope();
+        let consignment = consignment(&parcel.mail, &envelope);
+        lock(&self.receiver).tell_of_success(&consignment, &have_it, success);
+    }
+
     /// Whoever waited too long is refused.
     fn too_late(&self, mail: &Mail, outcomes: Vec<Outcome>) -> Vec<Outcome> {
         let Some(waited) = mail.waited else {
@@ -397,7 +409,10 @@ impl<S: Source> Feed for Handing<'_, S> {
         self.ledger.record(&parcel.mail.identity, have_it)
     }
 
-    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>) {
+    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>, success: Success) {
+        if success != Success::Passed && parcel.wishes.want_success() {
+            self.tell_of_success(&parcel, &outcomes, success);
+        }
         self.conclude(parcel, outcomes);
     }
 }

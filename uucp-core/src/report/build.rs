@@ -31,6 +31,8 @@ pub(super) fn build(report: &Report<'_>) -> Result<Vec<u8>, ReportError> {
         .subject(match report.kind {
             Kind::Failed => "Undelivered mail returned to sender",
             Kind::Delayed { .. } => "Mail not delivered yet",
+            Kind::Relayed => "Mail handed on",
+            Kind::Delivered => "Mail delivered",
         })
         .raw_header(raw("To", &shown(report.to)))
         .raw_header(raw(
@@ -96,14 +98,16 @@ fn words(report: &Report<'_>) -> String {
                  It is tried again for {hours} more hours. You need not send it again.\r\n"
             );
         }
+        Kind::Relayed => text.push_str(
+            "Your message for the recipients below was handed to a mail system that does not tell when it is delivered.\r\n\
+             You will hear of it again only if it is returned.\r\n",
+        ),
+        Kind::Delivered => text.push_str("Your message is in the mailboxes of the recipients below.\r\n"),
     }
     for failure in report.failures {
         let said = one_line(&failure.diagnostic);
-        let _ = write!(
-            text,
-            "\r\n<{}>:\r\n    {said}\r\n",
-            shown(&failure.recipient)
-        );
+        let colon = if said.is_empty() { "" } else { ":\r\n    " };
+        let _ = write!(text, "\r\n<{}>{colon}{said}\r\n", shown(&failure.recipient));
     }
     if let Some(postmaster) = report.postmaster {
         let _ = write!(text, "\r\nFor help, write to <{}>.\r\n", shown(postmaster));
@@ -142,6 +146,8 @@ fn recipient_fields(failure: &FailedRecipient, report: Kind) -> String {
     let action = match report {
         Kind::Failed => "failed",
         Kind::Delayed { .. } => "delayed",
+        Kind::Relayed => "relayed",
+        Kind::Delivered => "delivered",
     };
     let mut text = String::new();
     if let Some(original) = failure.original.as_deref().and_then(original_recipient) {
@@ -157,7 +163,9 @@ fn recipient_fields(failure: &FailedRecipient, report: Kind) -> String {
         let _ = write!(text, "Remote-MTA: dns; {}\r\n", one_line(remote));
     }
     let said = one_line(&failure.diagnostic);
-    let _ = write!(text, "Diagnostic-Code: {diagnostic_kind}; {said}\r\n");
+    if !said.is_empty() {
+        let _ = write!(text, "Diagnostic-Code: {diagnostic_kind}; {said}\r\n");
+    }
     text
 }
 

@@ -1,5 +1,5 @@
-//! Delivery reports, RFC 3464 in the frame of RFC 6522: what tells a sender that a message did not arrive, or not yet. And
-//! [`note`]s.
+//! Delivery reports, RFC 3464 in the frame of RFC 6522: what tells a sender that a message did not arrive, or not yet, or
+//! that it did, where he asked for that. And [`note`]s.
 //!
 //! A report is built here as bytes; whoever asked for it queues it or hands it over, with the null sender. There is none to
 //! the null sender, so none about a report.
@@ -29,14 +29,14 @@ pub enum ReportError {
     Build(String),
 }
 
-/// One recipient that will not get the message.
+/// One recipient that will not get the message, or whatever else the report is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedRecipient {
     /// Who.
     pub recipient: Address,
-    /// Enhanced status code of class 5, such as `5.1.1`.
+    /// Enhanced status code, such as `5.1.1`.
     pub status: String,
-    /// The MTA's words, or ours; `550 5.1.1 no such user`.
+    /// The MTA's words, or ours; `550 5.1.1 no such user`. Empty where there are none.
     pub diagnostic: String,
     /// Whose words they are, when it was an SMTP server.
     pub remote: Option<String>,
@@ -54,6 +54,10 @@ pub enum Kind {
         /// How long.
         left: Duration,
     },
+    /// It was handed to a system that tells no more of it (RFC 3461, 5.2.2).
+    Relayed,
+    /// It is in the mailbox.
+    Delivered,
 }
 
 /// A delivery report that is to be built.
@@ -68,13 +72,13 @@ pub struct Report<'a> {
     pub date: Zoned,
     /// The authenticated neighbour that the message came from, or the MTA that handed it in.
     pub received_from: Option<&'a str>,
-    /// Whether the recipients will not get the message, or not yet.
+    /// What became of the message.
     pub kind: Kind,
     /// `ENVID` of RFC 3461, in xtext: the sender's own name for the message.
     pub envelope_id: Option<&'a [u8]>,
     /// Whether only the header is returned, as the sender asked, or whatever fits.
     pub header_only: bool,
-    /// Who will not get the message.
+    /// Whom it is about.
     pub failures: &'a [FailedRecipient],
     /// The message, or its beginning.
     pub original: &'a [u8],

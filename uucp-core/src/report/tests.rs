@@ -133,3 +133,26 @@ fn what_the_sender_asked_for_stands_in_the_report() {
     }
     assert!(!text.contains("secret body"));
 }
+
+#[test]
+fn success_has_no_diagnosis() {
+    let sender = ReversePath::parse(b"bob@far.example").unwrap();
+    let when = date(2026, 11, 20)
+        .at(10, 0, 0, 0)
+        .to_zoned(TimeZone::UTC)
+        .unwrap();
+    let fine = [FailedRecipient {
+        status: "2.0.0".to_owned(),
+        diagnostic: String::new(),
+        remote: None,
+        ..failed("alice@leaf.lab")
+    }];
+    for (kind, action) in [(Kind::Relayed, "relayed"), (Kind::Delivered, "delivered")] {
+        let mut report = Report::new(&sender, "leaf", when.clone(), &fine, b"x").unwrap();
+        report.kind = kind;
+        let text = String::from_utf8(report.build().unwrap()).unwrap();
+        let fields = format!("Action: {action}\nStatus: 2.0.0\n\n");
+        assert!(text.contains(&fields), "{text}");
+        assert!(text.contains("\n\n<alice@leaf.lab>\n"), "{text}");
+    }
+}

@@ -137,7 +137,7 @@ impl Feed for Numbers {
         Ok(())
     }
 
-    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>) {
+    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>, _: Success) {
         let earlier = self
             .told
             .lock()

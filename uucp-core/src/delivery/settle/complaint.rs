@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::super::{Message, Outcome, Reply, policy};
+use super::super::{Message, Outcome, Reply, Success, policy};
 use super::{Consignment, Receiver, aside};
 use crate::address::{Address, Envelope, ReversePath};
 use crate::bsmtp::{Notify, Recipient, Returned};
@@ -23,7 +23,9 @@ impl Receiver<'_> {
                 .set_aside(consignment, refused, "it is itself a report")
                 .map(Some);
         }
-        let failures = failures(consignment, refused, |notify| notify.failure);
+        let failures = concerned(consignment, refused, |notify| {
+            notify.is_none_or(|notify| notify.failure)
+        });
         if failures.is_empty() {
             return Ok(Some("the sender wants no report".to_owned()));
         }
@@ -44,7 +46,9 @@ impl Receiver<'_> {
         left: Duration,
     ) -> bool {
         let sender = &consignment.envelope.sender;
-        let failures = failures(consignment, waiting, |notify| notify.delay);
+        let failures = concerned(consignment, waiting, |notify| {
+            notify.is_none_or(|notify| notify.delay)
+        });
         if sender.is_null() || failures.is_empty() {
             return true;
         }
@@ -59,6 +63,35 @@ impl Receiver<'_> {
                 .or_else(|why| why.map(drop))
         });
         told.is_ok()
+    }
+
+    /// Tells the sender who has the message, where he asked for that and nobody behind us will. What keeps a report from him
+    /// is no reason to do anything again: he has only to wait for one that says the contrary.
+    pub fn tell_of_success(
+        &mut self,
+        consignment: &Consignment<'_>,
+        have_it: &[Address],
+        success: Success,
+    ) {
+        let kind = match success {
+            Success::Passed => return,
+            Success::Relayed => Kind::Relayed,
+            Success::Delivered => Kind::Delivered,
+        };
+        let wants = |notify: Option<Notify>| notify.is_some_and(|notify| notify.success);
+        let fine = have_it
+            .iter()
+            .map(|who| (who.clone(), Reply::new("2.0.0", "")));
+        let happy = concerned(consignment, &fine.collect::<Vec<_>>(), wants);
+        let sender = &consignment.envelope.sender;
+        if happy.is_empty() || sender.is_null() {
+            return;
+        }
+        if let Ok(None) = self.may_not_tell(sender)
+            && let Ok(report) = self.report(consignment, &happy, kind)
+        {
+            let _ = self.send_report(sender, report);
+        }
     }
 
     /// Why reports do not go to this sender now. Counts one that may.
@@ -179,10 +212,10 @@ impl Receiver<'_> {
 }
 
 /// Those of whom the sender wants to be told.
-fn failures(
+fn concerned(
     consignment: &Consignment<'_>,
     refused: &[(Address, Reply)],
-    wants: impl Fn(Notify) -> bool,
+    wants: impl Fn(Option<Notify>) -> bool,
 ) -> Vec<FailedRecipient> {
     let asked: HashMap<&Address, &Recipient> = consignment
         .asked
@@ -193,7 +226,7 @@ fn failures(
     let notify = |who| asked.get(who).and_then(|recipient| recipient.notify);
     refused
         .iter()
-        .filter(|(who, _)| notify(who).is_none_or(&wants))
+        .filter(|(who, _)| wants(notify(who)))
         .map(|(who, reply)| FailedRecipient {
             recipient: who.clone(),
             status: reply.status.clone(),

@@ -58,6 +58,7 @@ fn by_rsmtp(peers: &Peers, mta: &dyn Mta, sessions: usize, count: usize) -> f64 
     let mut command = hub.command_of(&programs::bin("rsmtp"));
     command
         .env("UU_MACHINE", "leaf")
+        .env("BANGPATH_CONFIG", hub.config())
         .stdin(std::fs::File::open(&input).expect("the batch"));
     let start = Instant::now();
     process::run(command, folder.path()).expect_success("rsmtp");

@@ -5,6 +5,7 @@ use std::time::Instant;
 use suite_tests::Site;
 use suite_tests::blackhole::Blackhole;
 use suite_tests::mail_host::{Exim, MailHost, Mta, Postfix, Sendmail};
+use suite_tests::payload::Random;
 use suite_tests::peers::Peers;
 use suite_tests::process::{self, Running};
 use suite_tests::programs;
@@ -107,10 +108,15 @@ fn peak(kilobytes: usize, packed: bool) -> f64 {
     let hub = node(&folder, "hub", "leaf");
     let sink = Blackhole::new();
     hub.write("etc/mail.toml", &delivery(sink.port(), 4));
-    let line = b"0123456789012345678901234567890123456789012345678901234567890123456789\n";
     let mut messages = messages(kilobytes / 100);
+    // What is the same over and over would be taken for a bomb, and set aside.
+    let mut random = Random::new(11);
     for message in &mut messages {
-        message.content.extend(line.repeat(1350));
+        for bytes in random.bytes(48_000).chunks(35) {
+            let line = hexadecimal(bytes);
+            message.content.extend(line.into_bytes());
+            message.content.push(b'\n');
+        }
     }
     let mut text = transactions(&messages);
     let count = messages.len();
@@ -145,4 +151,12 @@ fn compressed(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = Encoder::new(Vec::new(), Compression::Zstd, None, None).expect("an encoder");
     encoder.write_all(bytes).expect("what fits in memory");
     encoder.finish().expect("its end")
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -130,6 +130,7 @@ fn peak(kilobytes: usize, packed: bool) -> f64 {
     let mut command = hub.command_of(&programs::bin("rsmtp"));
     command
         .env("UU_MACHINE", "leaf")
+        .env("BANGPATH_CONFIG", hub.config())
         .stdin(std::fs::File::open(&input).expect("the batch"));
     let mut running = Running::start(command, &folder.path().join("rsmtp.out"));
     let status = format!("/proc/{}/status", running.pid());

@@ -133,7 +133,7 @@ impl Scene {
         match sender {
             "exim-bsmtp" => {
                 command.args(["--id=E1", "hub"]);
-                let envelope = b"MAIL FROM:<ann@leaf.example>\nRCPT TO:<bob@hub.example>\nRCPT TO:<a b@>\nDATA\n";
+                let envelope = b"MAIL FROM:<ann@leaf.example>\nRCPT TO:<bob@hub.example>\nRCPT TO:<\"open@x>\nDATA\n";
                 message = [&envelope[..], &message, b".\n"].concat();
             }
             _ => {

@@ -23,7 +23,7 @@ use suite_tests::{Site, peers_or_skip};
 
 /// Files that each side sends in the one call.
 const FILES: usize = 200;
-/// The same over `a` with Taylor's: where its receiver throws a message away, both wait for 20 seconds. Every size once.
+/// The same over `a` with Taylor's: where its receiver throws a message away, both wait for 20 seconds.
 const FILES_OF_A: usize = 40;
 /// Calls until all of them have to be there.
 const CALLS_OF_A: usize = 8;

@@ -351,6 +351,7 @@ impl Caller<'_> {
                 self.journal(Severity::Info, &format!("after the call: {error}"));
             }
         }
+        tracing::debug!(target: "uucp::port", "hanging up");
         line.hang_up();
         result
     }

@@ -205,7 +205,7 @@ impl Daemon<'_> {
         for listener in &self.listeners {
             while let Some((stream, from)) = listener.try_accept() {
                 let command = &self.options.answer;
-                if let Err(text) = self.answering.take(command, stream, from) {
+                if let Err(text) = self.answering.take(command, &stream, from) {
                     Journal::open(&self.config, "uucico").log(None, None, Severity::Error, &text);
                 }
             }

@@ -39,10 +39,12 @@ pub(super) struct Answering(Vec<Call>);
 
 impl Answering {
     /// Answers a call in a process of its own; why not, for the log.
+    ///
+    /// The caller of this keeps the connection open until it has written the log: who is hung up on can read why.
     pub(super) fn take(
         &mut self,
         command: &ChildCommand,
-        stream: TcpStream,
+        stream: &TcpStream,
         from: IpAddr,
     ) -> Result<(), String> {
         self.forget_ended();
@@ -90,7 +92,7 @@ pub fn serve(
         calls.forget_ended();
         let accepted = listener.accept(Some(signals.as_fd()))?;
         if let Some((stream, from)) = accepted
-            && let Err(text) = calls.take(command, stream, from)
+            && let Err(text) = calls.take(command, &stream, from)
         {
             journal.log(None, None, Severity::Error, &text);
         }
@@ -98,8 +100,8 @@ pub fn serve(
     Ok(())
 }
 
-fn start(command: &ChildCommand, stream: TcpStream) -> std::io::Result<Child> {
-    let input = OwnedFd::from(stream);
+fn start(command: &ChildCommand, stream: &TcpStream) -> std::io::Result<Child> {
+    let input = OwnedFd::from(stream.try_clone()?);
     let output = input.try_clone()?;
     spawn(
         Command::new(&command.program)

@@ -14,6 +14,8 @@ mod mux;
 mod parameters;
 mod reception;
 mod scan;
+#[cfg(test)]
+mod script;
 mod stream;
 mod t;
 #[cfg(test)]

@@ -1,18 +1,13 @@
 //! Scripts: what is said to a `g` link, and what it says, with the time that passes between.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::receiver::{Input, scan};
-use crate::link::{CallRole, Channel, Link, LinkError, LinkEvent, make};
+use crate::link::{CallRole, Channel, LinkError, LinkEvent, make};
 use crate::wire::command::Features;
 use crate::wire::g::{Body, Control, Sequence};
 
-/// A link with packets of 64 bytes, a clock, and what happened.
-struct Script {
-    link: Box<dyn Link>,
-    now: Instant,
-    events: Vec<LinkEvent>,
-}
+type Script = crate::link::script::Script<super::G>;
 
 fn text(control: Control) -> String {
     match control {
@@ -49,16 +44,11 @@ fn rj(number: u8) -> Vec<u8> {
 }
 
 impl Script {
+    /// Packets of 64 bytes.
     fn new(role: CallRole, parameters: &[(&str, &str)]) -> Self {
         let parameters = [&[("packet-size", "64")], parameters].concat();
         let link = make(b'g', role, Features::NONE, &parameters).unwrap();
-        let mut script = Self {
-            link,
-            now: Instant::now(),
-            events: Vec::new(),
-        };
-        script.link.start(script.now);
-        script
+        Self::of(link)
     }
 
     /// An answerer after the start.
@@ -68,28 +58,13 @@ impl Script {
             script.hears(&control(packet));
             assert_eq!(script.says(), [text(packet)]);
         }
-        assert!(matches!(
-            script.events.pop(),
-            Some(LinkEvent::Started { .. })
-        ));
+        script.assert_started();
         script
-    }
-
-    fn hears(&mut self, bytes: &[u8]) {
-        self.try_hears(bytes).unwrap();
-    }
-
-    fn try_hears(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
-        assert_eq!(self.link.handle_input(self.now, bytes)?, bytes.len());
-        self.events
-            .extend(std::iter::from_fn(|| self.link.poll_event()));
-        Ok(())
     }
 
     /// What goes out now: control packets by name, others as number/acknowledged:text.
     fn says(&mut self) -> Vec<String> {
-        let mut out = Vec::new();
-        while self.link.poll_transmit(self.now, &mut out) {}
+        let out = self.sent();
         let mut said = Vec::new();
         let mut rest = &out[..];
         while !rest.is_empty() {
@@ -111,15 +86,6 @@ impl Script {
             rest = &rest[used..];
         }
         said
-    }
-
-    /// Waits until the link wants to be woken; how long that was.
-    fn waits(&mut self) -> Result<Duration, LinkError> {
-        let until = self.link.poll_timeout().expect("a deadline");
-        let waited = until.saturating_duration_since(self.now);
-        self.now = until;
-        self.link.handle_timeout(self.now)?;
-        Ok(waited)
     }
 
     /// Sends packets of a file, each of one letter.

@@ -1,9 +1,9 @@
 //! Scripts: what is said to an `i` link, and what it says, with the time that passes between.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::receiver::{Input, scan};
-use crate::link::{CallRole, Channel, Link, LinkError, LinkEvent, make};
+use crate::link::{CallRole, Channel, LinkError, LinkEvent, make};
 use crate::wire::command::Features;
 use crate::wire::i::{Form, Header, Kind, Sequence, Sync};
 
@@ -12,12 +12,8 @@ const FORM: Form = Form {
     sealed: false,
 };
 
-/// An answering link, a clock, and what happened.
-struct Script {
-    link: Box<dyn Link>,
-    now: Instant,
-    events: Vec<LinkEvent>,
-}
+/// An answering link.
+type Script = crate::link::script::Script<super::I>;
 
 /// A packet of the caller.
 fn packet(kind: Kind, sequence: u8, acknowledged: u8, data: &[u8]) -> Vec<u8> {
@@ -51,13 +47,7 @@ fn row(number: u8) -> Vec<u8> {
 impl Script {
     fn new(parameters: &[(&str, &str)]) -> Self {
         let link = make(b'i', CallRole::Called, Features::NONE, parameters).unwrap();
-        let mut script = Self {
-            link,
-            now: Instant::now(),
-            events: Vec::new(),
-        };
-        script.link.start(script.now);
-        script
+        Self::of(link)
     }
 
     /// After the start; the peer takes packets of 1024 bytes.
@@ -65,28 +55,13 @@ impl Script {
         let mut script = Self::new(parameters);
         assert_eq!(script.says(), ["SYNC 4095/16"]);
         script.hears(&sync(1024, 16));
-        assert!(matches!(
-            script.events.pop(),
-            Some(LinkEvent::Started { .. })
-        ));
+        script.assert_started();
         script
-    }
-
-    fn hears(&mut self, bytes: &[u8]) {
-        self.try_hears(bytes).unwrap();
-    }
-
-    fn try_hears(&mut self, bytes: &[u8]) -> Result<(), LinkError> {
-        assert_eq!(self.link.handle_input(self.now, bytes)?, bytes.len());
-        self.events
-            .extend(std::iter::from_fn(|| self.link.poll_event()));
-        Ok(())
     }
 
     /// What goes out now: kind, number, what is acknowledged, and how much data.
     fn says(&mut self) -> Vec<String> {
-        let mut out = Vec::new();
-        while self.link.poll_transmit(self.now, &mut out) {}
+        let out = self.sent();
         let mut said = Vec::new();
         let mut rest = &out[..];
         while !rest.is_empty() {
@@ -109,15 +84,6 @@ impl Script {
             rest = &rest[used..];
         }
         said
-    }
-
-    /// Waits until the link wants to be woken; how long that was.
-    fn waits(&mut self) -> Result<Duration, LinkError> {
-        let until = self.link.poll_timeout().expect("a deadline");
-        let waited = until.saturating_duration_since(self.now);
-        self.now = until;
-        self.link.handle_timeout(self.now)?;
-        Ok(waited)
     }
 
     fn sends(&mut self, command: &[u8]) {

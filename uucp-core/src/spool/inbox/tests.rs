@@ -47,6 +47,14 @@ impl Peer {
         inbox.begin(&incoming).unwrap()
     }
 
+    /// What is said to a request for which there is to be so much free space, if it is a no.
+    fn refusal(&self, inbox: &mut Inbox, command: &[u8], free_space: u64) -> Option<Refusal> {
+        match self.offer(inbox, command, free_space) {
+            Admission::Refuse { refusal, .. } => Some(refusal),
+            _ => None,
+        }
+    }
+
     pub(crate) fn begin(&self, inbox: &mut Inbox, command: &[u8]) -> (Reception, u64) {
         match self.offer(inbox, command, 0) {
             Admission::Begin {

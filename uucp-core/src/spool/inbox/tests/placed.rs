@@ -20,17 +20,8 @@ fn a_file_of_the_spool_is_never_written_over() {
     assert_eq!(peer.transfer(execute, b"C y\n").unwrap(), "received");
     // a data file must wait.
     let data = b"S D.0003 D.betaN0001 uucp -C D.0003 0666 \"\" 0x1";
-    let answer = peer.offer(&mut peer.inbox(), data, 0);
-    assert!(
-        matches!(
-            answer,
-            Admission::Refuse {
-                refusal: Refusal::CannotCreate,
-                ..
-            }
-        ),
-        "{answer:?}"
-    );
+    let refusal = peer.refusal(&mut peer.inbox(), data, 0);
+    assert_eq!(refusal, Some(Refusal::CannotCreate));
     assert_eq!(
         std::fs::read(root.join("beta/D./D.betaN0001")).unwrap(),
         b"older"
@@ -67,42 +58,19 @@ fn what_may_not_be_asked_is_refused() {
         b"S D.0001 /etc/passwd uucp -C D.0001 0666 \"\" 0x1",
         b"S D.0001 D./../../x uucp -C D.0001 0666 \"\" 0x1",
     ] {
-        let answer = peer.offer(&mut peer.inbox(), command, 0);
-        assert!(
-            matches!(
-                answer,
-                Admission::Refuse {
-                    refusal: Refusal::NotPermitted,
-                    ..
-                }
-            ),
-            "{}: {answer:?}",
+        let refusal = peer.refusal(&mut peer.inbox(), command, 0);
+        assert_eq!(
+            refusal,
+            Some(Refusal::NotPermitted),
+            "{}",
             command.escape_ascii()
         );
     }
-    let answer = peer.offer(&mut peer.inbox(), MAIL, u64::MAX / 2);
-    assert!(
-        matches!(
-            answer,
-            Admission::Refuse {
-                refusal: Refusal::TooLargeNow,
-                ..
-            }
-        ),
-        "{answer:?}"
-    );
+    let refusal = peer.refusal(&mut peer.inbox(), MAIL, u64::MAX / 2);
+    assert_eq!(refusal, Some(Refusal::TooLargeNow));
     let huge = b"E D.0009 D.betaN0009 uucp -C D.0009 0666 \"\" 0xfffffffffffffff rmail joe";
-    let answer = peer.offer(&mut peer.inbox(), huge, 0);
-    assert!(
-        matches!(
-            answer,
-            Admission::Refuse {
-                refusal: Refusal::TooLargeNow,
-                ..
-            }
-        ),
-        "{answer:?}"
-    );
+    let refusal = peer.refusal(&mut peer.inbox(), huge, 0);
+    assert_eq!(refusal, Some(Refusal::TooLargeNow));
     // A temporary name that climbs is none.
     let climbing = b"E D/../../x D.betaN0001 uucp -C D/../../x 0666 \"\" 0xb rmail joe@x.example";
     assert_eq!(peer.transfer(climbing, CONTENT).unwrap(), "received");

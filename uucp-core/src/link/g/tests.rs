@@ -1,6 +1,6 @@
 //! Scripts: what is said to a `g` link, and what it says, with the time that passes between.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::receiver::{Input, scan};
 use crate::link::{CallRole, Channel, LinkError, LinkEvent, make};

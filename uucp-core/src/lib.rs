@@ -29,6 +29,7 @@ pub mod delivery;
 mod ended;
 pub mod engine;
 pub mod execute;
+mod limits;
 pub mod link;
 pub mod name;
 pub mod outbox;

@@ -17,11 +17,15 @@ use super::debug;
 use crate::config::mail::MailConfig;
 use crate::config::{Config, DebugSet, RunUuxqt};
 use crate::engine::{CallOptions, Called, ExecuteEvery, Signals, call};
+use crate::limits;
 use crate::name::{Grade, SystemName};
 use crate::outbox;
 use crate::program;
 use crate::spool::{Spool, SpoolError};
 use crate::sysexits::{Audience, Failure, Status};
+
+/// Descriptors for a call and the programs that it starts.
+const DESCRIPTORS: u64 = 1024;
 
 /// The program.
 #[must_use]
@@ -38,6 +42,8 @@ struct Site<'a> {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    // A server that takes many connections hands its own limit on.
+    limits::descriptors(DESCRIPTORS);
     let mut config = Config::load(arguments.config.as_deref())
         .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
     for kinds in &arguments.debug {

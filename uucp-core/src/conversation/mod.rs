@@ -51,6 +51,9 @@ const SILENCE: Duration = Duration::from_mins(2);
 const HANDSHAKE: Duration = Duration::from_mins(5);
 /// How long a link may go without anything whole while bytes trickle in.
 const TRICKLE: Duration = Duration::from_mins(15);
+/// How long a call may last in which requests are made and nothing is transferred. A queue of which every file is refused
+/// is through long before; a peer that only wants to hold the line is not.
+const FRUITLESS: Duration = Duration::from_mins(30);
 /// How long the last strings are waited for; a healthy peer sends them at once.
 const FAREWELL: Duration = Duration::from_secs(10);
 
@@ -199,6 +202,7 @@ impl Conversation {
             Stage::Session(session) => {
                 let link = session.link.poll_timeout();
                 let until = silence.min(session.progress + TRICKLE);
+                let until = until.min(session.fruit.since + FRUITLESS);
                 Some(link.map_or(until, |at| at.min(until)))
             }
             Stage::Farewell { until, .. } => Some(*until),

@@ -66,6 +66,8 @@ pub struct AnswerProfile {
     pub local: SystemName,
     /// How the caller logs in.
     pub login: LoginMode,
+    /// The first prompt has been shown already.
+    pub prompted: bool,
     /// Whether the eighth bit is cleared while logging in.
     pub strip_login: bool,
     /// Whether the eighth bit is cleared in the handshake.

@@ -41,6 +41,32 @@ enum HangUp {
     Closed,
 }
 
+/// How many bytes of files count as a step forward.
+const STEP: usize = 1024;
+
+/// When the call last got anywhere: bytes of files, a file in its place, an answer to a request of ours.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fruit {
+    pub(super) since: Instant,
+    bytes: usize,
+}
+
+impl Fruit {
+    fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            bytes: 0,
+        }
+    }
+
+    fn count(&mut self, now: Instant, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= STEP {
+            *self = Self::new(now);
+        }
+    }
+}
+
 /// A complete reception that waits for its commit.
 #[derive(Debug, Clone, Copy)]
 struct Arrived {
@@ -80,6 +106,7 @@ pub(super) struct Session {
     wants_turn: bool,
     /// When something whole last came in, or anything went out.
     pub(super) progress: Instant,
+    pub(super) fruit: Fruit,
     garbled: u32,
     next_key: u64,
     turns: Turns,
@@ -109,6 +136,7 @@ impl Session {
             hand_over: false,
             wants_turn: false,
             progress: now,
+            fruit: Fruit::new(now),
             garbled: 0,
             next_key: 0,
             turns: Turns::default(),
@@ -204,7 +232,7 @@ impl Session {
             } => {
                 let count = bytes.len();
                 tracing::trace!(target: "uucp::proto", ?channel, ?position, count, "file data received");
-                self.handle_data(self.channel(channel), from_peer, position, bytes)
+                self.handle_data(now, self.channel(channel), from_peer, position, bytes)
             }
             LinkEvent::FileEnd { channel, from_peer } => {
                 tracing::trace!(target: "uucp::proto", ?channel, "end of file received");
@@ -303,6 +331,7 @@ impl Session {
         if confirms && serves {
             return self.handle_served(channel, reply);
         }
+        self.fruit = Fruit::new(now);
         if let Reply::FileYes { more_work: true }
         | Reply::ReceiveYes {
             more_work: true, ..
@@ -318,6 +347,7 @@ impl Session {
 
     fn handle_data(
         &mut self,
+        now: Instant,
         channel: Channel,
         from_peer: bool,
         position: Option<u64>,
@@ -330,6 +360,7 @@ impl Session {
         };
         match key.flatten() {
             Some(Some(key)) => {
+                self.fruit.count(now, bytes.len());
                 self.events.push_back(Event::Data {
                     key,
                     position,
@@ -551,6 +582,7 @@ impl Session {
         let taken = self.link.send_data(now, channel, from_peer, bytes);
         tracing::trace!(target: "uucp::proto", ?channel, position = flow.position, count = taken, "file data sent");
         self.turns.took(now, key);
+        self.fruit.count(now, taken);
         let done = if from_peer {
             self.theirs.get_mut(&channel).map(|one| one.advance(taken))
         } else {

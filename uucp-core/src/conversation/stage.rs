@@ -8,8 +8,8 @@ use super::handshake::{Chosen, Handshake, HandshakeStep};
 use super::login::{LoginPrompts, LoginStep};
 use super::session::Session;
 use super::{
-    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, HANDSHAKE, LoginMode,
-    Question, SILENCE, TRICKLE,
+    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, FRUITLESS, HANDSHAKE,
+    LoginMode, Question, SILENCE, TRICKLE,
 };
 use crate::config::Chat;
 use crate::link::{self, CallRole};
@@ -81,6 +81,7 @@ impl Conversation {
 
     pub(super) fn begin_answer(&mut self, now: Instant, profile: AnswerProfile) {
         let (login, strip) = (profile.login.clone(), profile.strip_login);
+        let prompted = profile.prompted;
         self.next = Some(Next::Answer(Box::new(profile)));
         let fixed = match login {
             LoginMode::Done => return self.begin_handshake(now, None),
@@ -89,6 +90,9 @@ impl Conversation {
         };
         let mut prompts = LoginPrompts::new(now, fixed, strip);
         prompts.start(&mut self.out);
+        if prompted {
+            self.out.clear();
+        }
         self.stage = Stage::Login(prompts);
     }
 
@@ -133,6 +137,11 @@ impl Conversation {
                 used
             }
             Stage::Handshake(_) => 0,
+            // A peer that talks without a pause leaves no time for timeouts.
+            Stage::Session(session) if session.fruit.since + FRUITLESS <= now => {
+                self.finish(now, Err(fruitless()));
+                input.len()
+            }
             Stage::Session(session) => match session.link.handle_input(now, input) {
                 Ok(used) => used,
                 Err(error) => {
@@ -169,6 +178,8 @@ impl Conversation {
                     self.finish(now, result);
                 } else if silent || session.progress + TRICKLE <= now {
                     return Err(ConversationError::TimedOut(session.awaited()));
+                } else if session.fruit.since + FRUITLESS <= now {
+                    return Err(fruitless());
                 }
             }
             Stage::Farewell { until, .. } if *until <= now => self.finish(now, Ok(())),
@@ -381,6 +392,13 @@ impl Conversation {
         self.stage = Stage::Done;
         self.events.push_back(Event::Finished(result));
     }
+}
+
+fn fruitless() -> ConversationError {
+    let minutes = FRUITLESS.as_secs() / 60;
+    ConversationError::Remote(format!(
+        "the other system has held the line for {minutes} minutes without a transfer"
+    ))
 }
 
 fn empty_chat() -> Chat {

@@ -9,6 +9,7 @@ use super::driver::Driver;
 use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
 use super::outcome::Finished;
+use super::server::ToServer;
 use super::signals::Signals;
 use crate::config::time::grade_limit;
 use crate::config::{Config, Settings, System};
@@ -26,10 +27,12 @@ use crate::wire::handshake::Answer as Reply;
 const TURN: Duration = Duration::from_secs(30);
 
 /// How a call is to be answered.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Answer {
     /// How the caller logs in.
     pub login: LoginMode,
+    /// The first prompt has been shown already.
+    pub prompted: bool,
     /// The login name given by the operating system or an option, for callers that see no prompt.
     pub user: Option<Vec<u8>>,
     /// What is known of the line.
@@ -38,6 +41,8 @@ pub struct Answer {
     pub execute_every: Option<ExecuteEvery>,
     /// How debugging messages of one call are switched on.
     pub debug: Option<DebugSwitch>,
+    /// The server that took the call, and waits to hear of the login.
+    pub server: Option<ToServer>,
 }
 
 /// Answers one call on a line.
@@ -58,9 +63,11 @@ pub fn answer(
     desk.login = answer.user;
     desk.executor = Executions::new(answer.execute_every);
     desk.debugging = Debugging::new(answer.debug);
+    desk.server = answer.server;
     let profile = AnswerProfile {
         local: config.nodename.clone(),
         login: answer.login,
+        prompted: answer.prompted,
         strip_login: config.strip_login,
         strip_parity: config.strip_proto,
         features: Features::OURS,
@@ -77,6 +84,9 @@ impl Desk<'_> {
         if let Ok(true) = good {
             self.login = Some(login.to_vec());
             return true;
+        }
+        if let Some(server) = &mut self.server {
+            server.wrong_password();
         }
         let shown = login.escape_ascii();
         let text = match good {
@@ -104,7 +114,12 @@ impl Desk<'_> {
             self.login.clone_from(&introduction.login);
         }
         match self.admit(introduction) {
-            Ok(admitted) => Verdict::Admit(Box::new(admitted)),
+            Ok(admitted) => {
+                if let Some(server) = &mut self.server {
+                    server.logged_in();
+                }
+                Verdict::Admit(Box::new(admitted))
+            }
             Err((reply, reason)) => Verdict::Refuse(reply, reason),
         }
     }

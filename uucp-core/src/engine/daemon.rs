@@ -10,6 +10,7 @@ mod watch;
 use std::io;
 use std::os::fd::AsFd;
 use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
@@ -20,7 +21,7 @@ use sd_notify::NotifyState;
 use super::call::held_up;
 use super::neighbour::local_time;
 use super::outcome::now_seconds;
-use super::server::{Answering, ChildCommand};
+use super::server::{Answerer, ChildCommand, Door, take_all};
 use super::signals::{Received, Signals};
 use crate::config::Config;
 use crate::config::mail::MailConfig;
@@ -44,8 +45,8 @@ pub struct DaemonOptions {
     pub calls: usize,
     /// The least time between two calls with one system.
     pub gap: Duration,
-    /// What answers a call.
-    pub answer: ChildCommand,
+    /// How calls are answered.
+    pub answer: Answerer,
     /// What places one; the system's name comes last.
     pub call: ChildCommand,
 }
@@ -60,7 +61,8 @@ struct Daemon<'a> {
     options: &'a DaemonOptions,
     signals: &'a Signals,
     listeners: Vec<Listener>,
-    answering: Answering,
+    answerer: Rc<Answerer>,
+    door: Door,
     placed: Vec<(SystemName, Child)>,
     planner: Planner,
     watch: WorkWatch,
@@ -88,7 +90,8 @@ pub fn daemon(
         options,
         signals,
         listeners,
-        answering: Answering::default(),
+        answerer: Rc::new(options.answer.clone()),
+        door: Door::open()?,
         placed: Vec::new(),
         watch: WorkWatch::new(),
         look: Instant::now(),
@@ -128,8 +131,8 @@ impl Daemon<'_> {
         tell(&[NotifyState::Ready]);
     }
 
-    fn is_over(&mut self) -> bool {
-        self.draining && self.placed.is_empty() && self.answering.is_idle()
+    fn is_over(&self) -> bool {
+        self.draining && self.placed.is_empty() && self.door.is_idle()
     }
 
     /// What signals ask for.
@@ -151,6 +154,7 @@ impl Daemon<'_> {
         }
         self.draining = true;
         self.listeners.clear();
+        self.door.shut();
         tell(&[NotifyState::Stopping]);
         self.log(Severity::Info, "Daemon ends after the calls under way");
     }
@@ -178,7 +182,7 @@ impl Daemon<'_> {
     /// The calls end as a call does on SIGTERM: what was confirmed is put away.
     fn end_calls(&self) {
         let placed = self.placed.iter().map(|(_, child)| child);
-        for child in placed.chain(self.answering.children()) {
+        for child in placed.chain(self.door.children()) {
             let _ = kill(pid_of(child), Signal::SIGTERM);
         }
     }
@@ -202,15 +206,14 @@ impl Daemon<'_> {
     }
 
     fn answer(&mut self) {
+        let config = &self.config;
+        let mut log = |text: &str| {
+            Journal::open(config, "uucico").log(None, None, Severity::Error, text);
+        };
         for listener in &self.listeners {
-            while let Some((stream, from)) = listener.try_accept() {
-                let command = &self.options.answer;
-                if let Err(text) = self.answering.take(command, &stream, from) {
-                    Journal::open(&self.config, "uucico").log(None, None, Severity::Error, &text);
-                }
-            }
+            take_all(listener, &self.answerer, &mut self.door, &mut log);
         }
-        self.answering.forget_ended();
+        self.door.look(Instant::now(), &mut log);
     }
 
     /// Places the calls that are due.
@@ -303,9 +306,13 @@ impl Daemon<'_> {
         let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
         let listeners = self.listeners.iter().flat_map(Listener::descriptors);
         let others = listeners.chain(self.watch.descriptor());
+        let others = others.chain([self.door.as_fd()]);
         watched.extend(others.map(|one| PollFd::new(one, PollFlags::POLLIN)));
         let left = self.look.saturating_duration_since(Instant::now());
         let left = if self.draining { LOOK } else { left };
+        let door = self.door.deadline();
+        let door = door.map(|at| at.saturating_duration_since(Instant::now()));
+        let left = door.map_or(left, |door| left.min(door));
         let timeout = PollTimeout::try_from(left.saturating_add(Duration::from_millis(1)))
             .unwrap_or(PollTimeout::MAX);
         match poll(&mut watched, timeout) {

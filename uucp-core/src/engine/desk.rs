@@ -9,6 +9,7 @@ use super::neighbour::Neighbour;
 use super::progress::Progress;
 use super::receive::Receptions;
 use super::serve::Served;
+use super::server::ToServer;
 use super::work::Repeat;
 use crate::config::{Config, ProtocolParameter};
 use crate::conversation::{Conversation, ConversationError, Event, Severity, TransferKey, Wanted};
@@ -77,6 +78,8 @@ pub(super) struct Desk<'a> {
     pub(super) progress: Progress,
     /// Messages that this call alone is to leave.
     pub(super) debugging: Debugging,
+    /// Who took the call, and waits to hear of the login.
+    pub(super) server: Option<ToServer>,
     /// Words for chat programs.
     pub(super) words: crate::conversation::ChatWords,
     /// The number of this call, to be written down when the handshake begins.
@@ -115,6 +118,7 @@ impl<'a> Desk<'a> {
             executor: Executions::default(),
             progress: Progress::off(),
             debugging: Debugging::default(),
+            server: None,
             words: crate::conversation::ChatWords::default(),
             sequence: None,
             failures_before: 0,

@@ -31,5 +31,5 @@ pub use debugging::DebugSwitch;
 pub use desk::LineInfo;
 pub use executions::ExecuteEvery;
 pub use outcome::Finished;
-pub use server::{ChildCommand, serve};
+pub use server::{Answerer, ChildCommand, ToServer, serve};
 pub use signals::Signals;

@@ -1,23 +1,30 @@
-//! Waiting for calls: a process for each, so many and no more.
+//! Waiting for calls: a process for each that has something to say, so many and no more.
 //!
-//! The process is this program again with the connection as its standard input and output: what an open call holds in
-//! memory dies with it, and a fault in one call is no fault in another.
+//! The process is this program again with the connection as its standard input: what an open call holds in memory dies with
+//! it, and a fault in one call is no fault in another. Whoever says nothing costs a descriptor here and no process.
 
-use std::net::{IpAddr, TcpStream};
-use std::os::fd::{AsFd, OwnedFd};
+mod complaints;
+mod door;
+mod origin;
+mod report;
+
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::Instant;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::signals::Signals;
-use crate::port::{Listener, spawn};
+use crate::port::Listener;
 use crate::spool::{Journal, Severity};
+pub(super) use door::Door;
+pub use report::ToServer;
 
-/// How many calls at once.
-const CALLS: usize = 100;
-/// How many of them from one address.
-const CALLS_PER_ADDRESS: usize = 10;
+/// How many connections are taken in one go before anything else is looked at.
+const AT_ONCE: usize = 64;
 
-/// The program that answers one call.
+/// A program and its arguments.
 #[derive(Debug, Clone)]
 pub struct ChildCommand {
     /// Its path.
@@ -26,53 +33,28 @@ pub struct ChildCommand {
     pub arguments: Vec<std::ffi::OsString>,
 }
 
-/// A call under way.
-#[derive(Debug)]
-struct Call {
-    child: Child,
-    from: IpAddr,
+/// How calls that come in are answered.
+#[derive(Debug, Clone)]
+pub struct Answerer {
+    /// The program that answers one call; its standard output goes to [`ToServer`]'s other end.
+    pub command: ChildCommand,
+    /// What the caller is told before anything is started for it; the program follows its first line. Empty: the caller
+    /// speaks first, and not in lines.
+    pub greeting: Vec<u8>,
 }
 
-/// The calls that are being answered.
-#[derive(Debug, Default)]
-pub(super) struct Answering(Vec<Call>);
-
-impl Answering {
-    /// Answers a call in a process of its own; why not, for the log.
-    ///
-    /// The caller of this keeps the connection open until it has written the log: who is hung up on can read why.
-    pub(super) fn take(
-        &mut self,
-        command: &ChildCommand,
-        stream: &TcpStream,
-        from: IpAddr,
-    ) -> Result<(), String> {
-        self.forget_ended();
-        let same = self.0.iter().filter(|call| call.from == from).count();
-        if self.0.len() >= CALLS || same >= CALLS_PER_ADDRESS {
-            let all = self.0.len();
-            return Err(format!(
-                "Call from {from} dropped: {same} from there, {all} in all"
-            ));
-        }
-        let child =
-            start(command, stream).map_err(|error| format!("Call from {from} dropped: {error}"))?;
-        self.0.push(Call { child, from });
-        Ok(())
-    }
-
-    pub(super) fn forget_ended(&mut self) {
-        self.0
-            .retain_mut(|call| matches!(call.child.try_wait(), Ok(None)));
-    }
-
-    pub(super) fn is_idle(&mut self) -> bool {
-        self.forget_ended();
-        self.0.is_empty()
-    }
-
-    pub(super) fn children(&self) -> impl Iterator<Item = &Child> {
-        self.0.iter().map(|call| &call.child)
+/// Takes the connections that are there.
+pub(super) fn take_all(
+    listener: &Listener,
+    answerer: &Rc<Answerer>,
+    door: &mut Door,
+    log: &mut dyn FnMut(&str),
+) {
+    for _ in 0..AT_ONCE {
+        let Some((stream, from)) = listener.try_accept() else {
+            return;
+        };
+        door.arrive(Instant::now(), answerer, stream, from, log);
     }
 }
 
@@ -82,32 +64,36 @@ impl Answering {
 /// When the sockets fail.
 pub fn serve(
     listener: &Listener,
-    command: &ChildCommand,
+    answerer: Answerer,
     journal: &mut Journal,
     signals: &Signals,
 ) -> std::io::Result<()> {
-    let mut calls = Answering::default();
+    use std::os::fd::AsFd;
+    let mut door = Door::open()?;
+    let answerer = Rc::new(answerer);
+    let mut log = |text: &str| journal.log(None, None, Severity::Error, text);
     while !signals.stops() {
-        // A child that ends after this wakes the wait; one whose signal was just read would not.
-        calls.forget_ended();
-        let accepted = listener.accept(Some(signals.as_fd()))?;
-        if let Some((stream, from)) = accepted
-            && let Err(text) = calls.take(command, &stream, from)
-        {
-            journal.log(None, None, Severity::Error, &text);
+        take_all(listener, &answerer, &mut door, &mut log);
+        door.look(Instant::now(), &mut log);
+        let others = [signals.as_fd(), door.as_fd()];
+        let mut watched: Vec<PollFd<'_>> = listener
+            .descriptors()
+            .chain(others)
+            .map(|one| PollFd::new(one, PollFlags::POLLIN))
+            .collect();
+        match poll(&mut watched, patience(door.deadline())) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
 }
 
-fn start(command: &ChildCommand, stream: &TcpStream) -> std::io::Result<Child> {
-    let input = OwnedFd::from(stream.try_clone()?);
-    let output = input.try_clone()?;
-    spawn(
-        Command::new(&command.program)
-            .args(&command.arguments)
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::from(input))
-            .stdout(Stdio::from(output)),
-    )
+/// The time until then, rounded up: waking a moment early would only mean to wait once more.
+fn patience(deadline: Option<Instant>) -> PollTimeout {
+    let Some(deadline) = deadline else {
+        return PollTimeout::NONE;
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    PollTimeout::try_from(left.as_micros().div_ceil(1000)).unwrap_or(PollTimeout::MAX)
 }

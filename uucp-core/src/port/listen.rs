@@ -5,11 +5,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use listenfd::ListenFd;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::socket::{Backlog, listen};
 
 use super::tcp::TcpPort;
 use super::{Port, PortError};
 use crate::config::port::IpVersion;
+
+/// How many connections the system keeps until they are taken. With the standard library's 128 a burst of callers would have
+/// some wait a second until their system tries again.
+const BACKLOG: i32 = 4096;
 
 /// Sockets that listen on one port number.
 #[derive(Debug)]
@@ -45,9 +49,7 @@ impl Listener {
             // The standard library sets SO_REUSEADDR.
             match TcpListener::bind(address) {
                 Ok(socket) => {
-                    socket
-                        .set_nonblocking(true)
-                        .map_err(|source| PortError::Listen { port, source })?;
+                    prepare(&socket).map_err(|source| PortError::Listen { port, source })?;
                     sockets.push(socket);
                 }
                 Err(error) => fault = Some(error),
@@ -70,35 +72,12 @@ impl Listener {
         Some(socket.local_addr().ok()?.port())
     }
 
-    /// The next connection; `None` when something else woke us: a signal, or the descriptor given.
-    ///
-    /// # Errors
-    /// When the sockets cannot be waited for.
-    pub fn accept(
-        &self,
-        interrupt: Option<BorrowedFd<'_>>,
-    ) -> io::Result<Option<(TcpStream, IpAddr)>> {
-        let mut descriptors: Vec<PollFd<'_>> = self
-            .sockets
-            .iter()
-            .map(|socket| PollFd::new(socket.as_fd(), PollFlags::POLLIN))
-            .collect();
-        descriptors.extend(interrupt.map(|other| PollFd::new(other, PollFlags::POLLIN)));
-        match poll(&mut descriptors, PollTimeout::NONE) {
-            Ok(_) => {}
-            Err(nix::errno::Errno::EINTR) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-        Ok(self.try_accept())
-    }
-
     /// A connection that is there already.
     #[must_use]
     pub fn try_accept(&self) -> Option<(TcpStream, IpAddr)> {
         self.sockets.iter().find_map(|socket| {
             // A caller that has gone again, or too many open files, is not the end of the server.
             let (stream, address) = socket.accept().ok()?;
-            stream.set_nonblocking(false).ok()?;
             Some((stream, address.ip().to_canonical()))
         })
     }
@@ -123,4 +102,11 @@ impl Listener {
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.sockets.iter().map(AsFd::as_fd)
     }
+}
+
+fn prepare(socket: &TcpListener) -> io::Result<()> {
+    socket.set_nonblocking(true)?;
+    // Once more: that is how the number is changed.
+    listen(socket, Backlog::new(BACKLOG)?)?;
+    Ok(())
 }

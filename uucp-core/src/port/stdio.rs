@@ -35,9 +35,28 @@ impl StdioPort {
         Self::take().map_err(PortError::Stdio)
     }
 
+    /// Takes standard input for both directions: a connection that a server of ours has taken. Standard output is given
+    /// back; it leads to the server.
+    ///
+    /// # Errors
+    /// When one of them is closed.
+    pub fn open_accepted() -> Result<(Self, OwnedFd), PortError> {
+        let take = || {
+            let input = io::stdin().as_fd().try_clone_to_owned()?;
+            let line = input.try_clone()?;
+            let output = io::stdout().as_fd().try_clone_to_owned()?;
+            Ok((Self::on(input, line)?, output))
+        };
+        take().map_err(PortError::Stdio)
+    }
+
     fn take() -> io::Result<Self> {
         let input = io::stdin().as_fd().try_clone_to_owned()?;
         let output = io::stdout().as_fd().try_clone_to_owned()?;
+        Self::on(input, output)
+    }
+
+    fn on(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
         // The line ends with this port, whatever the process does after it; and nothing can be printed on it by mistake.
         let null = File::options().read(true).write(true).open("/dev/null")?;
         dup2_stdin(&null)?;

@@ -1,10 +1,13 @@
 //! A server that takes calls.
 
 use std::fs;
-use std::io::Read;
-use std::net::{TcpListener, TcpStream};
-use std::os::fd::OwnedFd;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
 use crate::lab::{Lab, UUCICO, text};
 
@@ -61,20 +64,49 @@ fn a_server_takes_calls_until_it_is_told_to_stop() {
     assert!(server.wait().unwrap().success());
 }
 
-/// A connection that is answered, or not: what the server says first.
-fn first_words(number: u16) -> (TcpStream, Vec<u8>) {
-    let mut stream = TcpStream::connect(("127.0.0.1", number)).unwrap();
-    let mut words = vec![0; b"login: ".len()];
-    // One that is not taken is closed, or reset.
-    let count = stream.read(&mut words).unwrap_or(0);
-    words.truncate(count);
-    (stream, words)
+/// Ends a server in the orderly way.
+fn stop(mut server: Child) {
+    let kill = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert!(server.wait().unwrap().success());
 }
 
-#[test]
-fn one_address_cannot_take_every_place() {
-    let lab = Lab::new("");
+/// Connects from an address of one's own: all of 127.0.0.0/8 is this machine.
+fn connect_from(source: Ipv4Addr, number: u16) -> TcpStream {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    let socket = socket(AddressFamily::Inet, SockType::Stream, flags, None).unwrap();
+    let source = SocketAddrV4::new(source, 0);
+    bind(socket.as_raw_fd(), &SockaddrIn::from(source)).unwrap();
+    let server = SocketAddrV4::new(Ipv4Addr::LOCALHOST, number);
+    connect(socket.as_raw_fd(), &SockaddrIn::from(server)).unwrap();
+    TcpStream::from(socket)
+}
+
+/// The n-th address of a crowd; none of them is 127.0.0.1.
+fn address(n: usize) -> Ipv4Addr {
+    let [.., high, low] = n.to_be_bytes();
+    Ipv4Addr::new(127, 1, high, low)
+}
+
+/// What the server says first; nothing from one that hangs up.
+fn first_words(stream: &mut TcpStream) -> Vec<u8> {
+    let mut words = vec![0; b"login: ".len()];
+    let count = stream.read(&mut words).unwrap_or(0);
+    words.truncate(count);
+    words
+}
+
+/// Whether the server has hung up; until it has, it says nothing more.
+fn is_hung_up(stream: &mut TcpStream) -> bool {
+    matches!(stream.read(&mut [0]), Ok(0) | Err(_))
+}
+
+fn start_server(lab: &Lab) -> (Child, u16) {
     let number = free_port();
+    lab.alpha.write(
+        "etc/port",
+        &format!("port out\ntype tcp\nservice {number}\n"),
+    );
     let mut server = lab
         .beta
         .command(UUCICO)
@@ -82,27 +114,117 @@ fn one_address_cannot_take_every_place() {
         .spawn()
         .unwrap();
     await_listener(&mut server, number);
+    (server, number)
+}
+
+fn call_delivers(lab: &Lab, content: &[u8]) {
+    lab.alpha.queue("beta", "joe", content);
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(lab.beta.arrived("alpha").contains(&content.to_vec()));
+}
+
+/// The processes that a process has started.
+fn children(process: &Child) -> usize {
+    let id = process.id();
+    let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    list.split_whitespace().count()
+}
+
+/// `FLOOD=10000` for as many connections.
+fn flood_size() -> usize {
+    let wanted = std::env::var("FLOOD").map_or(2000, |count| count.parse().unwrap());
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard).unwrap();
+    wanted.min(usize::try_from(hard).unwrap() - 200)
+}
+
+#[test]
+fn thousands_that_say_nothing_keep_nobody_out() {
+    let lab = Lab::new("");
+    let (server, number) = start_server(&lab);
+    let mut silent: Vec<TcpStream> = Vec::new();
+    for n in 0..flood_size() {
+        silent.push(connect_from(address(n), number));
+        if n % 500 == 0 {
+            // Half a line is no line.
+            silent.last_mut().unwrap().write_all(b"Ual").unwrap();
+        }
+    }
+    call_delivers(&lab, b"one");
+    // The newest are still there, and have cost no process.
+    assert_eq!(first_words(silent.last_mut().unwrap()), b"login: ");
+    assert_eq!(children(&server), 0);
+    call_delivers(&lab, b"two");
+    drop(silent);
+    call_delivers(&lab, b"three");
+    stop(server);
+}
+
+#[test]
+fn those_that_talk_and_do_not_log_in_keep_nobody_out() {
+    let lab = Lab::new("");
+    let (server, number) = start_server(&lab);
+    let mut talking: Vec<TcpStream> = (0..130).map(|n| connect_from(address(n), number)).collect();
+    for stream in &mut talking {
+        stream.write_all(b"somebody\r").unwrap();
+    }
+    call_delivers(&lab, b"mail");
+    let log = lab.beta.log();
+    assert!(log.contains("not logged in after"), "{log}");
+    stop(server);
+}
+
+#[test]
+fn one_address_cannot_take_every_place() {
+    let lab = Lab::new("");
+    let (server, number) = start_server(&lab);
     let mut calls: Vec<TcpStream> = Vec::new();
-    for _ in 0..10 {
-        let (stream, words) = first_words(number);
-        assert_eq!(words, b"login: ");
+    for _ in 0..64 {
+        let mut stream = connect_from(address(1), number);
+        assert_eq!(first_words(&mut stream), b"login: ");
         calls.push(stream);
     }
-    let (_, words) = first_words(number);
-    assert_eq!(words.escape_ascii().to_string(), "");
+    let mut other = connect_from(address(2), number);
+    assert_eq!(first_words(&mut other), b"login: ");
+    // The next one takes the place of the oldest.
+    let mut next = connect_from(address(1), number);
+    assert_eq!(first_words(&mut next), b"login: ");
+    assert!(is_hung_up(&mut calls[0]));
+    let log = lab.beta.log();
+    let told =
+        "Call from 127.1.0.1 dropped: it has not logged in, and 64 calls from 127.1.0.1 wait";
+    assert!(log.contains(told), "{log}");
+    // The second is still there: it is asked for its password.
+    calls[1].write_all(b"somebody\r").unwrap();
+    let mut words = [0; b"Password:".len()];
+    calls[1].read_exact(&mut words).unwrap();
+    assert_eq!(&words, b"Password:");
+    stop(server);
+}
+
+#[test]
+fn an_address_that_guesses_passwords_is_shut_out() {
+    let lab = Lab::new("");
+    let (server, number) = start_server(&lab);
+    let mut callers: Vec<TcpStream> = (0..10).map(|_| connect_from(address(1), number)).collect();
+    for stream in &mut callers {
+        stream.write_all(b"Ualpha\rguess\r").unwrap();
+    }
+    // The server hears of each.
+    loop {
+        let mut late = connect_from(address(1), number);
+        if first_words(&mut late).is_empty() {
+            break;
+        }
+    }
     let log = lab.beta.log();
     assert!(
-        log.contains("Call from 127.0.0.1 dropped: 10 from there"),
+        log.contains("Call from 127.1.0.1 dropped: too many wrong passwords from 127.1.0.1"),
         "{log}"
     );
-    // A place that becomes free is given away again.
-    calls.pop();
-    while first_words(number).1.is_empty() {
-        std::thread::yield_now();
-    }
-    let kill = Command::new("kill").arg(server.id().to_string()).status();
-    assert!(kill.unwrap().success());
-    assert!(server.wait().unwrap().success());
+    call_delivers(&lab, b"mail");
+    stop(server);
 }
 
 #[test]

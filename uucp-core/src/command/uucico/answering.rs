@@ -8,8 +8,8 @@ use super::Site;
 use super::debug;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
-use crate::engine::{Answer, ChildCommand, LineInfo, answer, serve};
-use crate::port::{Listener, Port, StdioPort, service_number, stderr_is_the_line};
+use crate::engine::{Answer, Answerer, ChildCommand, LineInfo, ToServer, answer, serve};
+use crate::port::{Listener, Port, PortError, StdioPort, service_number, stderr_is_the_line};
 use crate::program;
 use crate::spool::Journal;
 use crate::sysexits::{Audience, Failure, Status};
@@ -42,19 +42,26 @@ impl Site<'_> {
         };
         let listener = Listener::bind(place.number, place.version)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
-        let command = self.answering_child(&place.name)?;
+        let answerer = self.answerer(&place.name)?;
         let mut journal = Journal::open(&self.config, "uucico");
-        serve(&listener, &command, &mut journal, &self.signals)
+        serve(&listener, answerer, &mut journal, &self.signals)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))
     }
 
-    /// What answers one call that came in on a port.
-    pub(super) fn answering_child(&self, port: &str) -> Result<ChildCommand, Failure> {
+    /// What answers the calls that come in on a port.
+    pub(super) fn answerer(&self, port: &str) -> Result<Answerer, Failure> {
         let program = std::env::current_exe()
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
-        Ok(ChildCommand {
-            program,
-            arguments: self.child_arguments(port),
+        let greeting = match self.arguments.login {
+            Some(_) => b"Password:".to_vec(),
+            None => b"login: ".to_vec(),
+        };
+        Ok(Answerer {
+            command: ChildCommand {
+                program,
+                arguments: self.child_arguments(port),
+            },
+            greeting,
         })
     }
 
@@ -118,8 +125,14 @@ impl Site<'_> {
     fn answer_stdin(&self) -> Result<bool, Failure> {
         // Under inetd and on a terminal of ssh, standard error is the line: words there would be taken for the peer's.
         let silent = stderr_is_the_line();
-        let mut port =
-            StdioPort::open().map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
+        let failed = |error: PortError| Failure::new(Status::OsError, error.to_string());
+        let accepted = self.arguments.accepted.is_some();
+        let (mut port, server) = if accepted {
+            let (port, output) = StdioPort::open_accepted().map_err(failed)?;
+            (port, Some(ToServer::new(output)))
+        } else {
+            (StdioPort::open().map_err(failed)?, None)
+        };
         let line = self.line_info(&port)?;
         let (login, user) = self.login_mode()?;
         let finished = answer(
@@ -128,10 +141,12 @@ impl Site<'_> {
             &mut port,
             Answer {
                 login,
+                prompted: accepted,
                 user,
                 line,
                 execute_every: self.execute_every(),
                 debug: Some(debug::add),
+                server,
             },
             Some(&self.signals),
         );
@@ -142,7 +157,7 @@ impl Site<'_> {
         match finished.result {
             Ok(()) => Ok(true),
             Err(error) => {
-                if !silent && self.arguments.accepted.is_none() && !self.arguments.quiet {
+                if !silent && !accepted && !self.arguments.quiet {
                     let failure = Failure::new(Status::Other, error.to_string());
                     let _ = program::report("uucico", Audience::Plain, &failure);
                 }

@@ -17,9 +17,9 @@ impl Site<'_> {
             |error: &dyn std::fmt::Display| Failure::new(Status::OsError, error.to_string());
         let place = self.place()?;
         let name = place.as_ref().map_or("TCP", |place| place.name.as_str());
-        let answer = self.answering_child(name)?;
+        let answer = self.answerer(name)?;
         let call = ChildCommand {
-            program: answer.program.clone(),
+            program: answer.command.program.clone(),
             arguments: self.calling_arguments(),
         };
         let mut listeners = Vec::new();

@@ -93,7 +93,7 @@ pub(super) struct Arguments {
     /// Print the version
     #[arg(short = 'v', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
-    /// Standard input is a connection that came in on this port; what uucico starts itself with
+    /// Standard input is a connection that came in on this port and was prompted; what uucico starts itself with
     #[arg(long, hide = true, value_name = "PORT")]
     pub(super) accepted: Option<String>,
 }

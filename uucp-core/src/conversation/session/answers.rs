@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::super::event::{Admission, Event, Offer, Placed, TransferKey, Work};
 use super::super::{ConversationError, Question};
-use super::{HangUp, Session};
+use super::{Fruit, HangUp, Session};
 use crate::link::Channel;
 use crate::wire::command::{Command, Refusal, Reply, RequestKind};
 
@@ -49,6 +49,7 @@ impl Session {
         placed: Vec<Placed>,
     ) -> Result<(), ConversationError> {
         self.question = None;
+        self.fruit = Fruit::new(now);
         let arrived = std::mem::take(&mut self.committing);
         for (one, placed) in arrived.into_iter().zip(placed) {
             let reply = match placed {

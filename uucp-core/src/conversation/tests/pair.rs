@@ -64,6 +64,7 @@ pub(super) fn answer_profile(login: LoginMode) -> AnswerProfile {
     AnswerProfile {
         local: name("beta"),
         login,
+        prompted: false,
         strip_login: true,
         strip_parity: true,
         features: Features::OURS,

@@ -1,12 +1,13 @@
 //! The command line. A peer writes most of it: what of that is believed, [`uucp_core::receive::words`] says. The
 //! configuration is then named by the environment, which the peer cannot write.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
 use uucp_core::program;
 use uucp_core::receive::{MessageOptions, words};
-use uucp_core::sysexits::Audience;
+use uucp_core::sysexits::{Audience, Failure, Status};
 
 /// Takes one message from standard input, with its `From ` lines, and hands it to this system's MTA.
 #[derive(Debug, Parser)]
@@ -24,6 +25,13 @@ pub(crate) fn main() -> ExitCode {
     let words = std::env::args_os().collect();
     let arguments = MessageOptions::separate(words, words::are_by_peer());
     program::main_from("rmail", Audience::Mail, arguments, super::receive::run)
+}
+
+/// The words of a further job, which are the peer's.
+pub(crate) fn further(words: Vec<OsString>) -> Result<Arguments, Failure> {
+    let words = std::iter::once("rmail".into()).chain(words).collect();
+    Arguments::try_parse_from(MessageOptions::separate(words, true))
+        .map_err(|error| Failure::new(Status::Usage, error.to_string()))
 }
 
 #[cfg(test)]

@@ -1,35 +1,72 @@
 //! One message, from standard input to the MTA.
 
+use std::io::Read;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use uucp_core::delivery::deliver_some_local_mail;
+use uucp_core::clock;
+use uucp_core::delivery::{Receiver, deliver_some_local_mail};
+use uucp_core::execute::series;
 use uucp_core::receive::bang_mail::{self, Call};
-use uucp_core::receive::{Origin, Site};
+use uucp_core::receive::{MessageOptions, Origin, Series, Site};
 use uucp_core::sysexits::Failure;
 
-use crate::cli::Arguments;
+use crate::cli::{self, Arguments};
 
 /// How many of our own reports one run hands over beside its message, and for how long it begins another: whoever runs us
 /// is waiting.
 const REPORTS: usize = 20;
 const REPORTS_TIME: Duration = Duration::from_secs(10);
 
-/// Receives one message.
+/// Receives one message; under our uuxqt also those that it has next, of the same neighbour.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let origin = Origin::from_environment(|name| std::env::var_os(name))?;
+    let mut origin = Origin::from_environment(|name| std::env::var_os(name))?;
+    let series = Series::from_variable(std::env::var_os(series::VARIABLE).as_deref());
     let options = &arguments.message;
     let site = Site::load(options.config.as_deref(), &options.delivery, &origin)?;
+    let whose = origin.clone();
+    let mut receiver = bang_mail::receiver(&site, &whose)?;
+    receive_one(
+        &site,
+        &mut receiver,
+        &origin,
+        options,
+        &mut std::io::stdin().lock(),
+    )?;
+    for (next, mut input) in series.into_iter().flatten() {
+        // Where the first one ran is gone.
+        let _ = std::env::set_current_dir("/");
+        origin.is_now(&next.user, &next.job);
+        receiver.set_now(clock::now());
+        let arguments = cli::further(next.words)?;
+        receive_one(
+            &site,
+            &mut receiver,
+            &origin,
+            &arguments.message,
+            &mut input,
+        )?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn receive_one(
+    site: &Site,
+    receiver: &mut Receiver<'_>,
+    origin: &Origin,
+    options: &MessageOptions,
+    input: &mut dyn Read,
+) -> Result<(), Failure> {
     let call = Call {
         program: "rmail",
-        origin: &origin,
+        origin,
         domain: options.domain.as_deref(),
         recipients: &options.recipients,
         is_surely_whole: false,
     };
-    let settled = bang_mail::receive(&site, &call, &mut std::io::stdin().lock())?;
+    let settled = bang_mail::receive(site, receiver, &call, input)?;
     if settled.deferred.is_none() {
-        hand_over_reports(&site, &origin);
+        hand_over_reports(site, origin);
     }
     bang_mail::tell("rmail", &settled)
 }

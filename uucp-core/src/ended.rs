@@ -32,6 +32,8 @@ pub(crate) struct News {
     pub(crate) ended: bool,
     /// The output can be read, or is at its end.
     pub(crate) output: bool,
+    /// So is the other one.
+    pub(crate) other: bool,
 }
 
 /// The number of a child, which is also its process group's where it leads one.
@@ -54,6 +56,19 @@ impl Watched {
     /// # Errors
     /// When the system cannot wait.
     pub(crate) fn wait(&self, output: Option<BorrowedFd<'_>>, limit: Duration) -> io::Result<News> {
+        self.wait_for_either(output, None, limit)
+    }
+
+    /// As [`Self::wait`], with another descriptor beside the output.
+    ///
+    /// # Errors
+    /// When the system cannot wait.
+    pub(crate) fn wait_for_either(
+        &self,
+        output: Option<BorrowedFd<'_>>,
+        other: Option<BorrowedFd<'_>>,
+        limit: Duration,
+    ) -> io::Result<News> {
         let limit = match self.descriptor {
             Some(_) => limit,
             None => limit.min(LOOK),
@@ -64,6 +79,7 @@ impl Watched {
         let end = self.descriptor.as_ref().map(AsFd::as_fd);
         let mut descriptors: Vec<_> = output
             .into_iter()
+            .chain(other)
             .chain(end)
             .map(|descriptor| PollFd::new(descriptor, PollFlags::POLLIN))
             .collect();
@@ -73,11 +89,16 @@ impl Watched {
         }
         let mut seen = descriptors.iter().map(|one| one.any().unwrap_or(false));
         let output = output.is_some() && seen.next().unwrap_or(false);
+        let other = other.is_some() && seen.next().unwrap_or(false);
         let ended = match self.descriptor {
             Some(_) => seen.next().unwrap_or(false),
             None => self.has_ended(),
         };
-        Ok(News { ended, output })
+        Ok(News {
+            ended,
+            output,
+            other,
+        })
     }
 
     /// True when the child has ended by then.

@@ -173,6 +173,45 @@ fn an_execution_goes_only_after_its_success_and_before_its_data() {
 }
 
 #[test]
+fn a_command_that_answers_for_each_job_answers_once_for_each() {
+    let check = |lines: &[&str]| check_execution(&parse(&lines.join("\n")), Path::new(SPOOL));
+    let start = r#"1 execve("/bin/uuxqt", ["uuxqt"], 0x7ffe) = 0"#;
+    let done = r#"2 sendto(4<socket:[42]>, ".", 1, MSG_NOSIGNAL, NULL, 0) = 1"#;
+    let end = "2 +++ exited with 0 +++";
+    let first = r#"1 unlink("/s/leaf/X./X.leafN1") = 0"#;
+    let second = r#"1 unlink("/s/leaf/X./X.leafN2") = 0"#;
+    check(&[start, done, first, done, second, end]).expect_right("good", 2);
+    assert!(!check(&[start, done, first, second, done]).wrong.is_empty());
+    // Its end is no answer for a second job.
+    assert!(!check(&[start, done, first, end, second]).wrong.is_empty());
+}
+
+#[test]
+fn a_receiver_answers_for_each_job_with_what_is_durable() {
+    let check = |lines: &[&str]| check_maildir(&parse(&lines.join("\n")), Path::new("/m"), "rmail");
+    let done = r#"2 sendto(4<socket:[42]>, ".", 1, MSG_NOSIGNAL, NULL, 0) = 1"#;
+    let lines = [
+        r#"2 execve("/b/rmail", ["rmail"], 0x7ffe) = 0"#,
+        r#"2 rename("/m/bob/tmp/1", "/m/bob/new/1") = 0"#,
+        r"2 fsync(3</m/bob/new>) = 0",
+        done,
+        r#"2 rename("/m/bob/tmp/2", "/m/bob/new/2") = 0"#,
+        r"2 fsync(3</m/bob/new>) = 0",
+        done,
+        "2 +++ exited with 0 +++",
+    ];
+    check(&lines).expect_right("good", 2);
+    assert_eq!(check(&lines).answers, 2);
+    for left_out in [2, 5] {
+        assert!(!check(&without(&lines, left_out)).wrong.is_empty());
+    }
+    // A second answer without a second message, and an end that leaves one unanswered for.
+    assert!(!check(&[&lines[..4], &[done]].concat()).wrong.is_empty());
+    let unsynced = [&lines[..5], &lines[7..]].concat();
+    assert!(!check(&unsynced).wrong.is_empty());
+}
+
+#[test]
 fn a_delivery_counts_when_it_is_durable_in_new() {
     let check = |lines: &[&str]| check_maildir(&parse(&lines.join("\n")), Path::new("/m"), "rmail");
     let lines = [

@@ -87,6 +87,11 @@ impl<'a> Receiver<'a> {
         })
     }
 
+    /// The time of the next message.
+    pub fn set_now(&mut self, now: Zoned) {
+        self.now = now;
+    }
+
     /// Brings a message as far as it goes now.
     pub fn settle(&mut self, consignment: &Consignment<'_>) -> Settled {
         let envelope = consignment.envelope;

@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, PipeReader, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,6 +17,8 @@ use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::line::{Line, Said};
+use super::series;
 use crate::ended::{Watched, pid_of};
 
 /// How much of a command's standard error is kept for the report, in bytes: the beginning, where the reason stands.
@@ -44,6 +46,8 @@ pub struct Launch<'a> {
     pub lock: Option<BorrowedFd<'a>>,
     /// How long it may run.
     pub time_limit: Duration,
+    /// Whether it is offered to take further jobs when this one is done: see [`series`]. Only with a lock.
+    pub may_stay: bool,
 }
 
 /// How a child came to its end.
@@ -51,6 +55,10 @@ pub struct Launch<'a> {
 pub enum End {
     /// It left with a status, or a signal ended it.
     Status(ExitStatus),
+    /// Its job is done, and it waits for the next.
+    Stays,
+    /// It ended without a word about its job, which was not its first.
+    Silent,
     /// Its time was over, and its process group was killed.
     OutOfTime,
 }
@@ -61,7 +69,8 @@ impl End {
     pub fn code(&self) -> Option<i32> {
         match self {
             Self::Status(status) => status.code(),
-            Self::OutOfTime => None,
+            Self::Stays => Some(0),
+            Self::Silent | Self::OutOfTime => None,
         }
     }
 
@@ -70,6 +79,8 @@ impl End {
     pub fn describe(&self) -> String {
         match self {
             Self::OutOfTime => "Ran longer than it may".into(),
+            Self::Stays => "Done".into(),
+            Self::Silent => "Ended without a word".into(),
             Self::Status(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => format!("Exit status {code}"),
                 (None, Some(signal)) => format!("Got signal {signal}"),
@@ -93,6 +104,9 @@ pub struct Finished {
 pub struct Running {
     child: Child,
     stderr: PipeReader,
+    line: Option<Line>,
+    /// Whether it has done a job before this one.
+    is_proven: bool,
     time_limit: Duration,
 }
 
@@ -103,12 +117,39 @@ impl Running {
         pid_of(&self.child)
     }
 
-    /// Waits for its end.
+    /// Waits for the end of its job. Where that is [`End::Stays`], the child as well.
     ///
     /// # Errors
     /// When it cannot be watched.
-    pub fn wait(self) -> io::Result<Finished> {
-        watch(self)
+    pub fn wait(mut self) -> io::Result<(Finished, Option<Self>)> {
+        let finished = self.watch()?;
+        let stays = matches!(finished.end, End::Stays);
+        Ok((finished, stays.then_some(self)))
+    }
+
+    /// Gives a child that stayed its next job.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(super) fn go_on(
+        &mut self,
+        job: &[u8],
+        stdin: BorrowedFd<'_>,
+        lock: BorrowedFd<'_>,
+        time_limit: Duration,
+    ) -> io::Result<()> {
+        let line = self.line.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        line.send(job, stdin, lock)?;
+        self.is_proven = true;
+        self.time_limit = time_limit;
+        Ok(())
+    }
+
+    /// Ends a child that stayed.
+    pub(super) fn dismiss(&mut self) {
+        self.line = None;
+        self.time_limit = GRACE;
+        let _ = self.watch();
     }
 }
 
@@ -117,13 +158,23 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// When it could not be started.
-    pub fn start(self) -> io::Result<Running> {
+    pub fn start(mut self) -> io::Result<Running> {
         let (reader, writer) = io::pipe()?;
         set_nonblocking(&reader)?;
         let time_limit = self.time_limit;
+        // Without the socket it does one job, like any command.
+        let line = (self.may_stay && self.lock.is_some())
+            .then(|| Line::open().ok())
+            .flatten();
+        if let (Some(line), Some(lock)) = (&line, self.lock) {
+            let variable = line.variable(lock.as_raw_fd());
+            self.environment.push((series::VARIABLE, variable.into()));
+        }
         Ok(Running {
             child: self.spawn(writer)?,
             stderr: reader,
+            line,
+            is_proven: false,
             time_limit,
         })
     }
@@ -167,52 +218,99 @@ fn set_nonblocking(descriptor: impl AsFd) -> io::Result<()> {
     Ok(())
 }
 
-/// Watches a child until it ends or its time is over.
-fn watch(running: Running) -> io::Result<Finished> {
-    let pid = running.pid();
-    let Running {
-        mut child,
-        mut stderr,
-        time_limit,
-    } = running;
-    let watched = Watched::new(&child);
-    let mut kept = Vec::new();
-    let in_time = wait_until_ended(&watched, &mut stderr, &mut kept, time_limit)?;
-    if !in_time {
-        let _ = killpg(pid, Signal::SIGTERM);
-        if !wait_until_ended(&watched, &mut stderr, &mut kept, GRACE)? {
-            let _ = killpg(pid, Signal::SIGKILL);
-        }
-    }
-    let finished = reap(&mut child, &mut stderr, kept, !in_time);
-    if !in_time {
-        // What of the group outlived its leader has had its time as well.
-        let _ = killpg(pid, Signal::SIGKILL);
-    }
-    finished
+/// What ended a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    Ended,
+    Done,
+    TimeOver,
 }
 
-/// True when the child ended within the time.
-fn wait_until_ended(
-    watched: &Watched,
-    stderr: &mut PipeReader,
-    kept: &mut Vec<u8>,
-    limit: Duration,
-) -> io::Result<bool> {
-    let start = Instant::now();
-    let mut listening = true;
-    loop {
-        let left = limit.saturating_sub(start.elapsed());
-        if left.is_zero() {
-            return Ok(false);
+impl Running {
+    /// Watches the child until it ends, says that its job is done, or its time is over.
+    fn watch(&mut self) -> io::Result<Finished> {
+        let pid = self.pid();
+        let watched = Watched::new(&self.child);
+        let mut kept = Vec::new();
+        let limit = self.time_limit;
+        let is_late = match self.wait_until(&watched, &mut kept, limit)? {
+            Seen::Ended => false,
+            Seen::Done => {
+                drain(&mut self.stderr, &mut kept);
+                return Ok(Finished {
+                    end: End::Stays,
+                    stderr: kept,
+                });
+            }
+            Seen::TimeOver => true,
+        };
+        if is_late {
+            self.line = None;
+            let _ = killpg(pid, Signal::SIGTERM);
+            if self.wait_until(&watched, &mut kept, GRACE)? == Seen::TimeOver {
+                let _ = killpg(pid, Signal::SIGKILL);
+            }
         }
-        let news = watched.wait(listening.then_some(stderr.as_fd()), left)?;
-        if news.output {
-            listening = drain(stderr, kept);
+        let finished = self.reap(kept, is_late);
+        if is_late {
+            // What of the group outlived its leader has had its time as well.
+            let _ = killpg(pid, Signal::SIGKILL);
         }
-        if news.ended {
-            return Ok(true);
+        finished
+    }
+
+    fn wait_until(
+        &mut self,
+        watched: &Watched,
+        kept: &mut Vec<u8>,
+        limit: Duration,
+    ) -> io::Result<Seen> {
+        let start = Instant::now();
+        let mut listening = true;
+        loop {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Ok(Seen::TimeOver);
+            }
+            let output = listening.then_some(self.stderr.as_fd());
+            let line = self.line.as_ref().map(Line::as_fd);
+            let news = watched.wait_for_either(output, line, left)?;
+            if news.output {
+                listening = drain(&mut self.stderr, kept);
+            }
+            // Before its end: the word may be the last that it said.
+            if news.other && self.hear() {
+                return Ok(Seen::Done);
+            }
+            if news.ended {
+                return Ok(Seen::Ended);
+            }
         }
+    }
+
+    /// Whether the child says that its job is done.
+    fn hear(&mut self) -> bool {
+        let pid = self.pid();
+        match self.line.as_mut().map(|line| line.hear(pid)) {
+            Some(Said::Done) => return true,
+            Some(Said::Gone) => self.line = None,
+            Some(Said::Nothing) | None => {}
+        }
+        false
+    }
+
+    /// Takes the child's status. A daemon that it left behind may hold standard error open; nobody waits for that.
+    fn reap(&mut self, mut kept: Vec<u8>, is_late: bool) -> io::Result<Finished> {
+        let status = self.child.wait()?;
+        drain(&mut self.stderr, &mut kept);
+        let end = if is_late {
+            End::OutOfTime
+        } else if self.is_proven && status.success() {
+            End::Silent
+        } else {
+            End::Status(status)
+        };
+        Ok(Finished { end, stderr: kept })
     }
 }
 
@@ -234,148 +332,5 @@ fn drain(stderr: &mut PipeReader, kept: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Takes the child's status. A daemon that it left behind may hold standard error open; nobody waits for that.
-fn reap(
-    child: &mut Child,
-    stderr: &mut PipeReader,
-    mut kept: Vec<u8>,
-    out_of_time: bool,
-) -> io::Result<Finished> {
-    let status = child.wait()?;
-    drain(stderr, &mut kept);
-    let end = if out_of_time {
-        End::OutOfTime
-    } else {
-        End::Status(status)
-    };
-    Ok(Finished { end, stderr: kept })
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::io::Seek;
-
-    fn shell(script: &str) -> Launch<'static> {
-        Launch {
-            program: "/bin/sh".into(),
-            arguments: vec!["-c".into(), script.into()],
-            environment: vec![("PATH", "/bin:/usr/bin".into())],
-            directory: "/".into(),
-            stdin: None,
-            stdout: None,
-            lock: None,
-            time_limit: Duration::from_mins(1),
-        }
-    }
-
-    #[test]
-    fn status_signal_and_words_are_seen() {
-        let finished = shell("echo why >&2; exit 67")
-            .start()
-            .unwrap()
-            .wait()
-            .unwrap();
-        assert_eq!(finished.end.code(), Some(67));
-        assert_eq!(finished.end.describe(), "Exit status 67");
-        assert_eq!(finished.stderr, b"why\n");
-
-        let finished = shell("kill -9 $$").start().unwrap().wait().unwrap();
-        assert_eq!(finished.end.code(), None);
-        assert_eq!(finished.end.describe(), "Got signal 9");
-    }
-
-    #[test]
-    fn a_flood_on_standard_error_is_bounded() {
-        let finished = shell("head -c 3000000 /dev/zero >&2")
-            .start()
-            .unwrap()
-            .wait()
-            .unwrap();
-        assert_eq!(finished.end.code(), Some(0));
-        assert_eq!(finished.stderr.len(), STDERR_KEPT);
-    }
-
-    #[test]
-    fn the_whole_group_goes_when_the_time_is_over() {
-        let mut launch = shell("cat & echo $! ; cat");
-        let (never, _open) = io::pipe().unwrap();
-        let mut output = tempfile::tempfile().unwrap();
-        launch.stdin = Some(File::from(std::os::fd::OwnedFd::from(never)));
-        launch.stdout = Some(output.try_clone().unwrap());
-        launch.time_limit = Duration::from_millis(200);
-        let finished = launch.start().unwrap().wait().unwrap();
-        assert!(matches!(finished.end, End::OutOfTime));
-        let mut text = String::new();
-        output.rewind().unwrap();
-        output.read_to_string(&mut text).unwrap();
-        let grandchild = Pid::from_raw(text.trim().parse().unwrap());
-        assert_eq!(gone(grandchild), Ok(()));
-    }
-
-    /// Waits, in bounds, until a process that was sent a signal is no more.
-    fn gone(pid: Pid) -> Result<(), &'static str> {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < deadline {
-            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            if stat.is_empty() || stat.contains(") Z ") {
-                return Ok(());
-            }
-            std::thread::yield_now();
-        }
-        Err("still there")
-    }
-
-    #[test]
-    fn a_daemon_left_behind_is_not_waited_for() {
-        let (never, open) = io::pipe().unwrap();
-        let mut launch = shell("cat <&0 >&2 & exit 0");
-        launch.stdin = Some(File::from(std::os::fd::OwnedFd::from(never)));
-        let finished = launch.start().unwrap().wait().unwrap();
-        assert_eq!(finished.end.code(), Some(0));
-        drop(open);
-    }
-
-    #[test]
-    fn the_environment_is_ours_alone() {
-        let mut output = tempfile::tempfile().unwrap();
-        let mut launch = shell("");
-        launch.program = "/usr/bin/env".into();
-        launch.arguments.clear();
-        launch.stdout = Some(output.try_clone().unwrap());
-        launch.start().unwrap().wait().unwrap();
-        let mut text = String::new();
-        output.rewind().unwrap();
-        output.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "PATH=/bin:/usr/bin\n");
-    }
-
-    #[test]
-    fn the_child_holds_the_lock_and_no_later_child_does() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        file.as_file().lock().unwrap();
-        let held = || {
-            let other = File::open(file.path()).unwrap();
-            other.try_lock().is_err()
-        };
-        let mut launch = shell("ls -l /proc/$$/fd >&2");
-        launch.lock = Some(file.as_file().as_fd());
-        let with = launch.start().unwrap().wait().unwrap();
-        let name = file.path().to_str().unwrap();
-        assert!(String::from_utf8_lossy(&with.stderr).contains(name));
-        let without = shell("ls -l /proc/$$/fd >&2")
-            .start()
-            .unwrap()
-            .wait()
-            .unwrap();
-        assert!(!String::from_utf8_lossy(&without.stderr).contains(name));
-        assert!(held());
-    }
-
-    #[test]
-    fn a_program_that_is_not_there_is_an_error() {
-        let mut launch = shell("");
-        launch.program = "/nonexistent/rmail".into();
-        assert_eq!(launch.start().unwrap_err().kind(), io::ErrorKind::NotFound);
-    }
-}
+mod tests;

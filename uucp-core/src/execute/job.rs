@@ -1,23 +1,17 @@
 //! One job: whether it can be run now, and its run. What its end means: `finish.rs`.
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
-use std::io;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::arguments;
-use super::child::{Finished, Launch};
-use super::environment::{Circumstances, environment};
-use super::files::{Output, RunDirectory, Trouble, open_stdin};
+use super::child::Finished;
+use super::files::{Output, Trouble};
 use super::finish;
-use super::permission::{self, Resolved};
-use super::report::command_line;
+use super::staying::Staying;
 use crate::config::mail::MailConfig;
 use crate::config::{Config, Settings, System};
 use crate::name::SystemName;
-use crate::report::note::shown;
 use crate::spool::{
     ExecuteFile, Execution, ExecutionLock, Journal, RetryState, Severity, Spool, SpoolError,
 };
@@ -56,6 +50,7 @@ pub struct Runner<'a> {
     pub(super) journal: Journal,
     wishes: Wishes,
     systems: HashMap<SystemName, Option<Rc<System>>>,
+    pub(super) staying: Option<Staying>,
 }
 
 /// A job that is being run.
@@ -88,6 +83,7 @@ impl<'a> Runner<'a> {
             journal,
             wishes,
             systems: HashMap::new(),
+            staying: None,
         }
     }
 
@@ -187,53 +183,8 @@ impl<'a> Runner<'a> {
         self.fail(job, &reason, b"")
     }
 
-    /// Runs the command, if it may be run.
-    fn run(&mut self, job: &mut Job<'_>) -> Result<Ended, Trouble> {
-        let (execution, file) = (job.execution, job.file);
-        let system = self.system(&execution.system)?;
-        let settings = settings_of(&system)?;
-        let public = settings.pubdir.clone();
-        let public = public.as_deref().unwrap_or(&self.config.pubdir);
-        let program = permitted_program(settings, file)?;
-        self.log(
-            job,
-            Severity::Info,
-            &format!("Executing {} ({})", execution.name, command_line(file)),
-        );
-        let directory = RunDirectory::make(self.spool, execution, file)?;
-        let stdin = open_stdin(self.spool, execution, file, settings, public)?;
-        let output = Output::make(self.spool, file, settings, public)?;
-        let around = Circumstances {
-            command_path: &settings.command_path,
-            spool: self.spool.root(),
-            config: self.config.source.as_deref(),
-            machine: execution.system.as_str(),
-            user: OsStr::from_bytes(user_for_command(file)),
-            job: execution.name.as_str(),
-        };
-        let launch = Launch {
-            program,
-            arguments: arguments_of(job, public)?,
-            environment: environment(&around, |name| std::env::var_os(name)),
-            directory: directory.path().to_path_buf(),
-            stdin,
-            stdout: output.for_command()?,
-            lock: Some(job.lock.descriptor()),
-            time_limit: self.mail.execution(Some(&execution.system)).time_limit,
-        };
-        let running = launch.start().map_err(|error| cannot_start(&error))?;
-        // For the peer's uuxqt, which knows a lock by its process only.
-        if let Err(error) = job.lock.set_owner(running.pid().as_raw()) {
-            tracing::warn!(target: "uucp::execute", "{}: {error}", execution.name);
-        }
-        let finished = running
-            .wait()
-            .map_err(|error| Trouble::Later(format!("Execution: {error}")))?;
-        Ok(Ended { finished, output })
-    }
-
     /// What the sys files say of a system; a job of one that they do not know waits until they do.
-    fn system(&mut self, name: &SystemName) -> Result<Rc<System>, Trouble> {
+    pub(super) fn system(&mut self, name: &SystemName) -> Result<Rc<System>, Trouble> {
         if !self.systems.contains_key(name) {
             let found = self
                 .look_up(name)
@@ -268,61 +219,14 @@ impl<'a> Runner<'a> {
 }
 
 /// Permissions stand in the first description of a system.
-fn settings_of(system: &System) -> Result<&Settings, Trouble> {
+pub(super) fn settings_of(system: &System) -> Result<&Settings, Trouble> {
     system
         .alternates
         .first()
         .ok_or_else(|| Trouble::Later(format!("System {} unknown", system.name)))
 }
 
-fn permitted_program(settings: &Settings, file: &ExecuteFile) -> Result<PathBuf, Trouble> {
-    let word = file.command.first().map_or(&b""[..], Vec::as_slice);
-    match permission::resolve(word, &settings.commands, &settings.command_path) {
-        Resolved::Program(program) => Ok(program),
-        Resolved::Missing(path) => Err(Trouble::Later(format!(
-            "{}: No such file or directory",
-            path.display()
-        ))),
-        Resolved::NotPermitted => Err(Trouble::ForGood(format!(
-            "Not permitted to execute {}",
-            shown(word)
-        ))),
-    }
-}
-
 /// `UU_USER`, and the user of what is queued for the job: as with the peer, `uucp` where the job names none.
 pub(super) fn user_for_command(file: &ExecuteFile) -> &[u8] {
     file.user.as_ref().map_or(b"uucp", |(user, _)| user)
-}
-
-fn arguments_of(job: &Job<'_>, public: &Path) -> Result<Vec<OsString>, Trouble> {
-    let (word, words) = job.file.command.split_first().unwrap_or((&NO_WORD, &[]));
-    if words.iter().any(|word| word.contains(&0)) {
-        return Err(Trouble::ForGood("An argument holds a NUL".into()));
-    }
-    let own;
-    let words = if word.rsplit(|b| *b == b'/').next() == Some(b"uucp") {
-        let user = user_for_command(job.file);
-        own = arguments::for_uucp(words, job.execution.system.as_str(), user);
-        &own
-    } else {
-        words
-    };
-    Ok(words
-        .iter()
-        .map(|word| arguments::expand(word, public))
-        .collect())
-}
-
-/// A command line without words.
-static NO_WORD: Vec<u8> = Vec::new();
-
-/// Whether a command that could not be started can be another time: only its own words are wrong for good.
-fn cannot_start(error: &io::Error) -> Trouble {
-    match error.kind() {
-        io::ErrorKind::ArgumentListTooLong | io::ErrorKind::InvalidInput => {
-            Trouble::ForGood(format!("Execution: {error}"))
-        }
-        _ => Trouble::Later(format!("Execution: {error}")),
-    }
 }

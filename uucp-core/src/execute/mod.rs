@@ -9,10 +9,14 @@ pub mod environment;
 mod files;
 mod finish;
 pub mod job;
+mod line;
 pub mod permission;
 pub mod queue;
 mod report;
 pub mod retry;
+pub mod series;
+mod start;
+mod staying;
 pub mod worker;
 
 use std::fmt::Write as _;

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::{Read, Write};
-use std::process::ExitCode;
 
 use super::words::unquoted;
 use super::{Origin, Site, Stamp, Trace, received_line};
@@ -91,16 +90,33 @@ pub fn read(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<BangMa
     })
 }
 
+/// Who settles the messages of one neighbour, one after the other in one session with the MTA.
+///
+/// # Errors
+/// When nobody knows how mail is handed over.
+pub fn receiver<'a>(site: &'a Site, origin: &'a Origin) -> Result<Receiver<'a>, Failure> {
+    let (spool, around) = (site.spool.as_ref(), site.around.clone());
+    Receiver::new(
+        &site.mail,
+        spool,
+        around,
+        origin.neighbour.as_ref(),
+        clock::now(),
+    )
+    .map_err(|e| Failure::new(Status::Configuration, e.to_string()))
+}
+
 /// Takes one message, as far as it goes now.
 ///
 /// # Errors
-/// When it cannot be read, or nobody knows how mail is handed over.
-pub fn receive(site: &Site, call: &Call<'_>, input: &mut dyn Read) -> Result<Settled, Failure> {
+/// When it cannot be read.
+pub fn receive(
+    site: &Site,
+    receiver: &mut Receiver<'_>,
+    call: &Call<'_>,
+    input: &mut dyn Read,
+) -> Result<Settled, Failure> {
     let mail = read(site, call, input)?;
-    let (spool, around) = (site.spool.as_ref(), site.around.clone());
-    let neighbour = call.origin.neighbour.as_ref();
-    let mut receiver = Receiver::new(&site.mail, spool, around, neighbour, clock::now())
-        .map_err(|e| Failure::new(Status::Configuration, e.to_string()))?;
     Ok(receiver.settle(&Consignment {
         envelope: &Envelope {
             sender: mail.sender,
@@ -180,11 +196,11 @@ pub fn stand_in(word: &[u8]) -> Vec<u8> {
     format!("\"{}\"", shown.replace('\\', "/").replace('"', "'")).into_bytes()
 }
 
-/// The exit status of `program`, and what is worth a line.
+/// Says what is worth a line of `program`.
 ///
 /// # Errors
 /// When somebody is to be tried again.
-pub fn tell(program: &str, settled: &Settled) -> Result<ExitCode, Failure> {
+pub fn tell(program: &str, settled: &Settled) -> Result<(), Failure> {
     if let Some(reply) = &settled.deferred {
         return Err(Failure::temporary(reply));
     }
@@ -208,5 +224,5 @@ pub fn tell(program: &str, settled: &Settled) -> Result<ExitCode, Failure> {
             .collect();
         let _ = writeln!(std::io::stderr().lock(), "{line}");
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

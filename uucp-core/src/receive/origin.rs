@@ -1,6 +1,6 @@
 //! Who runs us, and for whom: what `uuxqt` and `nncp-toss` say in the environment.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
 use crate::name::SystemName;
@@ -39,6 +39,14 @@ impl Origin {
             user: variable("UU_USER").map(|user| printable(user.as_bytes())),
             job: variable("UU_JOB").unwrap_or_default().as_bytes().to_vec(),
         })
+    }
+}
+
+impl Origin {
+    /// The same neighbour's next job.
+    pub fn is_now(&mut self, user: &OsStr, job: &OsStr) {
+        self.user = Some(printable(user.as_bytes()));
+        self.job = job.as_bytes().to_vec();
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::debugging::Debugging;
 use super::executions::Executions;
 use super::neighbour::Neighbour;
+use super::notify::Note;
 use super::progress::Progress;
 use super::receive::Receptions;
 use super::serve::Served;
@@ -355,16 +356,23 @@ impl<'a> Desk<'a> {
             let Some(neighbour) = &mut self.neighbour else {
                 continue;
             };
-            let sent = neighbour
-                .queue
-                .under_way(key)
-                .map(|outgoing| (outgoing.request.user().to_vec(), outgoing.size));
+            let sent = neighbour.queue.under_way(key).map(|outgoing| {
+                let request = &outgoing.request;
+                let note = Note::of_sent(request, neighbour.system.name.as_str());
+                (request.user().to_vec(), outgoing.size, note)
+            });
             neighbour
                 .queue
                 .confirmed(key)
                 .map_err(|error| error.to_string())?;
-            if let (Some((elapsed, from)), Some((user, size))) = (flow, sent) {
+            let Some((user, size, note)) = sent else {
+                continue;
+            };
+            if let Some((elapsed, from)) = flow {
                 self.stats(&user, true, false, size.saturating_sub(from), elapsed);
+            }
+            if let Some(note) = note {
+                self.tell(&note);
             }
         }
         Ok(())

@@ -28,6 +28,9 @@ pub(super) struct Neighbour {
     /// The largest file on the peer's request, in bytes.
     pub(super) remote_size: Option<u64>,
     pub(super) pubdir: PathBuf,
+    /// How notes about its files are written, and how many in an hour.
+    pub(super) mail: MailConfig,
+    pub(super) notes_per_hour: u32,
     /// Why nothing is taken from it now: the rules for that cannot be read. Its mail waits where it is.
     pub(super) takes_nothing: Option<String>,
     /// Released last, when everything above is closed.
@@ -82,8 +85,13 @@ impl Neighbour {
         queue.packer = Some(Packer::new(config, spool, &system.name));
         let mut inbox = spool.inbox(&lock)?;
         let mail = MailConfig::load(&config.directory);
-        if let Ok(mail) = &mail {
-            inbox.limit(mail.policy(Some(&system.name)).spool_limit);
+        let (mail, takes_nothing) = match mail {
+            Ok(mail) => (mail, None),
+            Err(error) => (MailConfig::default(), Some(error.to_string())),
+        };
+        let policy = mail.policy(Some(&system.name));
+        if takes_nothing.is_none() {
+            inbox.limit(policy.spool_limit);
         }
         Ok(Self {
             inbox,
@@ -94,7 +102,9 @@ impl Neighbour {
             local_size,
             remote_size,
             pubdir,
-            takes_nothing: mail.err().map(|error| error.to_string()),
+            notes_per_hour: policy.reports_per_hour,
+            mail,
+            takes_nothing,
             _lock: lock,
         })
     }

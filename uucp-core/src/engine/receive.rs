@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::desk::{Desk, announced, is_execution};
+use super::notify::Note;
 use crate::conversation::{Admission, Arrival, Placed, TransferKey};
 use crate::spool::{self, Incoming, Reception, SpoolError};
 use crate::wire::command::{Refusal, Request};
@@ -21,6 +22,8 @@ struct OpenReception {
     since: Instant,
     from: u64,
     execution: bool,
+    /// Whom to tell when it is there.
+    note: Option<Note>,
 }
 
 impl Receptions {
@@ -107,6 +110,8 @@ impl Desk<'_> {
                     "Receiving {}",
                     announced(&arrival.request, arrival.size, from)
                 );
+                let system = neighbour.system.name.as_str();
+                let note = Note::of_received(&arrival.request, system);
                 self.log(Some(&user), spool::Severity::Info, &text);
                 let one = OpenReception {
                     reception: *reception,
@@ -114,6 +119,7 @@ impl Desk<'_> {
                     since: Instant::now(),
                     from,
                     execution: is_execution(&arrival.request),
+                    note,
                 };
                 self.receptions.open.insert(arrival.key, one);
                 Admission::Begin(from)
@@ -159,7 +165,7 @@ impl Desk<'_> {
             match one.reception.finish() {
                 Ok(()) => {
                     let bytes = one.reception.size().saturating_sub(one.from);
-                    accounts.push((at, one.user, one.since, bytes, one.execution));
+                    accounts.push((at, one.user, one.since, bytes, one.execution, one.note));
                     complete.push(one.reception);
                 }
                 Err(error) => set(&mut placed, at, outcome(Err(error))),
@@ -170,7 +176,7 @@ impl Desk<'_> {
         };
         let results = neighbour.inbox.commit(complete);
         for (account, result) in accounts.into_iter().zip(results) {
-            let (at, user, since, bytes, execution) = account;
+            let (at, user, since, bytes, execution, note) = account;
             if let Err(error) = &result {
                 let text = error.to_string();
                 self.log(Some(&user), spool::Severity::Error, &text);
@@ -182,6 +188,9 @@ impl Desk<'_> {
                     self.execute_in_passing();
                 }
                 self.stats(&user, false, false, bytes, since.elapsed());
+                if let Some(note) = note {
+                    self.tell(&note);
+                }
             }
             set(&mut placed, at, outcome(result));
         }

@@ -1,4 +1,4 @@
-//! What the peer asks for: single files, files by a pattern; and the mail to a local user whose request came to nothing.
+//! What the peer asks for: single files, files by a pattern.
 
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 use super::desk::{Desk, described};
 use super::neighbour::Neighbour;
 use super::paths;
+use super::pattern::matches;
 use crate::conversation::{Offer, TransferKey};
 use crate::name::Grade;
-use crate::spool::{LocalMailDraft, Severity};
+use crate::spool::Severity;
 use crate::wire::command::{
     ExpandRequest, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
 };
-
-/// How many files one pattern may stand for.
-const MATCHES: usize = 1000;
 
 /// A file that the peer has asked for.
 #[derive(Debug)]
@@ -167,37 +165,6 @@ impl Desk<'_> {
         }
         Ok(requests.len())
     }
-
-    /// Mail to the local user whose request was refused for good, queued in the spool: no MTA can hold the call up.
-    pub(super) fn tell_requester(&mut self, request: &Request, what: &str) {
-        let to = match request {
-            Request::Execute(execute) if execute.file.options.contains(b'R') => {
-                execute.file.notify.clone()
-            }
-            Request::Execute(execute) if execute.file.options.contains(b'N') => return,
-            other => other.user().to_vec(),
-        };
-        if to.is_empty() || to.iter().any(|b| b.is_ascii_control() || *b == b' ') {
-            return;
-        }
-        let system = self
-            .neighbour
-            .as_ref()
-            .map(|neighbour| neighbour.system.name.to_string());
-        let content = format!(
-            "From: UUCP <uucp>\nTo: {}\nSubject: UUCP request to {} refused\nAuto-Submitted: auto-replied\n\n{what}\n",
-            String::from_utf8_lossy(&to),
-            system.unwrap_or_default(),
-        );
-        let mail = LocalMailDraft {
-            sender: b"",
-            recipients: &[to],
-            content: content.as_bytes(),
-        };
-        if let Err(error) = self.spool.enqueue_local_mail(&mail) {
-            self.complain(&error.to_string());
-        }
-    }
 }
 
 /// The real path of a file that the peer may read: permitted as it is named and, where links lead elsewhere, as it is.
@@ -210,130 +177,4 @@ fn readable(path: &Path, neighbour: &Neighbour) -> Option<PathBuf> {
     let pubdir =
         std::fs::canonicalize(&neighbour.pubdir).unwrap_or_else(|_| neighbour.pubdir.clone());
     (real == path || rules.permits(&real, &pubdir)).then_some(real)
-}
-
-/// The files that a path with `*`, `?` and `[...]` in its last part stands for, in the order of their names.
-fn matches(pattern: &Path) -> Vec<PathBuf> {
-    let (Some(directory), Some(last)) = (pattern.parent(), pattern.file_name()) else {
-        return Vec::new();
-    };
-    let Ok(entries) = std::fs::read_dir(directory) else {
-        return Vec::new();
-    };
-    let mut found: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .filter(|entry| {
-            let name = entry.file_name();
-            // As for a shell, a star does not mean the hidden files.
-            let hidden = name.as_bytes().starts_with(b".") && !last.as_bytes().starts_with(b".");
-            !hidden && fits(last.as_bytes(), name.as_bytes())
-        })
-        .map(|entry| entry.path())
-        .filter(|path| path.is_file())
-        .take(MATCHES)
-        .collect();
-    found.sort();
-    found
-}
-
-/// Whether a name fits a pattern. The last star is tried at every place, so the time is bounded by the product of the
-/// lengths.
-fn fits(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut rest, mut left) = (pattern, name);
-    let mut star: Option<(&[u8], &[u8])> = None;
-    loop {
-        if let [b'*', after @ ..] = rest {
-            star = Some((after, left));
-            rest = after;
-            continue;
-        }
-        let step = left
-            .split_first()
-            .and_then(|(byte, tail)| Some((one(rest, *byte)?, tail)));
-        match (step, star) {
-            (Some((pattern, tail)), _) => (rest, left) = (pattern, tail),
-            (None, _) if rest.is_empty() && left.is_empty() => return true,
-            (None, Some((after, [_, tail @ ..]))) => {
-                star = Some((after, tail));
-                (rest, left) = (after, tail);
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// The rest of the pattern if its first part stands for this byte.
-fn one(pattern: &[u8], byte: u8) -> Option<&[u8]> {
-    match pattern {
-        [b'?', rest @ ..] => Some(rest),
-        [b'[', set @ ..] => {
-            let end = set.iter().skip(1).position(|b| *b == b']')? + 1;
-            let (set, rest) = set.split_at_checked(end)?;
-            in_set(set, byte).then(|| rest.get(1..)).flatten()
-        }
-        [b'\\', literal, rest @ ..] | [literal, rest @ ..] if *literal == byte => Some(rest),
-        _ => None,
-    }
-}
-
-fn in_set(set: &[u8], byte: u8) -> bool {
-    let (set, wanted) = match set {
-        [b'!' | b'^', rest @ ..] => (rest, false),
-        set => (set, true),
-    };
-    let mut rest = set;
-    let mut found = false;
-    loop {
-        match rest {
-            [low, b'-', high, tail @ ..] => {
-                found |= (*low..=*high).contains(&byte);
-                rest = tail;
-            }
-            [single, tail @ ..] => {
-                found |= *single == byte;
-                rest = tail;
-            }
-            [] => return found == wanted,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_are_those_of_a_shell() {
-        for (pattern, name) in [
-            ("*", "anything"),
-            ("f*", "f"),
-            ("f*.t?t", "file.txt"),
-            ("*a*b*", "xxaxxbxx"),
-            ("[a-c]1", "b1"),
-            ("[!a-c]1", "d1"),
-            ("\\*", "*"),
-            ("[]]", "]"),
-        ] {
-            assert!(
-                fits(pattern.as_bytes(), name.as_bytes()),
-                "{pattern} {name}"
-            );
-        }
-        for (pattern, name) in [
-            ("f*", "xf"),
-            ("?", ""),
-            ("[a-c]1", "d1"),
-            ("[", "["),
-            ("*a*b*", "xxbxxaxx"),
-            ("", "x"),
-        ] {
-            assert!(
-                !fits(pattern.as_bytes(), name.as_bytes()),
-                "{pattern} {name}"
-            );
-        }
-        // No blow-up.
-        let name = vec![b'a'; 2000];
-        assert!(!fits(&[b"*a".repeat(500), b"b".to_vec()].concat(), &name));
-    }
 }

@@ -81,6 +81,61 @@ pub fn for_uucp(words: &[Vec<u8>], system: &str, user: &[u8]) -> Vec<Vec<u8>> {
     out
 }
 
+/// The files of a `uucp` command that was made by [`for_uucp`]: what it copies, and where to at the end. `None` where an
+/// option is not known by its whole name: then it is not known either which words are files.
+#[must_use]
+pub fn files_of_uucp(words: &[Vec<u8>]) -> Option<Vec<&[u8]>> {
+    let mut files = Vec::new();
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.as_slice() {
+            b"--" => {
+                files.extend(words.map(Vec::as_slice));
+                break;
+            }
+            [b'-', b'-', name @ ..] => {
+                let equals = name.iter().position(|b| *b == b'=');
+                let whole = name.get(..equals.unwrap_or(name.len()))?;
+                if VALUES.contains(&whole) {
+                    if equals.is_none() {
+                        words.next()?;
+                    }
+                } else if equals.is_some() || !FLAGS.contains(&whole) {
+                    return None;
+                }
+            }
+            [b'-', letters @ ..] if !letters.is_empty() => {
+                let takes = letters.iter().position(|b| b"ugns".contains(b));
+                let flags = letters.get(..takes.unwrap_or(letters.len()))?;
+                if flags.iter().any(|b| !b"cCpdfmrRjWt".contains(b)) {
+                    return None;
+                }
+                if takes == letters.len().checked_sub(1) {
+                    words.next()?;
+                }
+            }
+            file => files.push(file),
+        }
+    }
+    Some(files)
+}
+
+/// Long options of `uucp` with a value.
+const VALUES: [&[u8]; 3] = [b"grade", b"notify", b"status"];
+/// Long options of `uucp` without one.
+const FLAGS: [&[u8]; 10] = [
+    b"nocopy",
+    b"copy",
+    b"directories",
+    b"nodirectories",
+    b"mail",
+    b"recursive",
+    b"nouucico",
+    b"jobid",
+    b"noexpand",
+    b"uuto",
+];
+
 /// What is to become of the word after an option.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
@@ -221,6 +276,28 @@ mod tests {
             let words: Vec<Vec<u8>> = words.split(' ').map(Into::into).collect();
             let got = for_uucp(&words, "beta", b"joe").join(&b' ');
             assert_eq!(got.escape_ascii().to_string(), wanted);
+        }
+    }
+
+    #[test]
+    fn files_of_uucp_are_told_from_options_and_their_values() {
+        for (line, files) in [
+            ("-ub!joe f a!g", Some("f a!g")),
+            ("-ub!joe -C -d -g N -m -n x!ann -W f a!g", Some("f a!g")),
+            ("f -gN a!g -rj h", Some("f a!g h")),
+            ("--notify x!ann --grade=N --copy f g", Some("f g")),
+            ("-- -f --g", Some("-f --g")),
+            ("- g", Some("- g")),
+            ("-z f g", None),
+            ("-n", None),
+            ("--not x!ann f g", None),
+            ("--copy=x f g", None),
+            ("--unheard f g", None),
+        ] {
+            let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
+            let got = files_of_uucp(&words).map(|files| files.join(&b' '));
+            let wanted = files.map(|files| files.as_bytes().to_vec());
+            assert_eq!(got, wanted, "{line}");
         }
     }
 

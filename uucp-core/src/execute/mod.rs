@@ -8,6 +8,7 @@ pub mod child;
 pub mod environment;
 mod files;
 mod finish;
+mod forward;
 pub mod job;
 mod line;
 pub mod permission;

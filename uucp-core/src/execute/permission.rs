@@ -64,13 +64,13 @@ fn resolve_entry(entry: &str, path: &[PathBuf]) -> Resolved {
     }
 }
 
-fn look_up(name: &[u8], path: &[PathBuf]) -> Option<PathBuf> {
+pub(super) fn look_up(name: &[u8], path: &[PathBuf]) -> Option<PathBuf> {
     path.iter()
         .map(|directory| directory.join(OsStr::from_bytes(name)))
         .find(|candidate| is_program(candidate))
 }
 
-fn is_program(path: &Path) -> bool {
+pub(super) fn is_program(path: &Path) -> bool {
     std::fs::metadata(path)
         .is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

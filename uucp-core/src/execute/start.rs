@@ -10,12 +10,13 @@ use super::arguments;
 use super::child::{Finished, Launch, Running};
 use super::environment::{Circumstances, environment};
 use super::files::{Output, RunDirectory, Trouble, open_stdin};
+use super::forward;
 use super::job::{Ended, Job, Runner, settings_of, user_for_command};
 use super::permission::{self, Resolved};
 use super::report::command_line;
 use super::series::NextJob;
 use super::staying::{Kind, Staying};
-use crate::config::Settings;
+use crate::config::{Config, Settings};
 use crate::report::note::shown;
 use crate::spool::{ExecuteFile, Severity};
 
@@ -27,7 +28,7 @@ impl Runner<'_> {
         let settings = settings_of(&system)?;
         let public = settings.pubdir.as_deref().unwrap_or(&self.config.pubdir);
         let kind = Kind {
-            program: permitted_program(settings, file)?,
+            program: permitted_program(self.config, settings, file)?,
             system: execution.system.clone(),
         };
         self.log(
@@ -35,7 +36,7 @@ impl Runner<'_> {
             Severity::Info,
             &format!("Executing {} ({})", execution.name, command_line(file)),
         );
-        let arguments = arguments_of(job, public)?;
+        let arguments = arguments_of(self.config, job, public)?;
         let stdin = open_stdin(self.spool, execution, file, settings, public)?;
         let next = stdin.is_some().then(|| next_job(job, &arguments)).flatten();
         if let (Some(next), Some(stdin)) = (&next, &stdin)
@@ -109,14 +110,23 @@ impl Runner<'_> {
     }
 }
 
-fn permitted_program(settings: &Settings, file: &ExecuteFile) -> Result<PathBuf, Trouble> {
-    let word = file.command.first().map_or(&b""[..], Vec::as_slice);
+fn permitted_program(
+    config: &Config,
+    settings: &Settings,
+    file: &ExecuteFile,
+) -> Result<PathBuf, Trouble> {
+    let (word, words) = file.command.split_first().unwrap_or((&NO_WORD, &[]));
+    let missing = |path: &Path| {
+        let text = format!("{}: No such file or directory", path.display());
+        Trouble::Later(text)
+    };
     match permission::resolve(word, &settings.commands, &settings.command_path) {
         Resolved::Program(program) => Ok(program),
-        Resolved::Missing(path) => Err(Trouble::Later(format!(
-            "{}: No such file or directory",
-            path.display()
-        ))),
+        Resolved::Missing(path) => Err(missing(&path)),
+        Resolved::NotPermitted if word == forward::COMMAND => {
+            forward::check(words, config.nodename.as_str(), settings).map_err(Trouble::ForGood)?;
+            forward::program(&settings.command_path).ok_or_else(|| missing(Path::new("uucp")))
+        }
         Resolved::NotPermitted => Err(Trouble::ForGood(format!(
             "Not permitted to execute {}",
             shown(word)
@@ -124,23 +134,22 @@ fn permitted_program(settings: &Settings, file: &ExecuteFile) -> Result<PathBuf,
     }
 }
 
-fn arguments_of(job: &Job<'_>, public: &Path) -> Result<Vec<OsString>, Trouble> {
+fn arguments_of(config: &Config, job: &Job<'_>, public: &Path) -> Result<Vec<OsString>, Trouble> {
     let (word, words) = job.file.command.split_first().unwrap_or((&NO_WORD, &[]));
     if words.iter().any(|word| word.contains(&0)) {
         return Err(Trouble::ForGood("An argument holds a NUL".into()));
     }
-    let own;
-    let words = if word.rsplit(|b| *b == b'/').next() == Some(b"uucp") {
-        let user = user_for_command(job.file);
-        own = arguments::for_uucp(words, job.execution.system.as_str(), user);
-        &own
-    } else {
-        words
-    };
-    Ok(words
-        .iter()
-        .map(|word| arguments::expand(word, public))
-        .collect())
+    let expand = |word: &Vec<u8>| arguments::expand(word, public);
+    if word.rsplit(|b| *b == b'/').next() != Some(forward::COMMAND) {
+        return Ok(words.iter().map(expand).collect());
+    }
+    let user = user_for_command(job.file);
+    let words = arguments::for_uucp(words, job.execution.system.as_str(), user);
+    // It serves the spool that the job is in.
+    let config = config.source.as_deref();
+    let config = config.map(|path| ["-I".into(), path.as_os_str().to_os_string()]);
+    let words = words.iter().map(expand);
+    Ok(config.into_iter().flatten().chain(words).collect())
 }
 
 /// The job for a command that is there already: without files and output of its own, and not too long.

@@ -1,6 +1,10 @@
 //! The bodies of the engine's own programs: options, and what `run` does with them.
 
 mod debug;
+mod queueing;
 pub mod uucico;
+pub mod uucp;
+pub mod uupick;
+pub mod uuto;
 pub mod uux;
 pub mod uuxqt;

@@ -215,5 +215,5 @@ fn debugging_messages_go_to_the_debug_file() {
         "uux: -x: no such kind of message: nonsense\n"
     );
     let text = fs::read_to_string(site.root.join("Debug")).unwrap();
-    assert!(text.contains("queued rmail a@x"), "{text}");
+    assert!(text.contains("Queuing rmail a@x"), "{text}");
 }

@@ -1,23 +1,23 @@
-//! The text of an execute file as `uux` writes it: the same lines in the same order as the peer's.
+//! The text of an execute file as `uux` and `uucp` write it: the same lines in the same order as the peer's.
 //!
 //! Where a value holds a blank, the file begins with `Q` and every word is quoted by itself. (Taylor's `uux` quotes the
 //! whole command line as one word then, which its own `uuxqt` takes for the name of a program.)
 
 /// The lines of an execute file in the making.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(super) struct ExecuteText {
+pub(in crate::command) struct ExecuteText {
     lines: Vec<(u8, Vec<Vec<u8>>)>,
 }
 
 impl ExecuteText {
     /// Adds a line: its letter and its words.
-    pub(super) fn push(&mut self, letter: u8, words: &[&[u8]]) {
+    pub(in crate::command) fn push(&mut self, letter: u8, words: &[&[u8]]) {
         let words = words.iter().map(|word| word.to_vec()).collect();
         self.lines.push((letter, words));
     }
 
     /// Adds a line if the condition holds.
-    pub(super) fn push_if(&mut self, condition: bool, letter: u8) {
+    pub(in crate::command) fn push_if(&mut self, condition: bool, letter: u8) {
         if condition {
             self.push(letter, &[]);
         }
@@ -25,7 +25,7 @@ impl ExecuteText {
 
     /// The file's bytes.
     #[must_use]
-    pub(super) fn emit(&self) -> Vec<u8> {
+    pub(in crate::command) fn emit(&self) -> Vec<u8> {
         let quoted = self
             .lines
             .iter()

@@ -9,7 +9,7 @@ use crate::sysexits::{Failure, Status};
 
 /// Where the command is executed.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(in crate::command) enum Way {
     /// Here.
     Local,
     /// At a neighbour, or behind it.
@@ -23,7 +23,7 @@ pub(super) enum Way {
 
 impl Way {
     /// Looks the first system up. This system's own name at the beginning is passed over.
-    pub(super) fn find(config: &Config, systems: &[Vec<u8>]) -> Result<Self, Failure> {
+    pub(in crate::command) fn find(config: &Config, systems: &[Vec<u8>]) -> Result<Self, Failure> {
         let own = config.nodename.as_bytes();
         let mut names = systems
             .iter()
@@ -40,7 +40,7 @@ impl Way {
     }
 
     /// The neighbour to queue for.
-    pub(super) fn first_hop(&self) -> Option<&SystemName> {
+    pub(in crate::command) fn first_hop(&self) -> Option<&SystemName> {
         match self {
             Self::Local => None,
             Self::Remote { first, .. } => Some(&first.name),
@@ -48,12 +48,12 @@ impl Way {
     }
 
     /// Whether the command is executed by a neighbour itself.
-    pub(super) fn is_direct(&self) -> bool {
+    pub(in crate::command) fn is_direct(&self) -> bool {
         matches!(self, Self::Remote { beyond, .. } if beyond.is_empty())
     }
 
     /// Whether `name` is the system that executes.
-    pub(super) fn executes(&self, name: &[u8]) -> bool {
+    pub(in crate::command) fn executes(&self, name: &[u8]) -> bool {
         match self {
             Self::Local => false,
             Self::Remote { first, beyond } => match beyond.last() {
@@ -67,7 +67,7 @@ impl Way {
 }
 
 /// A system of the sys files, or one that the `unknown` commands describe.
-pub(super) fn look_up(config: &Config, name: &SystemName) -> Result<System, Failure> {
+pub(in crate::command) fn look_up(config: &Config, name: &SystemName) -> Result<System, Failure> {
     if let Some(system) = config.system(name).map_err(of_config)? {
         return Ok(system);
     }

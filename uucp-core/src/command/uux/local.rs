@@ -4,8 +4,9 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use super::files::open;
 use super::plan::{Body, Plan, Source};
-use super::submit::{describe, open};
+use super::submit::describe;
 use super::{Request, of_config, of_spool};
 use crate::name::{JobId, SpoolKind, SpoolName, SystemName};
 use crate::spool::{Admission, Inbox, Incoming, LockError, Reception, SystemLock};

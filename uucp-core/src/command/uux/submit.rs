@@ -1,12 +1,12 @@
 //! A plan becomes files of the spool: staged data, requests, an execute file; durable when [`submit`] returns.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::execute_text::ExecuteText;
+use super::files::{copy, open};
 use super::plan::{Body, Part, Plan, Source};
 use super::way::Way;
 use super::{Request, of_spool};
@@ -232,29 +232,5 @@ impl Job<'_> {
             .spool
             .stage(self.system, kind)
             .map_err(|e| of_spool(&e))
-    }
-}
-
-pub(super) fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|e| Failure::new(Status::NoInput, format!("{}: {e}", path.display())))
-}
-
-/// Copies to the end. Trouble with the source and with the spool are told apart.
-pub(super) fn copy(
-    source: &mut impl io::Read,
-    target: &mut impl Write,
-    what: &str,
-) -> Result<(), Failure> {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let count = match source.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(count) => count,
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            Err(e) => return Err(Failure::new(Status::NoInput, format!("{what}: {e}"))),
-        };
-        target
-            .write_all(buffer.get(..count).unwrap_or_default())
-            .map_err(|e| Failure::new(Status::Temporary, format!("cannot spool {what}: {e}")))?;
     }
 }

@@ -1,0 +1,5 @@
+//! `uupick`; see `uucp_core::command::uupick`.
+
+fn main() -> std::process::ExitCode {
+    uucp_core::command::uupick::main()
+}

@@ -1,0 +1,110 @@
+//! `uucp`: copies files between this system and others. A drop-in for the peer's.
+//!
+//! Station: sender. Taylor UUCP manual, *Invoking uucp*. It leaves work, data and execute files byte for byte as Taylor's
+//! does, and exits 0 only when they are durable. What cannot be done or may not be done is refused before anything is
+//! queued.
+
+mod local;
+pub(super) mod options;
+mod place;
+mod plan;
+mod rules;
+mod step;
+mod submit;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::process::ExitCode;
+
+use options::{Arguments, Options};
+
+use super::queueing::{self, of_spool, print_line, warn};
+use crate::config::{Config, Settings, System};
+use crate::name::{Grade, JobId, SystemName};
+use crate::program;
+use crate::spool::Spool;
+use crate::sysexits::{Audience, Failure};
+
+/// What stands before messages and in the log.
+const NAME: &str = "uucp";
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    program::main(NAME, Audience::Plain, |arguments: &Arguments| {
+        run(&arguments.options)
+    })
+}
+
+/// One run: everything that its steps have in common.
+struct Run<'a> {
+    options: &'a Options,
+    config: &'a Config,
+    spool: &'a Spool,
+    /// Who asks: a user of this system, or `system!user`.
+    user: Vec<u8>,
+    /// The system whose user asks, if it is not this one.
+    requester: Option<System>,
+    grade: Grade,
+}
+
+impl Run<'_> {
+    /// What the system may whose user asks; nothing for a user of this system.
+    fn requester_settings(&self) -> Option<&Settings> {
+        self.requester.as_ref()?.alternates.first()
+    }
+
+    /// Whether a user is the one as whom uucico runs.
+    fn owns_spool(&self, user: u32) -> bool {
+        std::fs::metadata(self.spool.root()).is_ok_and(|root| root.uid() == user)
+    }
+}
+
+/// What `uucp` and `uuto` do.
+pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    let config = queueing::load(NAME, options.config.as_deref(), &options.debug)?;
+    let user = user(options);
+    let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
+    let run = Run {
+        options,
+        config: &config,
+        spool: &spool,
+        requester: rules::requester(&config, &user)?,
+        user,
+        grade: queueing::grade(NAME, options.grade.as_deref()),
+    };
+    let steps = plan::make(&run)?;
+    let mut jobs = Vec::new();
+    let result = submit::submit(&run, steps, &mut jobs);
+    // Also where a later step failed, since these are queued.
+    announce(&run, &jobs);
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+fn announce(run: &Run<'_>, jobs: &[JobId]) {
+    if run.options.jobid {
+        for job in jobs {
+            print_line(&job.to_string());
+        }
+    }
+    if !run.options.no_uucico {
+        let systems: BTreeSet<&SystemName> = jobs.iter().map(|job| &job.system).collect();
+        for system in systems {
+            queueing::start_uucico(NAME, run.config, system);
+        }
+    }
+}
+
+/// Who asks. Only a user of another system can be named: nobody is to be told that somebody else here asked.
+fn user(options: &Options) -> Vec<u8> {
+    match options.user.as_deref().map(OsStrExt::as_bytes) {
+        Some(user) if user.contains(&b'!') => user.to_vec(),
+        Some(_) => {
+            warn(NAME, "-u: only a user of another system can be named");
+            queueing::user_name()
+        }
+        None => queueing::user_name(),
+    }
+}

@@ -170,6 +170,12 @@ impl Node {
         );
     }
 
+    /// Adds lines to the description of the neighbour that was introduced last.
+    pub fn append_neighbour_rule(&self, lines: &str) {
+        let sys = process::lossy(&self.path("etc/sys"));
+        self.write("etc/sys", &format!("{}\n{lines}\n\n", sys.trim_end()));
+    }
+
     /// A script `store NAME` that keeps its standard input under `stored/NAME`: what the matrix executes.
     pub fn add_store_command(&self) {
         let stored = self.path("stored");

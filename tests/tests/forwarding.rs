@@ -71,8 +71,10 @@ impl Chain {
         let hub = Node::new(&site, "hub", hub);
         let far = Node::new(&site, "far", far);
         let end = Node::new(&site, "end", end);
-        for node in [&hub, &far] {
-            make_uucp(node);
+        make_uucp(&far);
+        // Where none is along the path, ours takes its own, and tells it the configuration. It finds nobody to call.
+        if hub.side() == Taylor {
+            make_uucp(&hub);
         }
         end.add_store_command();
         far.add_store_command();
@@ -121,16 +123,15 @@ impl Chain {
     }
 }
 
-/// Taylor's uuxqt calls uucp without telling it the configuration, and no uucico is to be started here; ours finds its own.
+/// A `uucp` that knows the node's configuration, which Taylor's uuxqt does not tell, and calls nobody by itself, so that each
+/// step can be looked at.
 fn make_uucp(node: &Node) {
-    if node.side() == Taylor {
-        let text = format!(
-            "#!/bin/sh\nexec '{}' -I '{}' -r \"$@\"\n",
-            Taylor.program("uucp").display(),
-            node.config().display()
-        );
-        node.write_script("bin/uucp", &text);
-    }
+    let text = format!(
+        "#!/bin/sh\nexec '{}' -I '{}' -r \"$@\"\n",
+        node.side().program("uucp").display(),
+        node.config().display()
+    );
+    node.write_script("bin/uucp", &text);
 }
 
 fn put(node: &Node, part: &str, data: &[u8], mode: u32) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::ConversationError;
 use crate::config::Secret;
 use crate::config::chat::ProgramWord;
+use crate::link::LineMode;
 use crate::name::Grade;
 use crate::wire::command::{ExpandRequest, Features, ReceiveRequest, Refusal, Request};
 
@@ -70,6 +71,8 @@ pub enum Event {
     },
     /// Send a break.
     Break,
+    /// The link protocol that is about to start needs a terminal set like this.
+    SetLine(LineMode),
     /// *Question*: wait for carrier, and have the line end with it; or, when false, no longer.
     Carrier(bool),
     /// The dialers' scripts are through.

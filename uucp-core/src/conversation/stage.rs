@@ -12,7 +12,7 @@ use super::{
     LoginMode, Question, SILENCE, TRICKLE,
 };
 use crate::config::Chat;
-use crate::link::{self, CallRole};
+use crate::link::{self, CallRole, LineMode};
 use crate::wire::handshake::{StringReader, emit_over, is_over};
 
 /// How many strings are looked through for the last one.
@@ -307,6 +307,10 @@ impl Conversation {
             let reason = format!("No such protocol: '{letter}'");
             return self.finish(now, Err(ConversationError::Handshake(reason)));
         };
+        let terminal = link.line_mode();
+        if terminal != LineMode::default() {
+            self.events.push_back(Event::SetLine(terminal));
+        }
         link.start(now);
         let master = self.role == CallRole::Caller;
         let mut session = Session::new(now, link, chosen, master);

@@ -486,15 +486,40 @@ pub(super) fn held_up(settings: &Settings, status: Option<&Status>, now: i64) ->
     }
 }
 
+/// Terminals of this speed and more are treated as any line: it is also what a terminal is set to that has no speed.
+const FAST: u32 = 38_400;
+
 /// Parameters that the kind of line suggests; those of the configuration come after them and win.
 pub(super) fn usual_parameters(line: LineTraits) -> Vec<ProtocolParameter> {
-    // TCP carries the largest packet as well as any other, and loses none.
-    let size = line.end_to_end.then(|| ProtocolParameter {
-        letter: b'g',
+    let size = |(letter, size): (u8, u32)| ProtocolParameter {
+        letter,
         name: "packet-size".into(),
-        value: "4096".into(),
-    });
-    size.into_iter().collect()
+        value: size.to_string(),
+    };
+    match line.speed {
+        // TCP carries the largest packet as well as any other, and loses none.
+        _ if line.end_to_end => vec![size((b'g', 4096))],
+        Some(speed @ 1..FAST) => sizes_at(speed).map(size).to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// Packet sizes for a slow line, whose answers wait behind the packet that is on its way and whose damage costs whole
+/// packets: of `g`, about a quarter of a second, and never less than Taylor's. A packet of `G` is of that size even if it
+/// carries two letters. What `i` and `v` have there is right at 9,600 bits per second; below, `v` would be silent for
+/// longer than its own timeout.
+fn sizes_at(speed: u32) -> [(u8, u32); 5] {
+    let about = |bytes: u32, most: u32| {
+        let power = bytes.checked_ilog2().map_or(64, |power| 1 << power);
+        power.clamp(64, most)
+    };
+    [
+        (b'g', about(speed / 36, 2048)),
+        (b'G', about(speed / 144, 512)),
+        (b'v', about(speed / 9, 1024)),
+        (b'i', 1024),
+        (b'j', 1024),
+    ]
 }
 
 /// What a port that could not be opened is in the status file.
@@ -549,6 +574,35 @@ impl LineInfo {
             protocols: None,
             parameters: Vec::new(),
             half_duplex: false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_are_as_large_as_the_line_is_fast() {
+        let sizes = |speed: Option<u32>, line: LineTraits| -> Vec<String> {
+            let parameters = usual_parameters(LineTraits { speed, ..line });
+            let shown = |one: &ProtocolParameter| {
+                assert_eq!(one.name, "packet-size");
+                format!("{} {}", char::from(one.letter), one.value)
+            };
+            parameters.iter().map(shown).collect()
+        };
+        assert_eq!(sizes(None, LineTraits::TCP), ["g 4096"]);
+        for speed in [None, Some(0), Some(38_400), Some(4_000_000)] {
+            assert!(sizes(speed, LineTraits::PIPE).is_empty(), "{speed:?}");
+        }
+        for (speed, all) in [
+            (110, "g 64, G 64, v 64, i 1024, j 1024"),
+            (2400, "g 64, G 64, v 256, i 1024, j 1024"),
+            (9600, "g 256, G 64, v 1024, i 1024, j 1024"),
+            (19_200, "g 512, G 128, v 1024, i 1024, j 1024"),
+        ] {
+            assert_eq!(sizes(Some(speed), LineTraits::PIPE).join(", "), all);
         }
     }
 }

@@ -233,7 +233,11 @@ impl<'a> Desk<'a> {
                     neighbour.inbox.acknowledged();
                 }
             }
-            Event::RunProgram { .. } | Event::Break | Event::Carrier(_) | Event::Finished(_) => {}
+            Event::RunProgram { .. }
+            | Event::Break
+            | Event::SetLine(_)
+            | Event::Carrier(_)
+            | Event::Finished(_) => {}
         }
         Ok(())
     }

@@ -198,6 +198,12 @@ impl<'a> Driver<'a> {
                     self.lose_line(&error);
                 }
             }
+            Event::SetLine(mode) => {
+                // What was said before was said to the line as it was; the handshake is the same for both.
+                if let Err(error) = self.port.set_mode(mode) {
+                    self.lose_line(&error);
+                }
+            }
             Event::Carrier(required) => self.require_carrier(required),
             Event::RunProgram { words, limit } => self.run_program(desk, &words, limit),
             Event::Commit(keys) => {

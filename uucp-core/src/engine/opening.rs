@@ -123,6 +123,7 @@ fn traits_of(port: &PortConfig) -> LineTraits {
         eight_bit: !port.seven_bit,
         reliable: port.reliable.unwrap_or(true),
         end_to_end: false,
+        speed: None,
     }
 }
 

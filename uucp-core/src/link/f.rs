@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::parameters::Parameters;
 use super::reception::{EVENT_LIMIT, Reception};
 use super::tube::{Phase, Tube};
-use super::{Channel, Link, LinkError, LinkEvent, LinkTraits};
+use super::{Channel, LineMode, Link, LinkError, LinkEvent, LinkTraits};
 use crate::wire::f::{self, Decoder, Verdict};
 use crate::wire::{Malformed, checksum};
 
@@ -151,6 +151,14 @@ impl Link for F {
 
     fn traits(&self) -> LinkTraits {
         LinkTraits::F
+    }
+
+    /// None of its characters is XON or XOFF, or has an eighth bit.
+    fn line_mode(&self) -> LineMode {
+        LineMode {
+            software_flow: true,
+            seven_bit: true,
+        }
     }
 
     fn start(&mut self, now: Instant) {

@@ -11,7 +11,7 @@ use super::alarm::Alarm;
 use super::i::I;
 use super::parameters::Parameters;
 use super::scan::{Scanner, Unparsed};
-use super::{CallRole, Channel, Link, LinkError, LinkEvent, LinkTraits};
+use super::{CallRole, Channel, LineMode, Link, LinkError, LinkEvent, LinkTraits};
 use crate::wire::command::Features;
 use crate::wire::j::{self, Avoid, Found};
 
@@ -20,6 +20,8 @@ const INPUT_LIMIT: usize = 128 * 1024;
 
 /// What is avoided unless the configuration says otherwise: XON and XOFF.
 const USUAL: &[u8] = br"\021\023";
+const XON: u8 = 0o21;
+const XOFF: u8 = 0o23;
 
 /// A `j` link. Parameters: those of `i`, and `avoid`.
 pub(super) fn new(
@@ -126,6 +128,14 @@ impl Link for J {
 
     fn traits(&self) -> LinkTraits {
         LinkTraits::I
+    }
+
+    /// A line that takes them for itself is what the letter is for.
+    fn line_mode(&self) -> LineMode {
+        LineMode {
+            software_flow: [XON, XOFF].iter().all(|byte| self.avoid.contains(*byte)),
+            seven_bit: false,
+        }
     }
 
     fn start(&mut self, now: Instant) {

@@ -57,6 +57,15 @@ pub struct LinkTraits {
     pub command_limit: usize,
 }
 
+/// How a terminal is to treat the bytes of a link; other lines have nothing to set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LineMode {
+    /// XOFF holds the output up until XON comes, and neither is ever input.
+    pub software_flow: bool,
+    /// The eighth bit of what comes in says nothing.
+    pub seven_bit: bool,
+}
+
 /// Who placed the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallRole {
@@ -297,6 +306,10 @@ pub trait Link: Send {
     fn letter(&self) -> u8;
     /// What it needs and can do.
     fn traits(&self) -> LinkTraits;
+    /// How a terminal is to be set before the start-up exchange.
+    fn line_mode(&self) -> LineMode {
+        LineMode::default()
+    }
     /// Begins the start-up exchange.
     fn start(&mut self, now: Instant);
     /// Begins the closing exchange.

@@ -10,6 +10,7 @@ mod pipe;
 mod serial;
 mod stdio;
 mod tcp;
+mod terminal;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -25,7 +26,7 @@ pub use serial::{SerialPort, SerialTarget, device_path};
 pub use stdio::{StdioPort, stderr_is_the_line};
 pub use tcp::{TcpTarget, connect, service_number};
 
-use crate::link::LinkTraits;
+use crate::link::{LineMode, LinkTraits};
 
 /// What a line is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,8 @@ pub struct LineTraits {
     pub reliable: bool,
     /// It is reliable from one end to the other, flow control included: TCP.
     pub end_to_end: bool,
+    /// Bits per second of a terminal, as it is set.
+    pub speed: Option<u32>,
 }
 
 impl LineTraits {
@@ -44,12 +47,14 @@ impl LineTraits {
         eight_bit: true,
         reliable: true,
         end_to_end: true,
+        speed: None,
     };
     /// A pipe or anything else that is not told to be worse.
     pub const PIPE: Self = Self {
         eight_bit: true,
         reliable: true,
         end_to_end: false,
+        speed: None,
     };
 
     /// What is left when somebody who knows the line says that it carries seven bits only, or says whether it is reliable.
@@ -61,6 +66,7 @@ impl LineTraits {
             eight_bit,
             reliable,
             end_to_end: self.end_to_end && reliable && eight_bit,
+            speed: self.speed,
         }
     }
 
@@ -117,6 +123,15 @@ pub trait Port: Send {
     /// # Errors
     /// When the line fails.
     fn send_break(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Sets a terminal as a link needs it; other lines are as they are.
+    ///
+    /// # Errors
+    /// When the terminal cannot be set.
+    fn set_mode(&mut self, mode: LineMode) -> io::Result<()> {
+        let _ = mode;
         Ok(())
     }
 

@@ -19,7 +19,8 @@ use nix::sys::termios::{
 };
 
 use super::line::Line;
-use super::{LineTraits, Port, PortError, PortRead};
+use super::{LineTraits, Port, PortError, PortRead, terminal};
+use crate::link::LineMode;
 
 /// How long DTR stays down: longer than modems take for a glitch, shorter than a person would.
 const DTR_DOWN: Duration = Duration::from_millis(500);
@@ -69,7 +70,7 @@ impl SerialPort {
         };
         let speed = match target.speed {
             None | Some(0) => None,
-            Some(speed) => Some(baud_rate(speed).ok_or_else(|| PortError::Speed {
+            Some(speed) => Some(terminal::baud_rate(speed).ok_or_else(|| PortError::Speed {
                 device: target.device.clone(),
                 speed,
             })?),
@@ -83,12 +84,14 @@ impl SerialPort {
             .open(&target.device)
             .map_err(failed)?;
         prepare(&file, speed, target.hardware_flow).map_err(failed)?;
+        let mut traits = target.traits;
+        traits.speed = terminal::speed(&file);
         let pair = || file.try_clone().map(OwnedFd::from);
         let (pins, output) = (pair().map_err(failed)?, pair().map_err(failed)?);
         Ok(Self {
             line: Line::new(file.into(), output, false).map_err(failed)?,
             pins: pins.into(),
-            traits: target.traits,
+            traits,
             carrier: target.carrier,
         })
     }
@@ -165,6 +168,10 @@ impl Port for SerialPort {
         self.line.write(bytes)
     }
 
+    fn set_mode(&mut self, mode: LineMode) -> io::Result<()> {
+        terminal::set_mode(&self.pins, mode)
+    }
+
     fn send_break(&mut self) -> io::Result<()> {
         Ok(tcsendbreak(&self.pins, 0)?)
     }
@@ -193,42 +200,6 @@ impl Port for SerialPort {
         // What a line that is held up has not taken by now would hold the close up as well.
         let _ = tcflush(self.pins.as_fd(), FlushArg::TCIFLUSH);
     }
-}
-
-/// The system's value for a speed in bits per second.
-fn baud_rate(speed: u32) -> Option<BaudRate> {
-    const SPEEDS: [(u32, BaudRate); 26] = [
-        (110, BaudRate::B110),
-        (134, BaudRate::B134),
-        (150, BaudRate::B150),
-        (200, BaudRate::B200),
-        (300, BaudRate::B300),
-        (600, BaudRate::B600),
-        (1200, BaudRate::B1200),
-        (1800, BaudRate::B1800),
-        (2400, BaudRate::B2400),
-        (4800, BaudRate::B4800),
-        (9600, BaudRate::B9600),
-        (19_200, BaudRate::B19200),
-        (38_400, BaudRate::B38400),
-        (57_600, BaudRate::B57600),
-        (115_200, BaudRate::B115200),
-        (230_400, BaudRate::B230400),
-        (460_800, BaudRate::B460800),
-        (500_000, BaudRate::B500000),
-        (576_000, BaudRate::B576000),
-        (921_600, BaudRate::B921600),
-        (1_000_000, BaudRate::B1000000),
-        (1_152_000, BaudRate::B1152000),
-        (1_500_000, BaudRate::B1500000),
-        (2_000_000, BaudRate::B2000000),
-        (3_000_000, BaudRate::B3000000),
-        (4_000_000, BaudRate::B4000000),
-    ];
-    SPEEDS
-        .iter()
-        .find(|(known, _)| *known == speed)
-        .map(|(_, rate)| *rate)
 }
 
 #[cfg(test)]
@@ -278,14 +249,48 @@ mod tests {
     #[test]
     fn the_line_has_the_settings_that_were_asked_for() {
         let (target, _other, slave) = line();
-        let _port = SerialPort::open(&target).unwrap();
+        let port = SerialPort::open(&target).unwrap();
         let settings = tcgetattr(&slave).unwrap();
         assert_eq!(cfgetospeed(&settings), BaudRate::B9600);
+        assert_eq!(port.traits().speed, Some(9600));
         assert!(!settings.local_flags.contains(LocalFlags::ECHO));
         assert!(!settings.input_flags.contains(InputFlags::IXON));
         let control = settings.control_flags;
         assert!(control.contains(ControlFlags::CRTSCTS | ControlFlags::CLOCAL));
         assert!(control.contains(ControlFlags::HUPCL | ControlFlags::CS8));
+    }
+
+    /// What comes in until `last` has.
+    fn read_until(port: &mut SerialPort, last: u8) -> Vec<u8> {
+        let (mut got, mut buffer) = (Vec::new(), [0; 64]);
+        while !got.contains(&last) {
+            if let PortRead::Bytes(count) = port.read(&mut buffer).unwrap() {
+                got.extend_from_slice(&buffer[..count]);
+            }
+            std::thread::yield_now();
+        }
+        got
+    }
+
+    #[test]
+    fn with_software_flow_the_other_side_holds_the_output_up() {
+        let (target, mut other, _kept) = line();
+        let mut port = SerialPort::open(&target).unwrap();
+        port.set_mode(LineMode {
+            software_flow: true,
+            seven_bit: true,
+        })
+        .unwrap();
+        // What follows XOFF has come, so XOFF has been seen.
+        other.write_all(b"\x13\xe1").unwrap();
+        assert_eq!(read_until(&mut port, b'a'), b"a");
+        assert_eq!(port.write(b"held").unwrap(), 0);
+        other.write_all(b"\x11b").unwrap();
+        assert_eq!(read_until(&mut port, b'b'), b"b");
+        assert_eq!(port.write(b"free").unwrap(), 4);
+        port.set_mode(LineMode::default()).unwrap();
+        other.write_all(b"\x13\x11\xe1").unwrap();
+        assert_eq!(read_until(&mut port, 0xe1), b"\x13\x11\xe1");
     }
 
     #[test]

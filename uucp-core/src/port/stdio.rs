@@ -11,7 +11,8 @@ use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsendbreak, tcse
 use nix::unistd::{dup2_stdin, dup2_stdout};
 
 use super::line::Line;
-use super::{LineTraits, Port, PortError, PortRead, tcp};
+use super::{LineTraits, Port, PortError, PortRead, tcp, terminal};
+use crate::link::LineMode;
 
 /// How long the other side may take to close after us.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -69,7 +70,10 @@ impl StdioPort {
         let traits = if socket {
             LineTraits::TCP
         } else {
-            LineTraits::PIPE
+            LineTraits {
+                speed: terminal::speed(&input),
+                ..LineTraits::PIPE
+            }
         };
         let mut line = Line::new(input, output, true)?;
         if socket {
@@ -125,6 +129,13 @@ impl Port for StdioPort {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.line.write(bytes)
+    }
+
+    fn set_mode(&mut self, mode: LineMode) -> io::Result<()> {
+        match &self.terminal {
+            Some((terminal, _)) => terminal::set_mode(terminal, mode),
+            None => Ok(()),
+        }
     }
 
     fn send_break(&mut self) -> io::Result<()> {

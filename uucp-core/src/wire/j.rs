@@ -66,7 +66,9 @@ impl Avoid {
         self
     }
 
-    fn contains(&self, byte: u8) -> bool {
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn contains(&self, byte: u8) -> bool {
         let part = self.0.get(usize::from(byte / 64));
         part.is_some_and(|part| part >> (byte % 64) & 1 == 1)
     }

@@ -20,6 +20,8 @@ pub enum Reach {
     Tcp(u16),
     /// Through this command's standard input and output.
     Pipe(Vec<String>),
+    /// Over the terminal that [`Node::connect`] tells before each call.
+    Serial,
 }
 
 /// A node; what it has logged is printed when the test that holds it panics.
@@ -155,6 +157,9 @@ impl Node {
                 );
                 self.append("etc/port", &line);
             }
+            Reach::Serial => {
+                let _ = writeln!(sys, "time any\nport out-{peer}");
+            }
         }
         sys.push_str(extra);
         sys.push_str("\n\n");
@@ -174,6 +179,14 @@ impl Node {
     pub fn append_neighbour_rule(&self, lines: &str) {
         let sys = process::lossy(&self.path("etc/sys"));
         self.write("etc/sys", &format!("{}\n{lines}\n\n", sys.trim_end()));
+    }
+
+    /// The next call to a neighbour that is reached over a terminal goes over this one. The node has no other port then.
+    pub fn connect(&self, peer: &str, device: &Path) {
+        let device = device.display();
+        let text =
+            format!("port out-{peer}\ntype direct\ndevice {device}\nspeed 38400\nhardflow false\n");
+        self.write("etc/port", &text);
     }
 
     /// A script `store NAME` that keeps its standard input under `stored/NAME`: what the matrix executes.

@@ -89,6 +89,19 @@ impl SerialLine {
         line.keep(terminal)
     }
 
+    /// As [`cable`](Self::cable), but with something on the way that holds each side up again and again, by XOFF and XON,
+    /// once so many bytes have passed towards it.
+    pub fn held_up(answerer: &Node, caller: &Node, after: usize) -> Self {
+        let terminal = Terminal::new();
+        let mut far = Answerer::of(answerer);
+        let line = Self::of(&terminal, caller, far.child.clone());
+        let end = far.pick_up();
+        join_by(terminal.other_end(), end, move |from, to| {
+            hold_up(from, to, after)
+        });
+        line.keep(terminal)
+    }
+
     /// A modem that reaches a node under one number, and says what `others` says of all other numbers.
     pub fn modem(answerer: &Node, caller: &Node, number: &str, others: &'static str) -> Self {
         let terminal = Terminal::new();
@@ -171,12 +184,44 @@ impl Drop for SerialLine {
 
 /// Carries bytes both ways until either side is gone.
 fn join(one: File, other: File) {
+    join_by(one, other, |mut from, mut to| {
+        std::io::copy(&mut from, &mut to).map(drop)
+    });
+}
+
+/// Carries bytes both ways with `carry`, which ends when either side is gone.
+fn join_by(
+    one: File,
+    other: File,
+    carry: impl Fn(File, File) -> std::io::Result<()> + Clone + Send + 'static,
+) {
     let pair = |file: &File| file.try_clone().expect("a descriptor");
-    for (mut from, mut to) in [(pair(&one), pair(&other)), (other, one)] {
+    for (from, to) in [(pair(&one), pair(&other)), (other, one)] {
+        let carry = carry.clone();
         std::thread::spawn(move || {
             // A terminal whose other side is closed gives an error, which is its way to end.
-            let _ = std::io::copy(&mut from, &mut to);
+            let _ = carry(from, to);
         });
+    }
+}
+
+/// Carries bytes; behind the first `after` of them the receiver is told to stop in the midst of each piece, and to go on
+/// at its end.
+fn hold_up(mut from: File, mut to: File, after: usize) -> std::io::Result<()> {
+    let mut buffer = [0; 512];
+    let mut passed = 0;
+    loop {
+        let count = from.read(&mut buffer)?;
+        if count == 0 {
+            return Ok(());
+        }
+        let (first, second) = buffer[..count].split_at(count / 2);
+        if passed < after {
+            to.write_all(&buffer[..count])?;
+        } else {
+            to.write_all(&[first, b"\x13", second, b"\x11"].concat())?;
+        }
+        passed += count;
     }
 }
 

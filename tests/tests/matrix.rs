@@ -1,7 +1,7 @@
-//! Every caller with every answerer over every protocol and both kinds of line.
+//! Every caller with every answerer over every protocol and every kind of line: TCP, a pipe, a terminal.
 //!
-//! One call per combination carries hundreds of files in both directions: executions and plain files, queued by `uux`,
-//! by `uucp` and by hand, of every size at which a packet, a block or a buffer ends.
+//! One call per combination carries hundreds of files in both directions: executions and plain files, queued by `uux`
+//! and by hand, of every size at which a packet, a block or a buffer ends.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,12 +19,15 @@ use suite_tests::node::{Node, Reach};
 use suite_tests::payload::Random;
 use suite_tests::programs::Side;
 use suite_tests::queue::HandQueue;
+use suite_tests::serial::SerialLine;
 use suite_tests::{Site, peers_or_skip};
 
 /// Files that each side sends in the one call.
 const FILES: usize = 200;
+/// The same over a terminal, and between two of Taylor's: each size once, and some of the small ones twice.
+const FEWER_FILES: usize = 60;
 /// The same over `a` with Taylor's: where its receiver throws a message away, both wait for 20 seconds.
-const FILES_OF_A: usize = 40;
+const FILES_OF_A: usize = 20;
 /// Calls until all of them have to be there.
 const CALLS_OF_A: usize = 8;
 /// Of those, so many are queued by the side's own `uux`.
@@ -36,6 +39,7 @@ const AT_ONCE: usize = 8;
 enum Line {
     Tcp,
     Pipe,
+    Serial,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +87,7 @@ fn fill(node: &Node, peer: &Node, seed: u64, count: usize) -> (Expected, Expecte
             node.run_with_input("uux", &arguments, &data)
                 .expect_success("uux");
             executed.insert(name, data);
-        } else if number % 3 == 0 {
+        } else if number % 3 != 0 {
             let from = node.path("pub").join(&name).display().to_string();
             by_hand.file(grade, &from, &format!("~/{name}"), &data);
             files.insert(name, data);
@@ -144,12 +148,11 @@ fn run_combination(combination: Combination) -> Duration {
     let site = Site::new("matrix");
     let leaf = Node::new(&site, "leaf", caller);
     let hub = Node::new(&site, "hub", answerer);
-    let (reach, listener) = match line {
-        Line::Tcp => {
-            let listener = hub.listen();
-            (Reach::Tcp(listener.port()), Some(listener))
-        }
-        Line::Pipe => (Reach::Pipe(hub.answer_command()), None),
+    let mut listener = None;
+    let reach = match line {
+        Line::Tcp => Reach::Tcp(listener.insert(hub.listen()).port()),
+        Line::Pipe => Reach::Pipe(hub.answer_command()),
+        Line::Serial => Reach::Serial,
     };
     // Packets of the peer's default size stand still for every window where Nagle meets delayed acknowledgements.
     let extra = match protocol {
@@ -161,20 +164,32 @@ fn run_combination(combination: Combination) -> Duration {
     leaf.add_store_command();
     hub.add_store_command();
     let by_taylors_a = protocol == 'a' && [caller, answerer].contains(&Side::Taylor);
-    let count = if by_taylors_a { FILES_OF_A } else { FILES };
+    let count = match line {
+        _ if by_taylors_a => FILES_OF_A,
+        Line::Serial => FEWER_FILES,
+        Line::Tcp | Line::Pipe if [caller, answerer] == [Side::Taylor; 2] => FEWER_FILES,
+        Line::Tcp | Line::Pipe => FILES,
+    };
     let from_leaf = fill(&leaf, &hub, 1, count);
     let from_hub = fill(&hub, &leaf, 2, count);
 
     let start = Instant::now();
     // Taylor's receiver of `a` gives up now and then. What it has not confirmed is queued still, and goes in the next call.
     let calls = if by_taylors_a { CALLS_OF_A } else { 1 };
-    for _ in 1..calls {
-        if leaf.call("hub").status.success() {
+    for left in (0..calls).rev() {
+        // Whoever answers at the other end of a cable answers once.
+        let cable = (line == Line::Serial).then(|| SerialLine::cable(&hub, &leaf));
+        if let Some(cable) = &cable {
+            leaf.connect("hub", cable.device());
+        }
+        let called = leaf.call("hub");
+        if called.status.success() {
+            if let Some(cable) = cable {
+                cable.finish();
+            }
             break;
         }
-    }
-    if calls == 1 || leaf.count("hub/C.") + hub.count("leaf/C.") > 0 {
-        leaf.call("hub").expect_success("the call");
+        assert!(left > 0, "the call: {}\n{}", called.status, called.output);
     }
     let took = start.elapsed();
     drop(listener);
@@ -230,7 +245,7 @@ fn matrix(pairs: &[(Side, Side)]) -> Vec<Combination> {
     let mut all = Vec::new();
     // The slowest first, so that the quick ones fill the gaps.
     for protocol in ['a', 'G', 'g', 'v', 'f', 'y', 'j', 'e', 't', 'i'] {
-        for line in [Line::Tcp, Line::Pipe] {
+        for line in [Line::Serial, Line::Tcp, Line::Pipe] {
             for &(caller, answerer) in pairs {
                 all.push(Combination {
                     caller,

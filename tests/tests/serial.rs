@@ -81,18 +81,31 @@ fn files_pass_a_cable_both_ways() {
             let what = format!("{caller:?} calls {answerer:?}, {protocol}");
             let pair = pair(caller, answerer, protocol);
             let line = SerialLine::cable(&pair.hub, &pair.leaf);
-            let port = format!(
-                "port cable\ntype direct\ndevice {}\nspeed 38400\nhardflow false\n",
-                line.device().display()
-            );
-            pair.leaf
-                .add_neighbour("hub", protocol, &Reach::Never, "time any\nport cable\n");
-            pair.leaf.write("etc/port", &port);
+            pair.leaf.add_neighbour("hub", protocol, &Reach::Serial, "");
+            pair.leaf.connect("hub", line.device());
             let sent = fill(&pair);
             let began = std::time::Instant::now();
             pair.leaf.call("hub").expect_success(&what);
             line.finish();
             println!("{what}: {:?}", began.elapsed());
+            assert_arrived(&pair, &sent, &what);
+        }
+    }
+}
+
+#[test]
+fn a_line_that_holds_its_ends_up_by_xon_and_xoff_is_one_for_f_and_j() {
+    for (caller, answerer) in sides() {
+        for protocol in ["f", "j"] {
+            let what = format!("{caller:?} calls {answerer:?}, {protocol}");
+            let pair = pair(caller, answerer, protocol);
+            // The handshake is shorter than that: by then both are set for it.
+            let line = SerialLine::held_up(&pair.hub, &pair.leaf, 2000);
+            pair.leaf.add_neighbour("hub", protocol, &Reach::Serial, "");
+            pair.leaf.connect("hub", line.device());
+            let sent = fill(&pair);
+            pair.leaf.call("hub").expect_success(&what);
+            line.finish();
             assert_arrived(&pair, &sent, &what);
         }
     }

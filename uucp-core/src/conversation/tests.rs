@@ -1,5 +1,6 @@
 //! Two conversations in memory, each with a spool in memory, and a line between them that can end at any byte.
 
+mod lines;
 mod pair;
 mod side;
 
@@ -10,11 +11,12 @@ use crate::wire::command::{Features, Refusal};
 use pair::{Pair, PairOptions};
 use side::Side;
 
-/// `T` and `E` are `t` and `e` as they are between two of ours, where many requests are under way at once.
-const PROTOCOLS: [u8; 12] = *b"tegiTEGvjfya";
+/// `T`, `E`, `I` and `J` are `t`, `e`, `i` and `j` as they are between two of ours, where many requests are under way at
+/// once.
+const PROTOCOLS: [u8; 14] = *b"tegiTEIJGvjfya";
 
 /// Those that see every damage, or nearly.
-const CORRECTING: &[u8] = b"giGvja";
+const CORRECTING: &[u8] = b"giGvjaIJ";
 
 /// Sizes around every packet and block boundary of the protocols.
 const SIZES: [usize; 12] = [
@@ -24,7 +26,7 @@ const SIZES: [usize; 12] = [
 fn options(protocol: u8) -> PairOptions {
     let bare = Features(Features::OURS.0 & !Features::MULTIPLEX.0);
     let (protocol, features) = match protocol {
-        b'T' | b'E' => (protocol.to_ascii_lowercase(), Features::OURS),
+        b'T' | b'E' | b'I' | b'J' => (protocol.to_ascii_lowercase(), Features::OURS),
         protocol => (protocol, bare),
     };
     PairOptions {

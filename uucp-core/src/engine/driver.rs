@@ -182,12 +182,13 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn transmit(&mut self) {
+    /// Moves what the link has to send on to the line; whether there was anything.
+    fn transmit(&mut self) -> bool {
         if self.output.is_empty() {
             self.stuck_since = Instant::now();
         }
         let now = Instant::now();
-        self.conversation.poll_transmit(now, &mut self.output.bytes);
+        self.conversation.poll_transmit(now, &mut self.output.bytes)
     }
 
     fn handle_event(&mut self, desk: &mut Desk<'_>, event: Event) {
@@ -244,6 +245,10 @@ impl<'a> Driver<'a> {
         let mut any = false;
         while self.output.len() < OUTPUT {
             let Some(wanted) = self.conversation.poll_wanted() else {
+                // Moving on what the link has may make room for more; doing so for each file would waste packets.
+                if self.transmit() {
+                    continue;
+                }
                 break;
             };
             any = true;
@@ -260,7 +265,6 @@ impl<'a> Driver<'a> {
                     break;
                 }
             }
-            self.transmit();
         }
         any
     }

@@ -34,6 +34,9 @@ const SMALLEST_SIZE: u16 = 400;
 /// A SYNC is not answered by another sooner than this after the last one, lest two sides answer each other for ever.
 pub(super) const SYNC_AFTER: Duration = Duration::from_secs(5);
 
+/// The channel of a stream that fills the link, of either side.
+const STREAM: u8 = 1;
+
 /// How many channels we can have open.
 const CHANNELS: u8 = 7;
 
@@ -83,6 +86,8 @@ pub(super) struct I {
     /// Timeouts in a row.
     retries: u32,
     errors: u64,
+    /// What came last was no packet.
+    in_garbage: bool,
     acknowledged: bool,
 }
 
@@ -115,8 +120,15 @@ impl I {
             alarm: Alarm::default(),
             retries: 0,
             errors: 0,
+            in_garbage: false,
             acknowledged: false,
         }
+    }
+
+    /// The same, but that its packets carry one stream: no commands, no files.
+    pub(super) fn streaming(mut self) -> Self {
+        self.receiver.expect_stream(STREAM);
+        self
     }
 
     fn letter(&self) -> char {
@@ -340,13 +352,17 @@ impl Scanner for I {
             let closing = self.state == State::Closing;
             let (used, garbage, found) = receiver::scan(rest, self.form, !self.caller, closing);
             rest = rest.get(used..).unwrap_or_default();
-            if garbage > 0 && !closing {
+            // What is left of one damaged packet may come in many pieces: a slow line brings a few bytes at a time.
+            if garbage > 0 && !closing && !std::mem::replace(&mut self.in_garbage, true) {
                 self.count_error(now)?;
             }
             match found {
                 Input::Incomplete => break,
                 Input::Over => self.state = State::Ending,
-                Input::Packet(header, data) => self.handle_packet(now, header, data)?,
+                Input::Packet(header, data) => {
+                    self.in_garbage = false;
+                    self.handle_packet(now, header, data)?;
+                }
             }
         }
         Ok(input.len() - rest.len())

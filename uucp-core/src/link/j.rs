@@ -8,6 +8,7 @@
 use std::time::Instant;
 
 use super::alarm::Alarm;
+use super::carried::Carrier;
 use super::i::I;
 use super::parameters::Parameters;
 use super::scan::{Scanner, Unparsed};
@@ -29,21 +30,7 @@ pub(super) fn new(
     features: Features,
     parameters: Parameters<'_>,
 ) -> impl Link + use<> {
-    let configured = parameters.text("avoid").map(str::as_bytes);
-    let avoid = configured
-        .into_iter()
-        .chain([USUAL])
-        .find_map(|text| Avoid::parse(text).filter(|_| !text.is_empty()));
-    J {
-        inner: I::new(b'j', role, features, parameters),
-        avoid: avoid.unwrap_or_else(Avoid::nothing),
-        state: State::New,
-        tries: 0,
-        said_at: None,
-        said: Vec::new(),
-        unparsed: Unparsed::new(INPUT_LIMIT),
-        alarm: Alarm::default(),
-    }
+    J::new(role, features, parameters)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +42,8 @@ enum State {
     Running,
 }
 
-struct J {
+/// A link of `j`.
+pub(super) struct J {
     inner: I,
     /// First what we want avoided, then what both sides do.
     avoid: Avoid,
@@ -69,6 +57,30 @@ struct J {
 }
 
 impl J {
+    pub(super) fn new(role: CallRole, features: Features, parameters: Parameters<'_>) -> Self {
+        let configured = parameters.text("avoid").map(str::as_bytes);
+        let avoid = configured
+            .into_iter()
+            .chain([USUAL])
+            .find_map(|text| Avoid::parse(text).filter(|_| !text.is_empty()));
+        Self {
+            inner: I::new(b'j', role, features, parameters),
+            avoid: avoid.unwrap_or_else(Avoid::nothing),
+            state: State::New,
+            tries: 0,
+            said_at: None,
+            said: Vec::new(),
+            unparsed: Unparsed::new(INPUT_LIMIT),
+            alarm: Alarm::default(),
+        }
+    }
+
+    /// The same, for [`Carrier`].
+    pub(super) fn streaming(mut self) -> Self {
+        self.inner = self.inner.streaming();
+        self
+    }
+
     fn say(&mut self, now: Instant) {
         self.avoid.emit(&mut self.said);
         self.said_at = Some(now);
@@ -118,6 +130,12 @@ impl Scanner for J {
             }
         }
         Ok(input.len() - rest.len())
+    }
+}
+
+impl Carrier for J {
+    fn carry(&mut self, now: Instant, bytes: &[u8]) {
+        self.inner.carry(now, bytes);
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod a;
 mod alarm;
+mod carried;
 mod e;
 mod f;
 mod g;
@@ -160,6 +161,12 @@ impl LinkTraits {
         ahead_limit: u64::MAX,
         command_limit: COMMAND_LIMIT,
     };
+    /// `i` and `j` between two of ours.
+    const CARRIED: Self = Self {
+        channels: crate::wire::mux::CHANNELS - 1,
+        ahead_limit: 64 * 1024,
+        ..Self::I
+    };
     /// `g` and its kin.
     const G: Self = Self {
         needs_reliable: false,
@@ -198,11 +205,17 @@ pub fn make(
     let parameters = Parameters(parameters);
     match letter {
         b't' | b'e' if features.contains(Features::MULTIPLEX) => {
-            Some(Box::new(mux::new(letter, parameters)))
+            Some(Box::new(mux::Mux::new(letter, parameters)))
         }
         b't' => Some(Box::new(t::new(parameters))),
         b'e' => Some(Box::new(e::new(parameters))),
         b'g' | b'G' | b'v' => Some(Box::new(g::new(letter, role, features, parameters))),
+        b'i' if features.contains(Features::MULTIPLEX) => {
+            Some(Box::new(carried::over_i(role, features, parameters)))
+        }
+        b'j' if features.contains(Features::MULTIPLEX) => {
+            Some(Box::new(carried::over_j(role, features, parameters)))
+        }
         b'i' => Some(Box::new(i::new(role, features, parameters))),
         b'j' => Some(Box::new(j::new(role, features, parameters))),
         b'a' => Some(Box::new(a::new(features, parameters))),

@@ -1,4 +1,4 @@
-//! `t` and `e` between two of ours: the same letters, the same line that TCP keeps whole, but every frame says what it is and
+//! `t` and `e` between two of ours (and what `i` and `j` carry then): the same letters, the same line that TCP keeps whole, but every frame says what it is and
 //! whose. So many requests are under way at once and their confirmations share one round of syncs, where a bare `t` waits for
 //! the disk and the line after each file. The frames: [`crate::wire::mux`].
 //!
@@ -21,17 +21,6 @@ const INPUT_LIMIT: usize = EVENT_LIMIT;
 /// How much may wait to be sent before [`Link::send_room`] says no.
 const OUTPUT_LIMIT: usize = EVENT_LIMIT;
 
-/// A link of this letter. Parameter: `timeout` (120 s).
-pub(super) fn new(letter: u8, parameters: Parameters<'_>) -> impl Link + use<> {
-    Mux {
-        tube: Tube::new(letter, parameters.seconds("timeout", 120), INPUT_LIMIT),
-        file: None,
-        data: Vec::new(),
-        positions: HashMap::new(),
-        commands: Commands::default(),
-    }
-}
-
 /// How many commands went which way, modulo 2^32.
 #[derive(Debug, Default)]
 struct Commands {
@@ -41,8 +30,9 @@ struct Commands {
     told: u32,
 }
 
-struct Mux {
-    tube: Tube,
+/// A link of tagged frames.
+pub(super) struct Mux {
+    pub(super) tube: Tube,
     /// The frame of data whose bytes are coming in, and how many are still to come.
     file: Option<(Header, usize)>,
     /// Bytes of it that came straight from the line.
@@ -53,6 +43,24 @@ struct Mux {
 }
 
 impl Mux {
+    /// A link of this letter. Parameter: `timeout` (120 s).
+    pub(super) fn new(letter: u8, parameters: Parameters<'_>) -> Self {
+        Self {
+            tube: Tube::new(letter, parameters.seconds("timeout", 120), INPUT_LIMIT),
+            file: None,
+            data: Vec::new(),
+            positions: HashMap::new(),
+            commands: Commands::default(),
+        }
+    }
+
+    /// Takes input as far as there is room for it; how much.
+    pub(super) fn take_in(&mut self, input: &[u8]) -> usize {
+        let direct = self.take_direct(input);
+        let rest = input.get(direct..).unwrap_or_default();
+        direct + self.tube.keep(rest)
+    }
+
     fn emit(&mut self, kind: Kind, channel: Channel, from_peer: bool, bytes: &[u8]) {
         let header = Header {
             kind,
@@ -201,9 +209,7 @@ impl Link for Mux {
         if !self.tube.hears(now, input)? {
             return Ok(0);
         }
-        let direct = self.take_direct(input);
-        let rest = input.get(direct..).unwrap_or_default();
-        Ok(direct + self.tube.keep(rest))
+        Ok(self.take_in(input))
     }
 
     fn handle_timeout(&mut self, now: Instant) -> Result<(), LinkError> {

@@ -32,6 +32,15 @@ impl Unparsed {
     }
 }
 
+/// How many bytes at the end of a damaged packet may be the first of the next one, since bytes of this one were lost. A line
+/// that loses one seldom loses more than a few.
+pub(super) fn next_begun(packet: &[u8], first: u8) -> usize {
+    let end = packet.len().saturating_sub(4);
+    let last = packet.get(end..).unwrap_or_default();
+    let at = last.iter().position(|byte| *byte == first);
+    at.map_or(0, |at| last.len() - at)
+}
+
 /// A link that scans its input for packets.
 pub(super) trait Scanner {
     fn unparsed(&mut self) -> &mut Unparsed;
@@ -66,5 +75,18 @@ pub(super) trait Scanner {
         let used = self.parse(now, &buffer)?;
         self.unparsed().keep(buffer, used);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_begun;
+
+    #[test]
+    fn a_packet_that_lost_bytes_ends_in_the_next_ones_first() {
+        assert_eq!(next_begun(b"xxxxx", b'7'), 0);
+        assert_eq!(next_begun(b"7xxxx", b'7'), 0, "too far from the end");
+        assert_eq!(next_begun(b"xxx7a7", b'7'), 3);
+        assert_eq!(next_begun(b"7", b'7'), 1);
     }
 }

@@ -68,8 +68,14 @@ pub(crate) struct BadLine {
     random: Random,
     faults: Faults,
     latency: Duration,
+    /// Bytes a second; `None`: any number at once.
+    rate: Option<u32>,
+    /// So many bytes pass before anything happens to one.
+    unharmed: usize,
     /// The line stands still until then.
     blocked: Option<Instant>,
+    /// All that was put on the line has left by then.
+    free: Option<Instant>,
     burst: u64,
     carried: usize,
     under_way: VecDeque<(Instant, Vec<u8>)>,
@@ -81,11 +87,26 @@ impl BadLine {
             random: Random(seed),
             faults,
             latency,
+            rate: None,
+            unharmed: 0,
             blocked: None,
+            free: None,
             burst: 0,
             carried: 0,
             under_way: VecDeque::new(),
         }
+    }
+
+    /// The same line, that takes so many bytes a second and no more.
+    pub(crate) fn at_rate(mut self, bytes_per_second: u32) -> Self {
+        self.rate = Some(bytes_per_second);
+        self
+    }
+
+    /// The same line, that does nothing to the first bytes.
+    pub(crate) fn sparing(mut self, bytes: usize) -> Self {
+        self.unharmed = bytes;
+        self
     }
 
     /// Whether the line has ended.
@@ -106,6 +127,10 @@ impl BadLine {
                 break;
             }
             self.carried += 1;
+            if self.carried <= self.unharmed {
+                out.push(byte);
+                continue;
+            }
             if self.happens(faults.burst) {
                 self.burst = self.random.below(40);
             }
@@ -134,8 +159,20 @@ impl BadLine {
                 self.blocked = Some(self.blocked.unwrap_or(now).max(now) + still);
             }
         }
-        let due = self.blocked.unwrap_or(now).max(now) + self.latency;
-        self.under_way.push_back((due, out));
+        let start = self.blocked.unwrap_or(now).max(now);
+        let Some(rate) = self.rate else {
+            self.under_way.push_back((start + self.latency, out));
+            return;
+        };
+        // What takes a thousandth of a second may come at once.
+        let grain = usize::try_from(rate / 1000).unwrap_or(0).max(8);
+        for piece in out.chunks(grain) {
+            let takes = Duration::from_secs(piece.len() as u64) / rate;
+            let leaves = self.free.unwrap_or(start).max(start) + takes;
+            self.free = Some(leaves);
+            self.under_way
+                .push_back((leaves + self.latency, piece.to_vec()));
+        }
     }
 
     /// Takes off what has arrived by now.

@@ -8,15 +8,15 @@ use super::*;
 fn link(letter: u8, role: CallRole, parameters: &[(&str, &str)]) -> Box<dyn Link> {
     let bare = Features(Features::OURS.0 & !Features::MULTIPLEX.0);
     let (letter, features) = match letter {
-        b'T' | b'E' => (letter.to_ascii_lowercase(), Features::OURS),
+        b'T' | b'E' | b'I' | b'J' => (letter.to_ascii_lowercase(), Features::OURS),
         letter => (letter, bare),
     };
     make(letter, role, features, parameters).expect("a known letter")
 }
 
-/// Every link there is; `T` and `E` are `t` and `e` with tagged frames.
+/// Every link there is; `T`, `E`, `I` and `J` are `t`, `e`, `i` and `j` with tagged frames.
 fn letters() -> impl Iterator<Item = u8> {
-    KNOWN.iter().map(|known| known.letter).chain(*b"TE")
+    KNOWN.iter().map(|known| known.letter).chain(*b"TEIJ")
 }
 
 /// A pair over a line; lengths are those of the files that each side sends.
@@ -117,7 +117,7 @@ proptest! {
 }
 
 /// Those that do not need a line without errors.
-const CORRECTING: [u8; 6] = *b"giGvja";
+const CORRECTING: [u8; 8] = *b"giGvjaIJ";
 
 /// What came of many calls over bad lines.
 #[derive(Debug, Default, PartialEq, Eq)]

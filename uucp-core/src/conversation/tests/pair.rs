@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::config::Secret;
 use crate::config::chat::{Chat, Exchange, Expect, SendItem};
+use crate::config::{ProtocolParameter, Secret};
 use crate::conversation::*;
+use crate::link::testline::{BadLine, Faults};
 use crate::name::SystemName;
 use crate::wire::command::{Features, Refusal, Request};
 
@@ -34,6 +35,33 @@ pub(super) struct PairOptions {
     pub(super) max_file_time: Duration,
     /// How long the line takes for what a side sends at once.
     pub(super) delay: Duration,
+    /// What the line is, where it is more than a wire without length.
+    pub(super) line: Option<LineOptions>,
+    /// Parameters of the protocol, at both sides.
+    pub(super) parameters: Vec<(&'static str, &'static str)>,
+}
+
+/// More than the strings before the link protocol, which nothing protects.
+const HANDSHAKE: usize = 300;
+
+/// A line that takes its time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LineOptions {
+    pub(super) bytes_per_second: u32,
+    pub(super) round_trip: Duration,
+    pub(super) faults: Faults,
+    pub(super) seed: u64,
+}
+
+impl LineOptions {
+    /// From the caller, and back.
+    fn lines(self) -> [BadLine; 2] {
+        [self.seed, !self.seed].map(|seed| {
+            BadLine::new(seed, self.faults, self.round_trip / 2)
+                .at_rate(self.bytes_per_second)
+                .sparing(HANDSHAKE)
+        })
+    }
 }
 
 impl Default for PairOptions {
@@ -52,8 +80,19 @@ impl Default for PairOptions {
             features: Features::OURS,
             max_file_time: Duration::ZERO,
             delay: Duration::ZERO,
+            line: None,
+            parameters: Vec::new(),
         }
     }
+}
+
+fn parameters(options: &PairOptions) -> Vec<ProtocolParameter> {
+    let parameter = |(name, value): &(&str, &str)| ProtocolParameter {
+        letter: options.protocol,
+        name: (*name).to_owned(),
+        value: (*value).to_owned(),
+    };
+    options.parameters.iter().map(parameter).collect()
 }
 
 fn name(text: &str) -> SystemName {
@@ -112,6 +151,8 @@ pub(super) struct Pair {
     carried: usize,
     from_caller: usize,
     from_called: usize,
+    /// From the caller, and back.
+    lines: Option<[BadLine; 2]>,
     before: Option<(SpoolState, SpoolState)>,
 }
 
@@ -123,10 +164,12 @@ impl Pair {
         called.order = Rc::clone(&caller.order);
         called.half_duplex = options.half_duplex;
         called.max_file_time = options.max_file_time;
+        called.parameters = parameters(&options);
         Self {
             caller,
             called,
             now: Instant::now(),
+            lines: options.line.map(LineOptions::lines),
             options,
             carried: 0,
             from_caller: 0,
@@ -152,7 +195,7 @@ impl Pair {
             grade: None,
             protocols: Protocols {
                 letters: self.caller.protocols.clone(),
-                parameters: Vec::new(),
+                parameters: parameters(&self.options),
                 half_duplex: self.options.half_duplex,
                 max_file_time: self.options.max_file_time,
             },
@@ -201,11 +244,18 @@ impl Pair {
         } else {
             (&mut self.called, &self.caller)
         };
+        let mut other_gone = other.result.is_some();
+        if let Some(lines) = &mut self.lines {
+            let line = &mut lines[usize::from(caller)];
+            while let Some(bytes) = line.receive(self.now) {
+                from.extend(bytes);
+            }
+            other_gone &= line.next_arrival().is_none();
+        }
         if side.result.is_some() {
             from.clear();
             return false;
         }
-        let other_gone = other.result.is_some();
         let mut piece: Vec<u8> = from.iter().take(self.options.chunk).copied().collect();
         let conversation = side.conversation.as_mut().unwrap();
         let used = conversation.handle_input(self.now, &piece);
@@ -215,8 +265,14 @@ impl Pair {
         let conversation = side.conversation.as_mut().unwrap();
         piece.clear();
         busy |= conversation.poll_transmit(self.now, &mut piece);
-        for byte in piece {
-            self.carry(caller, byte, to);
+        match &mut self.lines {
+            Some(lines) if !piece.is_empty() => {
+                self.carried += piece.len();
+                lines[usize::from(!caller)].send(self.now, &piece);
+            }
+            _ => piece
+                .into_iter()
+                .for_each(|byte| self.carry(caller, byte, to)),
         }
         if busy {
             self.now += self.options.delay;
@@ -266,8 +322,9 @@ impl Pair {
         let next = sides
             .iter()
             .filter(|side| side.result.is_none())
-            .filter_map(|side| side.conversation.as_ref()?.poll_timeout())
-            .min();
+            .filter_map(|side| side.conversation.as_ref()?.poll_timeout());
+        let arrivals = self.lines.iter().flatten();
+        let next = next.chain(arrivals.filter_map(BadLine::next_arrival)).min();
         let Some(next) = next else {
             return;
         };
@@ -287,8 +344,8 @@ impl Pair {
     /// Everything that was queued (and not refused) is at the other side, unharmed, and queued no more.
     pub(super) fn assert_complete(&self) {
         let protocol = char::from(self.options.protocol);
-        assert_eq!(self.caller.result, Some(Ok(())), "{protocol}");
-        assert_eq!(self.called.result, Some(Ok(())), "{protocol}");
+        let results = [&self.caller.result, &self.called.result];
+        assert_eq!(results, [&Some(Ok(())); 2], "{protocol}");
         let before = self.before.as_ref().unwrap();
         for (queued, from, to) in [
             (&before.0, &self.caller, &self.called),

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::config::ProtocolParameter;
 use crate::conversation::*;
 use crate::name::Grade;
 use crate::wire::command::{
@@ -55,6 +56,7 @@ pub(super) struct Side {
     pub(super) protocols: Vec<u8>,
     pub(super) half_duplex: bool,
     pub(super) max_file_time: Duration,
+    pub(super) parameters: Vec<ProtocolParameter>,
 }
 
 impl Side {
@@ -83,6 +85,7 @@ impl Side {
             protocols,
             half_duplex: false,
             max_file_time: Duration::ZERO,
+            parameters: Vec::new(),
         }
     }
 
@@ -185,7 +188,7 @@ impl Side {
                     Some(answer) => Verdict::Refuse(answer, "refused".into()),
                     None => Verdict::Admit(Box::new(Admitted {
                         protocols: self.protocols.clone(),
-                        parameters: Vec::new(),
+                        parameters: self.parameters.clone(),
                         half_duplex: self.half_duplex,
                         max_file_time: self.max_file_time,
                         chat: None,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::link::reception::Reception;
+use crate::link::scan::next_begun;
 use crate::link::{Channel, LinkEvent};
 use crate::wire::command::COMMAND_LIMIT;
 use crate::wire::g::{Control, DLE, DataHeader, HEADER, Header, SEAL, Sequence};
@@ -62,8 +63,11 @@ pub(super) fn scan(input: &[u8], closing: bool, sealed: bool) -> (usize, Input<'
             // Where bytes were lost, the next packet begins inside this one. But if a packet seems to begin behind it, this
             // one is only damaged, and what looks like packets inside is a file's data.
             Header::Data(header) => {
-                let only_damaged = after.first().is_none_or(|b| *b == DLE);
-                let used = if only_damaged { whole } else { at + 1 };
+                let used = match after.first() {
+                    None => whole - next_begun(packet, DLE),
+                    Some(&DLE) => whole,
+                    Some(_) => at + 1,
+                };
                 return (used, Input::Data(header, None));
             }
         }

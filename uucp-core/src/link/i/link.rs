@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{I, State};
+use super::{I, STREAM, State};
+use crate::link::carried::Carrier;
 use crate::link::scan::Scanner;
 use crate::link::{Channel, Link, LinkError, LinkEvent, LinkTraits};
 use crate::wire::i::{HEADER, Kind, Sequence};
@@ -173,6 +174,13 @@ impl Link for I {
 
     fn take_rest(&mut self) -> Vec<u8> {
         self.unparsed.take()
+    }
+}
+
+impl Carrier for I {
+    fn carry(&mut self, now: Instant, bytes: &[u8]) {
+        self.sender.stream(STREAM, bytes);
+        self.alarm.set(now, self.settings.timeout);
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::mem;
 
 use crate::link::reception::EVENT_LIMIT;
+use crate::link::scan::next_begun;
 use crate::link::{Channel, LinkEvent};
 use crate::wire::Malformed;
 use crate::wire::command::COMMAND_LIMIT;
@@ -59,8 +60,11 @@ pub(super) fn scan(
         }
         // Where bytes were lost, the next packet begins inside this one. But if a packet seems to begin behind it, this one
         // is only damaged, and what looks like packets inside is a file's data.
-        let only_damaged = after.first().is_none_or(|b| *b == INTRODUCTION);
-        let used = if only_damaged { whole } else { at + 1 };
+        let used = match after.first() {
+            None => whole - next_begun(packet, INTRODUCTION),
+            Some(&INTRODUCTION) => whole,
+            Some(_) => at + 1,
+        };
         return (used, at, Input::Packet(header, None));
     }
 }
@@ -266,6 +270,13 @@ impl Receiver {
         self.exchanges
             .get_mut(usize::from(from_peer))?
             .get_mut(usize::from(channel))
+    }
+
+    /// The peer's channel carries data from the beginning, without a command before them.
+    pub(super) fn expect_stream(&mut self, channel: u8) {
+        if let Some(exchange) = self.exchange((channel, true)) {
+            exchange.file = true;
+        }
     }
 
     /// The next command, piece of a file or end of a file.

@@ -88,6 +88,14 @@ impl Sender {
         self.position += bytes.len() as u64;
     }
 
+    /// Appends packets of a stream: their order says where they belong.
+    pub(super) fn stream(&mut self, channel: u8, bytes: &[u8]) {
+        let route = Self::route(channel, false);
+        for piece in bytes.chunks(self.size) {
+            self.window.push(Packet::new(Kind::Data, route, piece));
+        }
+    }
+
     /// The next data on the channel belong there in the file.
     pub(super) fn seek(&mut self, channel: u8, from_peer: bool, offset: u64) {
         if let Some(place) = self.offset(channel, from_peer) {

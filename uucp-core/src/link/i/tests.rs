@@ -231,6 +231,20 @@ fn too_many_errors_halve_the_packets_and_end_the_call_when_they_are_small() {
 }
 
 #[test]
+fn what_trickles_in_of_one_damaged_packet_is_one_error() {
+    let mut script = Script::started(&[("errors", "1")]);
+    for _ in 0..1000 {
+        script.hears(b"x");
+    }
+    script.hears(&row(1));
+    script.sends(b"H");
+    assert_eq!(script.says(), ["1/1:2"]);
+    // The next one is another.
+    script.hears(b"x");
+    assert_eq!(script.says(), ["SYNC 2047/16"]);
+}
+
+#[test]
 fn good_packets_make_up_for_errors() {
     let mut script = Script::started(&[("errors", "2"), ("error-decay", "2")]);
     let mut damaged = packet(Kind::Data, 5, 0, b"text");

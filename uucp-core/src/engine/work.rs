@@ -1,5 +1,6 @@
 //! Our own jobs, one request after the other, in grade order over the whole queue.
 
+mod ahead;
 mod answered;
 mod changed;
 
@@ -9,6 +10,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use self::ahead::{AHEAD, Ahead};
 use super::packer::Packer;
 use super::paths;
 use crate::config::PathRules;
@@ -123,7 +125,7 @@ pub(super) struct WorkQueue {
     spool: Spool,
     system: SystemName,
     pub(super) limits: Limits,
-    names: VecDeque<SpoolName>,
+    ahead: Ahead,
     /// Work files that are under way, or that are left for another call.
     seen: HashSet<SpoolName>,
     requests: VecDeque<(JobId, Request)>,
@@ -166,7 +168,7 @@ impl WorkQueue {
             spool,
             system,
             limits,
-            names: VecDeque::new(),
+            ahead: Ahead::new(AHEAD),
             seen: HashSet::new(),
             requests: VecDeque::new(),
             jobs: HashMap::new(),
@@ -196,11 +198,11 @@ impl WorkQueue {
                 }
                 continue;
             }
-            if !scanned && (self.names.is_empty() || self.has_changed()) {
+            if !scanned && (self.ahead.is_empty() || self.has_changed()) {
                 scanned = true;
                 self.scan()?;
             }
-            match self.names.pop_front() {
+            match self.ahead.pop() {
                 Some(name) => self.open_job(&name)?,
                 None if scanned => return Ok(None),
                 None => {}
@@ -213,9 +215,7 @@ impl WorkQueue {
         if !self.has_changed() {
             return Ok(false);
         }
-        let before: HashSet<SpoolName> = self.names.iter().cloned().collect();
-        self.scan()?;
-        Ok(self.names.iter().any(|name| !before.contains(name)))
+        self.scan()
     }
 
     fn has_changed(&self) -> bool {
@@ -234,27 +234,27 @@ impl WorkQueue {
         Some((jobs.or(messages)?, messages))
     }
 
-    fn scan(&mut self) -> Result<(), SpoolError> {
+    /// Looks through the queue; whether jobs have come since the last look.
+    fn scan(&mut self) -> Result<bool, SpoolError> {
         let changed = self.changed();
         if let Some(packer) = &mut self.packer {
             packer.pack(self.limits.grade, self.limits.size);
             self.complaints.append(&mut packer.complaints);
         }
         let begun = Instant::now();
-        let found = self.spool.scan(&self.system, self.limits.grade)?;
         let seen = &self.seen;
-        self.names = found
-            .into_iter()
-            .filter(|name| !seen.contains(name))
-            .collect();
-        tracing::debug!(target: "uucp::spooldir", system = %self.system, jobs = self.names.len(), "looked for work");
+        let wanted = |name: &SpoolName| !seen.contains(name);
+        let news = self
+            .ahead
+            .look(&self.spool, &self.system, self.limits.grade, wanted)?;
+        tracing::debug!(target: "uucp::spooldir", system = %self.system, jobs = self.ahead.len(), "looked for work");
         self.look.at = Instant::now();
         self.look.took = begun.elapsed();
         // Within one tick of the file system's clock another change would not show.
         let old = |at: &SystemTime| at.elapsed().is_ok_and(|age| age > TICK);
         self.look.changed =
             changed.filter(|(jobs, messages)| old(jobs) && messages.as_ref().is_none_or(old));
-        Ok(())
+        Ok(news)
     }
 
     fn open_job(&mut self, name: &SpoolName) -> Result<(), SpoolError> {

@@ -56,6 +56,7 @@ pub use reception::Reception;
 pub use status::{Status, StatusKind};
 pub use submission::{Delivery, LocalMailDraft, Queued, Submission, SubmissionKey};
 pub use unnamed::Collected;
+pub use work::by_urgency;
 pub use workfile::WorkFile;
 
 use crate::config::Config;

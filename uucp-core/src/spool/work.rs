@@ -1,5 +1,7 @@
 //! Queued jobs: finding, reading, finishing, keeping, setting aside.
 
+use std::cmp::Ordering;
+use std::collections::BinaryHeap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -7,28 +9,76 @@ use super::workfile::{WORK_FILE_LIMIT, grade_of_work};
 use super::{Spool, SpoolError, WorkFile, durable, names};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
 
+/// Which of two work files goes first: the one of the better grade, then the one with the lower name, which was queued
+/// first.
+#[must_use]
+pub fn by_urgency(a: &SpoolName, b: &SpoolName) -> Ordering {
+    let grade = |name: &SpoolName| grade_of_work(name).unwrap_or(Grade::LAST);
+    grade(a)
+        .cmp(&grade(b))
+        .then_with(|| names::work_order(a).cmp(names::work_order(b)))
+        .then_with(|| a.cmp(b))
+}
+
+/// A name, ordered by urgency.
+#[derive(Debug, PartialEq, Eq)]
+struct Ranked(SpoolName);
+
+impl PartialOrd for Ranked {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Ranked {
+    fn cmp(&self, other: &Self) -> Ordering {
+        by_urgency(&self.0, &other.0)
+    }
+}
+
 impl Spool {
     /// The work files of a system, of grade `least` and better, most urgent first; within a grade in the order of their
     /// names, which is the order of queueing within a day.
     ///
-    /// The whole queue is looked at: Taylor's uucico sorts only the 201 files it happens to read first. By name and not by
-    /// the files' times, which would cost a system call for each and say the same. 10,000 names take less than 1 MB.
-    ///
     /// # Errors
     /// When the directory cannot be read; a system without one has no work.
     pub fn scan(&self, system: &SystemName, least: Grade) -> Result<Vec<SpoolName>, SpoolError> {
-        let mut found = Vec::new();
+        self.most_urgent(system, least, usize::MAX, |_| true)
+    }
+
+    /// Of the same, the first `count` of those that are `wanted`.
+    ///
+    /// The whole queue is looked at: Taylor's uucico sorts only the 201 files it happens to read first. By name and not by
+    /// the files' times, which would cost a system call for each and say the same.
+    ///
+    /// # Errors
+    /// As for [`Spool::scan`].
+    pub fn most_urgent(
+        &self,
+        system: &SystemName,
+        least: Grade,
+        count: usize,
+        wanted: impl Fn(&SpoolName) -> bool,
+    ) -> Result<Vec<SpoolName>, SpoolError> {
+        let mut found = BinaryHeap::new();
         self.each_work(system, least, |name| {
-            found.push(name);
+            if wanted(&name) {
+                let name = Ranked(name);
+                if found.len() < count {
+                    found.push(name);
+                } else if let Some(mut last) = found.peek_mut()
+                    && name < *last
+                {
+                    *last = name;
+                }
+            }
             true
         })?;
-        found.sort_unstable_by(|a, b| {
-            let grade = |name: &SpoolName| grade_of_work(name).unwrap_or(Grade::LAST);
-            grade(a)
-                .cmp(&grade(b))
-                .then_with(|| names::work_order(a).cmp(names::work_order(b)))
-        });
-        Ok(found)
+        Ok(found
+            .into_sorted_vec()
+            .into_iter()
+            .map(|one| one.0)
+            .collect())
     }
 
     /// When jobs of a system last came or went; `None` where that cannot be told.

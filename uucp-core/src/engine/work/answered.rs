@@ -68,7 +68,7 @@ impl WorkQueue {
 
     /// The call is over: what was offered and not answered for may be at the peer.
     pub(in crate::engine) fn end(&mut self) -> Result<(), SpoolError> {
-        let drained = self.names.is_empty()
+        let drained = self.ahead.is_empty()
             && self.requests.is_empty()
             && !self.spool.has_work(&self.system, Grade::LAST)?;
         let doubtful = self.under_way.values().filter_map(Outgoing::temp);

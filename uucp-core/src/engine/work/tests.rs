@@ -177,6 +177,31 @@ fn what_comes_late_goes_in_the_order_of_its_grade() {
 }
 
 #[test]
+fn of_a_long_queue_only_a_part_is_known_and_all_goes_in_order() {
+    let test = TestSpool::new();
+    let mut call = Call::new(&test, Features::OURS);
+    call.queue.ahead = Ahead::new(3);
+    for number in 0..10_u8 {
+        let grade = if number % 2 == 0 { b'N' } else { b'D' };
+        queue_mail(&test.spool, self::grade(grade), &[number]).unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..4 {
+        let (key, _) = call.next().unwrap();
+        order.extend(call.content(key));
+    }
+    // What has moved up from behind the end is no news; what is more urgent is.
+    assert!(!call.has_news());
+    queue_mail(&test.spool, grade(b'A'), &[20]).unwrap();
+    assert!(call.has_news());
+    while let Some((key, _)) = call.next() {
+        assert!(call.queue.ahead.len() <= 3);
+        order.extend(call.content(key));
+    }
+    assert_eq!(order, [1, 3, 5, 7, 20, 9, 0, 2, 4, 6, 8]);
+}
+
+#[test]
 fn what_is_no_file_is_not_sent_and_does_not_hold_the_call_up() {
     let test = TestSpool::new();
     let fifo = test.folder().join("fifo");

@@ -2,9 +2,9 @@
 //!
 //! One module, one question: [`programs`] where an executable is, [`peers`] where Debian's are, [`process`] how one is run
 //! without ever waiting for ever, [`node`] what a UUCP system is on disk, [`queue`] how jobs come into its spool, [`middle`] a
-//! line that is cut, [`host`] a root directory with namespaces of its own, [`mail_host`] a real MTA in one, [`strace`] and
-//! [`durability`] what a program had made durable when it answered; [`alone`] one program without any peer, and [`sink`] the
-//! server that it hands mail over to.
+//! line that is cut, [`addresses`] one that many use, [`host`] a root directory with namespaces of its own, [`mail_host`] a
+//! real MTA in one, [`strace`] and [`durability`] what a program had made durable when it answered; [`alone`] one program
+//! without any peer, and [`sink`] the server that it hands mail over to.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@
     reason = "a harness: a broken precondition stops the test where it is, with its reason"
 )]
 
+pub mod addresses;
 pub mod alone;
 pub mod blackhole;
 pub mod correspondent;

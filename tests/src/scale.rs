@@ -5,6 +5,11 @@ pub fn letters(unless_said: usize) -> usize {
     from_environment("BANGPATH_LETTERS", unless_said)
 }
 
+/// How many leaves call one hub: `BANGPATH_LEAVES`, else so many.
+pub fn leaves(unless_said: usize) -> usize {
+    from_environment("BANGPATH_LEAVES", unless_said)
+}
+
 /// How often something random is repeated: `BANGPATH_ROUNDS`, else so often.
 pub fn rounds(unless_said: usize) -> usize {
     from_environment("BANGPATH_ROUNDS", unless_said)

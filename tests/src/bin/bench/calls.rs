@@ -16,20 +16,30 @@ use crate::table::{self, Better, Table};
 const MEGABYTE: f64 = 1e6;
 
 /// Two nodes and a listener, ready for one call from leaf to hub.
-struct Pair {
-    leaf: Node,
-    hub: Node,
+pub(crate) struct Pair {
+    pub(crate) leaf: Node,
+    pub(crate) hub: Node,
     _listener: Listener,
 }
 
 fn pair(caller: Side, answerer: Side, protocol: &str) -> Pair {
+    pair_over(caller, answerer, protocol, |port| port)
+}
+
+/// A pair with something between: `line` is told the hub's port, and tells the one to call.
+pub(crate) fn pair_over(
+    caller: Side,
+    answerer: Side,
+    protocol: &str,
+    line: impl FnOnce(u16) -> u16,
+) -> Pair {
     let folder = Site::new("bench");
     let (leaf, hub) = (
         Node::new(&folder, "leaf", caller),
         Node::new(&folder, "hub", answerer),
     );
     let listener = hub.listen();
-    leaf.add_neighbour("hub", protocol, &Reach::Tcp(listener.port()), "");
+    leaf.add_neighbour("hub", protocol, &Reach::Tcp(line(listener.port())), "");
     hub.add_neighbour("leaf", protocol, &Reach::Never, "");
     table::keep(folder);
     Pair {
@@ -40,14 +50,14 @@ fn pair(caller: Side, answerer: Side, protocol: &str) -> Pair {
 }
 
 /// Seconds that the call takes.
-fn call(pair: &Pair) -> f64 {
+pub(crate) fn call(pair: &Pair) -> f64 {
     let start = Instant::now();
     pair.leaf.call("hub").expect_success("the call");
     start.elapsed().as_secs_f64()
 }
 
 /// Every link protocol that both have.
-const PROTOCOLS: [&str; 10] = ["t", "e", "g", "i", "G", "v", "j", "f", "y", "a"];
+pub(crate) const PROTOCOLS: [&str; 10] = ["t", "e", "g", "i", "G", "v", "j", "f", "y", "a"];
 
 pub(crate) fn empty(table: &mut Table) {
     for protocol in PROTOCOLS {
@@ -188,6 +198,44 @@ fn copy(from: &mut impl Read, to: &mut impl Write) {
             length => to.write_all(&buffer[..length]).expect("write"),
         }
     }
+}
+
+/// A long queue: how long until the first job of it arrives, and how many go in a second, of `count` that wait.
+pub(crate) fn waiting(table: &mut Table, count: usize) {
+    let first = format!("first mail of {count} queued arrives after");
+    let all = format!("mails of 1 KB, t, all of {count} queued, ours both ends");
+    if !table.wants(&first) && !table.wants(&all) {
+        return;
+    }
+    let fill = |side| {
+        let pair = pair(side, side, "t");
+        let mut queue = HandQueue::new(&pair.leaf, "hub");
+        for number in 0..count {
+            queue.execution(
+                'N',
+                &format!("rmail user{number}@hub.example"),
+                &[b'x'; 1024],
+            );
+        }
+        pair
+    };
+    let begin = |pair: &Pair| {
+        let start = Instant::now();
+        let running = pair.leaf.start("uucico", &["-S", "hub"]);
+        process::wait_for("the first mail", process::PATIENCE, || {
+            (pair.hub.count("leaf/X.") > 0).then_some(())
+        });
+        (start, 1e3 * start.elapsed().as_secs_f64(), running)
+    };
+    let (_, other, other_call) = begin(&fill(Side::Taylor));
+    drop(other_call);
+    let pair = fill(Side::Ours);
+    let (start, ours, call) = begin(&pair);
+    table.row(&first, "ms", Better::Less, ours, Some(other));
+    call.finish(process::PATIENCE).expect_success("the call");
+    let rate = per_second(count, start.elapsed().as_secs_f64());
+    assert_eq!(pair.hub.count("leaf/X."), count, "not all jobs arrived");
+    table.row(&all, "/s", Better::More, rate, None);
 }
 
 /// Resident memory of the calling uucico with many jobs queued, at its highest.

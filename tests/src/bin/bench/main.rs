@@ -11,6 +11,7 @@
 
 mod batches;
 mod calls;
+mod long;
 mod mail;
 mod table;
 
@@ -54,6 +55,9 @@ fn main() -> ExitCode {
     calls::jobs(&mut table, 1000 / scale);
     calls::files(&mut table, 256_000_000 / scale);
     calls::memory(&mut table, 10_000 / scale);
+    calls::memory(&mut table, 100_000 / scale);
+    calls::waiting(&mut table, 100_000 / scale);
+    long::mails(&mut table, 200 / scale);
     mail::queueing_alone(&mut table, 1000 / scale);
     mail::queueing_under_postfix(&mut table, peers, 1000 / scale);
     mail::execution(&mut table, peers, 1000 / scale);

@@ -1,0 +1,58 @@
+//! Mails over a long line: 10 Mbit a second, a round trip of 100 ms.
+
+use std::time::Duration;
+
+use suite_tests::long_line::LongLine;
+use suite_tests::payload::Random;
+use suite_tests::programs::Side;
+use suite_tests::queue::HandQueue;
+
+use crate::calls::{PROTOCOLS, call, pair_over, per_second};
+use crate::table::{Better, Table};
+
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+const BYTES_PER_SECOND: u32 = 1_250_000;
+
+/// `count` mails of 4 KB, all ways, over every protocol.
+pub(crate) fn mails(table: &mut Table, count: usize) {
+    for protocol in PROTOCOLS {
+        // Where each mail takes several round trips, a tenth tells as much.
+        let few = match protocol {
+            "i" | "j" => count,
+            "a" => count.div_ceil(100),
+            _ => count.div_ceil(10),
+        };
+        let mut other = None;
+        for (name, caller, answerer) in [
+            ("ours both ends", Side::Ours, Side::Ours),
+            ("ours calls Taylor's", Side::Ours, Side::Taylor),
+            ("Taylor's calls ours", Side::Taylor, Side::Ours),
+        ] {
+            let name = format!("long line, mails of 4 KB, {protocol}, {name}");
+            if !table.wants(&name) {
+                continue;
+            }
+            let other = *other.get_or_insert_with(|| {
+                table.median(|| rate(Side::Taylor, Side::Taylor, protocol, few))
+            });
+            let count = if caller == answerer { count } else { few };
+            let ours = table.median(|| rate(caller, answerer, protocol, count));
+            table.row(&name, "/s", Better::More, ours, Some(other));
+        }
+    }
+}
+
+/// Mails a second, the whole call counted.
+fn rate(caller: Side, answerer: Side, protocol: &str, count: usize) -> f64 {
+    let pair = pair_over(caller, answerer, protocol, |port| {
+        LongLine::at_rate(port, ROUND_TRIP, BYTES_PER_SECOND).port()
+    });
+    let mut queue = HandQueue::new(&pair.leaf, "hub");
+    let mail = Random::new(3).bytes(4096);
+    for number in 0..count {
+        queue.execution('N', &format!("rmail user{number}@hub.example"), &mail);
+    }
+    let seconds = call(&pair);
+    assert_eq!(pair.hub.count("leaf/X."), count, "not all jobs arrived");
+    per_second(count, seconds)
+}

@@ -276,6 +276,7 @@ fn what_may_not_be_forwarded_is_not() {
                 ..ALL
             };
             let chain = Chain::new([Ours, hub, Ours, Ours], &permits);
+            make_uucp(&chain.hub.node);
             let file = put(&chain.leaf, "pub/photo", b"photo", 0o644);
             chain
                 .leaf
@@ -303,17 +304,16 @@ fn forwarding_reads_and_writes_nothing_that_requests_may_not() {
     if peers_or_skip("forwarding: local files").is_none() {
         return;
     }
-    for (rules, hub) in [(FORWARD, Ours), ("commands uucp", Ours), (FORWARD, Taylor)] {
+    // The harness lets every neighbour into the whole folder.
+    let forward = "commands x\nforward ANY\nremote-send ~\nremote-receive ~";
+    let command = "commands uucp\nremote-send ~\nremote-receive ~";
+    for rules in [forward, command] {
         let permits = Permits {
             hub_for_leaf: rules,
             ..ALL
         };
-        let chain = Chain::new([Ours, hub, Ours, Ours], &permits);
-        // The harness lets every neighbour into the whole folder.
-        chain
-            .hub
-            .node
-            .append_neighbour_rule("remote-send ~\nremote-receive ~");
+        let chain = Chain::new([Ours; 4], &permits);
+        make_uucp(&chain.hub.node);
         put(&chain.hub.node, "etc/secret", b"secret", 0o644);
         let secret = chain.hub.node.path("etc/secret").display().to_string();
         let target = chain.hub.node.path("etc/made").display().to_string();

@@ -96,6 +96,17 @@ impl Scene {
         durability::check_sender(&self.steps(&name), &self.leaf.spool())
     }
 
+    /// A file for the hub, or with a command that passes it on.
+    fn queue_file(&self, name: &str, to: &str) -> Findings {
+        let file = self.leaf.path("pub/file");
+        std::fs::write(&file, "text").expect("a file to send");
+        let mut command = self.leaf.command("uucp");
+        command.arg("-r").arg(file).arg(to);
+        let traced = self.traced(name, &command, &self.leaf);
+        process::run(traced, &self.leaf.path("log")).expect_success("uucp");
+        durability::check_sender(&self.steps(name), &self.leaf.spool())
+    }
+
     /// As Postfix queues: `postfix-uucp`, here with a recipient that no command line can carry, about whom a report is made.
     fn queue_as_postfix(&self, number: usize) -> [Findings; 2] {
         let mut command = self.leaf.command_of(&programs::bin("postfix-uucp"));
@@ -251,6 +262,24 @@ fn ours_answer_after_what_they_stand_on() {
         delivery.expect_right("rmail", JOBS);
         records.expect_right("rmail's records", JOBS);
         assert_eq!(scene.mail.messages().len(), JOBS);
+    }
+}
+
+#[test]
+fn uucp_answers_after_what_it_stands_on() {
+    let Some(peers) = peers_or_skip("syscalls: uucp") else {
+        return;
+    };
+    for side in [Side::Taylor, Side::Ours] {
+        let scene = scene(peers, side, "t");
+        for (name, to) in [("direct", "hub!~/x"), ("forwarded", "hub!far!~/x")] {
+            let findings = scene.queue_file(name, to);
+            if side == Side::Ours {
+                findings.expect_right(name, 2);
+            } else {
+                assert!(!findings.wrong.is_empty(), "{name}: {findings:?}");
+            }
+        }
     }
 }
 

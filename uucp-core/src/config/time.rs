@@ -272,20 +272,6 @@ pub fn size_limit(rules: &[SizeRule], now: LocalTime) -> Option<u64> {
         .min()
 }
 
-/// The largest file that any rule ever lets pass, in bytes; `None`: there are times without a limit.
-///
-/// A file beyond it never goes (`SN7`); one beneath it may go at another time (`SN6`).
-#[must_use]
-pub fn size_limit_ever(rules: &[SizeRule]) -> Option<u64> {
-    let mut largest = 0;
-    for weekday in 0..7 {
-        for minute in 0..DAY {
-            largest = largest.max(size_limit(rules, LocalTime { weekday, minute })?);
-        }
-    }
-    Some(largest)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -396,10 +382,7 @@ mod tests {
         let rules = [rule(5000, "Any"), rule(1000, "Any0100-0200")];
         assert_eq!(size_limit(&rules, at(MONDAY, 130)), Some(1000));
         assert_eq!(size_limit(&rules, at(MONDAY, 200)), Some(5000));
-        assert_eq!(size_limit_ever(&rules), Some(5000));
         assert_eq!(size_limit(&rules[1..], at(MONDAY, 200)), None);
-        assert_eq!(size_limit_ever(&rules[1..]), None);
-        assert_eq!(size_limit_ever(&[]), None);
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub(super) enum HandshakeStep {
     Chosen(Chosen),
     /// The call ends here.
     Failed(ConversationError),
+    /// The call ends here, as it should: the called side will call. With a line for the log.
+    CallBack(String),
 }
 
 /// How the two sides will talk.
@@ -131,6 +133,10 @@ impl Handshake {
             }
             State::Answer(profile) => {
                 let answer = Answer::parse(text).map_err(|e| failed(&e))?;
+                if answer == Answer::CallBack {
+                    let text = "Remote system will call back".to_owned();
+                    return Ok(Some(HandshakeStep::CallBack(text)));
+                }
                 let accepted = accepted(answer)?;
                 self.state = State::Offer(profile, accepted);
                 Ok(None)
@@ -199,7 +205,11 @@ impl Handshake {
             }
             Verdict::Refuse(answer, reason) => {
                 answer.emit(out);
-                Some(HandshakeStep::Failed(ConversationError::Handshake(reason)))
+                Some(if answer == Answer::CallBack {
+                    HandshakeStep::CallBack(reason)
+                } else {
+                    HandshakeStep::Failed(ConversationError::Handshake(reason))
+                })
             }
         }
     }

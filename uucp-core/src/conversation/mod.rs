@@ -42,6 +42,7 @@ pub use profile::{Admitted, AnswerProfile, CallProfile, LoginMode, Protocols, Ve
 
 use crate::config::Chat;
 use crate::link::{CallRole, Channel};
+use crate::name::SystemName;
 use session::Session;
 use stage::{Next, Stage};
 
@@ -280,6 +281,14 @@ impl Conversation {
                 chat.done(now, ended, &mut self.out);
             }
             self.chat_steps(now);
+        }
+    }
+
+    /// Gives ourselves another name than the profile's in the greeting: to be called before [`Self::answer_login`], where the
+    /// login tells the name.
+    pub fn greet_as(&mut self, local: SystemName) {
+        if let Some(Next::Answer(profile)) = &mut self.next {
+            profile.local = local;
         }
     }
 

@@ -275,6 +275,10 @@ impl Conversation {
                 self.events.push_back(Event::Identify(introduction));
             }
             Some(HandshakeStep::Failed(error)) => self.finish(now, Err(error)),
+            Some(HandshakeStep::CallBack(text)) => {
+                self.events.push_back(Event::Log(Severity::Note, text));
+                self.finish(now, Ok(()));
+            }
             Some(HandshakeStep::Chosen(chosen)) => {
                 let chat = match &mut self.stage {
                     Stage::Handshake(stage) => stage.called_chat.take(),

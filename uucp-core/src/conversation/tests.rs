@@ -299,7 +299,6 @@ fn no_common_protocol_and_refused_callers_end_in_the_handshake() {
     for answer in [
         Answer::Locked,
         Answer::WrongLogin,
-        Answer::CallBack,
         Answer::BadSequence,
         Answer::Unknown,
         Answer::Other(b"go away".to_vec()),
@@ -312,6 +311,12 @@ fn no_common_protocol_and_refused_callers_end_in_the_handshake() {
             Some(Err(ConversationError::Handshake(_)))
         ));
     }
+    // A promise to call back is no failure.
+    let mut pair = Pair::new(options(b't'));
+    pair.called.verdict = Some(Answer::CallBack);
+    pair.run();
+    assert_eq!(pair.caller.result, Some(Ok(())));
+    assert_eq!(pair.called.result, Some(Ok(())));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Answering a call: who is it, may it come in, and what came of it.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::call::{usable_protocols, usual_parameters};
@@ -19,7 +20,7 @@ use crate::conversation::{
 use crate::link::CallRole;
 use crate::name::{Grade, SystemName};
 use crate::port::Port;
-use crate::spool::{Journal, LockError, Severity, Spool};
+use crate::spool::{Journal, LockError, Severity, Spool, StatusKind};
 use crate::wire::command::Features;
 use crate::wire::handshake::Answer as Reply;
 
@@ -37,6 +38,8 @@ pub struct Answer {
     pub user: Option<Vec<u8>>,
     /// What is known of the line.
     pub line: LineInfo,
+    /// The address that the call comes from, where its bad logins are to be counted.
+    pub from: Option<IpAddr>,
     /// uuxqt while the call lasts.
     pub execute_every: Option<ExecuteEvery>,
     /// How debugging messages of one call are switched on.
@@ -61,11 +64,16 @@ pub fn answer(
         answer.line,
     );
     desk.login = answer.user;
+    desk.from = answer.from;
     desk.executor = Executions::new(answer.execute_every);
     desk.debugging = Debugging::new(answer.debug);
     desk.server = answer.server;
+    let local = match &answer.login {
+        LoginMode::Done => desk.own_name(desk.login.as_deref().unwrap_or_default()),
+        LoginMode::Prompt | LoginMode::Password(_) => config.nodename.clone(),
+    };
     let profile = AnswerProfile {
-        local: config.nodename.clone(),
+        local,
         login: answer.login,
         prompted: answer.prompted,
         strip_login: config.strip_login,
@@ -79,6 +87,13 @@ pub fn answer(
 }
 
 impl Desk<'_> {
+    /// Our name towards whoever has this login name.
+    pub(super) fn own_name(&self, login: &[u8]) -> SystemName {
+        // A sys file that cannot be read is told when the caller has said who it is.
+        let name = self.config.name_for_login(login);
+        name.unwrap_or_else(|_| self.config.nodename.clone())
+    }
+
     pub(super) fn check_login(&mut self, login: &[u8], password: &[u8]) -> bool {
         let good = self.verify(login, password);
         if let Ok(true) = good {
@@ -98,6 +113,23 @@ impl Desk<'_> {
     }
 
     fn verify(&self, login: &[u8], password: &[u8]) -> Result<bool, String> {
+        if let Some(from) = self.from
+            && !self
+                .spool
+                .may_log_in_from(from)
+                .map_err(|e| e.to_string())?
+        {
+            return Err(format!("too many bad logins from {from} in this hour"));
+        }
+        let good = self.compare(login, password)?;
+        if let (false, Some(from)) = (good, self.from) {
+            let counted = self.spool.count_bad_login_from(from);
+            counted.map_err(|error| error.to_string())?;
+        }
+        Ok(good)
+    }
+
+    fn compare(&self, login: &[u8], password: &[u8]) -> Result<bool, String> {
         let check = self.config.look_up_login(login, password);
         let check = check.map_err(|error| error.to_string())?;
         // A hundred callers at once must not need a hundred times the memory of one hash.
@@ -228,6 +260,8 @@ impl Desk<'_> {
         if let Err(error) = queued {
             self.complain(&error.to_string());
         }
+        // What came of earlier calls must not hold this one up.
+        self.set_status(&system.name, StatusKind::ConversationComplete, None);
         Err((Reply::CallBack, "Will call back".into()))
     }
 

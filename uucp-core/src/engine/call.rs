@@ -174,7 +174,7 @@ impl Caller<'_> {
     }
 
     fn call(&mut self) -> Result<Called, CallError> {
-        let alternates = self.system.alternates.clone();
+        let alternates: Vec<Settings> = self.system.for_calling().cloned().collect();
         let mut last: Option<Called> = None;
         let mut may_call = false;
         for settings in alternates {
@@ -261,9 +261,13 @@ impl Caller<'_> {
                 }));
             }
         };
+        let way = match &settings.alternate {
+            Some(alternate) => format!("alternate {alternate}, port {}", port.name),
+            None => format!("port {}", port.name),
+        };
         self.journal(
             Severity::Info,
-            &format!("Calling system {} (port {})", self.system.name, port.name),
+            &format!("Calling system {} ({way})", self.system.name),
         );
         let mut debugging = Debugging::new(self.options.debug);
         debugging.begin(settings, None);

@@ -1,6 +1,7 @@
 //! Answers to a conversation's questions: the spool, the rules of the neighbour, the journal.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::debugging::Debugging;
@@ -62,6 +63,8 @@ pub(super) struct Desk<'a> {
     pub(super) line: LineInfo,
     /// The login name that the operating system or an option has given.
     pub(super) login: Option<Vec<u8>>,
+    /// The address that the call comes from, where there is one.
+    pub(super) from: Option<IpAddr>,
     pub(super) neighbour: Option<Neighbour>,
     /// Where the journal says so before the neighbour is known.
     pub(super) system: Option<SystemName>,
@@ -107,6 +110,7 @@ impl<'a> Desk<'a> {
             journal,
             line,
             login: None,
+            from: None,
             neighbour: None,
             system: None,
             receptions: Receptions::default(),
@@ -186,6 +190,9 @@ impl<'a> Desk<'a> {
             Event::LoggedIn => self.logged_in()?,
             Event::CheckLogin { login, password } => {
                 let good = self.check_login(&login, password.0.expose());
+                if good {
+                    conversation.greet_as(self.own_name(&login));
+                }
                 conversation.answer_login(Instant::now(), good);
             }
             Event::Identify(introduction) => {

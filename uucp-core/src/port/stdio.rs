@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use nix::sys::socket::{SockaddrStorage, getsockname};
+use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
 use nix::sys::stat::fstat;
 use nix::sys::termios::{SetArg, Termios, cfmakeraw, tcgetattr, tcsendbreak, tcsetattr};
 use nix::unistd::{dup2_stdin, dup2_stdout};
@@ -23,6 +24,7 @@ pub struct StdioPort {
     line: Line,
     traits: LineTraits,
     socket: bool,
+    from: Option<IpAddr>,
     /// A terminal's settings before we made it raw.
     terminal: Option<(OwnedFd, Termios)>,
 }
@@ -66,6 +68,7 @@ impl StdioPort {
         if socket {
             tcp::prepare(&input);
         }
+        let from = address_of(&input);
         let terminal = make_raw(&input)?;
         let traits = if socket {
             LineTraits::TCP
@@ -84,9 +87,25 @@ impl StdioPort {
             line,
             traits,
             socket,
+            from,
             terminal,
         })
     }
+
+    /// The address of the other side, where the line is a connection over a network.
+    #[must_use]
+    pub fn from(&self) -> Option<IpAddr> {
+        self.from
+    }
+}
+
+/// The address that a socket leads to, if it leads over a network.
+fn address_of(descriptor: &OwnedFd) -> Option<IpAddr> {
+    use std::os::fd::AsRawFd;
+    let peer: SockaddrStorage = getpeername(descriptor.as_raw_fd()).ok()?;
+    let four = peer.as_sockaddr_in().map(|four| IpAddr::from(four.ip()));
+    let six = || peer.as_sockaddr_in6().map(|six| IpAddr::from(six.ip()));
+    four.or_else(six).map(|address| address.to_canonical())
 }
 
 /// Whether it is a socket; the peer's implementation asks the same question of its standard input.

@@ -41,21 +41,28 @@ pub fn connect(target: &TcpTarget) -> Result<Box<dyn Port>, PortError> {
     let addresses = (target.host.as_str(), number)
         .to_socket_addrs()
         .map_err(fault)?;
+    let wanted = addresses.filter(|address| fits(address, target.version));
+    let stream = connect_to_first(wanted).map_err(fault)?;
+    Ok(Box::new(TcpPort::new(stream).map_err(fault)?))
+}
+
+/// The first of the addresses that answers.
+fn connect_to_first(addresses: impl Iterator<Item = SocketAddr>) -> io::Result<TcpStream> {
     let mut last = io::Error::new(
         io::ErrorKind::NotFound,
         "no address of the wanted IP version",
     );
-    for address in addresses.filter(|address| fits(address, target.version)) {
+    for address in addresses {
         tracing::debug!(target: "uucp::port", %address, "connecting");
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
-            Ok(stream) => return Ok(Box::new(TcpPort::new(stream).map_err(fault)?)),
+            Ok(stream) => return Ok(stream),
             Err(error) => {
                 tracing::debug!(target: "uucp::port", %address, %error, "not connected");
                 last = error;
             }
         }
     }
-    Err(fault(last))
+    Err(last)
 }
 
 fn fits(address: &SocketAddr, version: Option<IpVersion>) -> bool {
@@ -148,5 +155,26 @@ impl Port for TcpPort {
 
     fn hang_up(&mut self) {
         close(&mut self.line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn the_next_address_is_tried_where_one_does_not_answer() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap();
+        let nobody = gone.local_addr().unwrap();
+        drop(gone);
+        let stream = connect_to_first([nobody, there].into_iter()).unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), there);
+        let refused = connect_to_first([nobody].into_iter()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert!(connect_to_first([].into_iter()).is_err());
     }
 }

@@ -4,6 +4,7 @@
 //! Nothing here talks to a peer or knows a link protocol. States, steps and the instants that count: `INTERNALS.md`.
 
 mod age;
+mod attempts;
 mod commit;
 mod destination;
 mod durable;

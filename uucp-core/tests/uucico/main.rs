@@ -10,6 +10,8 @@ mod debugging;
 mod lab;
 mod login;
 mod outbox;
+mod permissions;
 mod placing;
+mod rules;
 mod server;
 mod transfers;

@@ -134,6 +134,8 @@ impl Site<'_> {
             (StdioPort::open().map_err(failed)?, None)
         };
         let line = self.line_info(&port)?;
+        // A server of ours keeps its own count.
+        let from = port.from().filter(|_| self.arguments.accepted.is_none());
         let (login, user) = self.login_mode()?;
         let finished = answer(
             &self.config,
@@ -144,6 +146,7 @@ impl Site<'_> {
                 prompted: accepted,
                 user,
                 line,
+                from,
                 execute_every: self.execute_every(),
                 debug: Some(debug::add),
                 server,

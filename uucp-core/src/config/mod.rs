@@ -43,6 +43,17 @@ use self::sys::{Entry, Sections, SysFile};
 use self::time::Timetables;
 use crate::name::SystemName;
 
+/// The commands that each kind of file knows, with the file's usual name.
+#[must_use]
+pub fn commands() -> [(&'static str, &'static [&'static str]); 4] {
+    [
+        ("config", &main_file::KEYWORDS),
+        ("sys", &apply::KEYWORDS),
+        ("port", &port::KEYWORDS),
+        ("dial", &dial::KEYWORDS),
+    ]
+}
+
 /// When uucico starts uuxqt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunUuxqt {

@@ -7,7 +7,6 @@ mod parse;
 use std::path::PathBuf;
 
 use super::dial::DialerConfig;
-#[cfg(test)]
 pub(super) use parse::KEYWORDS;
 pub(super) use parse::{PortBuilder, find_port, protocols, speed, speed_range};
 

@@ -74,6 +74,7 @@ impl Neighbour {
             size: local_size,
             features: Features::NONE,
             rules: settings.local_send.clone(),
+            asked: settings.remote_send.clone(),
             pubdir: pubdir.clone(),
         };
         let mut queue = WorkQueue::new(

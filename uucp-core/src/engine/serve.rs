@@ -9,6 +9,7 @@ use super::desk::{Desk, described};
 use super::neighbour::Neighbour;
 use super::paths;
 use super::pattern::matches;
+use super::work::ASKED_FOR;
 use crate::conversation::{Offer, TransferKey};
 use crate::name::Grade;
 use crate::spool::Severity;
@@ -129,7 +130,10 @@ impl Desk<'_> {
                 request.destination.as_slice(),
             ),
         };
-        if system != neighbour.system.name.as_bytes() {
+        let system_is_theirs = std::iter::once(&neighbour.system.name)
+            .chain(&neighbour.system.aliases)
+            .any(|name| name.as_bytes() == system);
+        if !system_is_theirs {
             return Err("files are sent to the system that asks, to no other".into());
         }
         let pattern =
@@ -146,8 +150,8 @@ impl Desk<'_> {
                     to: to.to_vec(),
                     user: request.user.clone(),
                     options: RequestOptions::new(b"cd"),
-                    temp: b"D.0".to_vec(),
-                    mode: 0o666,
+                    temp: ASKED_FOR.to_vec(),
+                    mode: path.metadata().map_or(0o666, |file| file.mode() & 0o777),
                     notify: Vec::new(),
                     size: None,
                 })

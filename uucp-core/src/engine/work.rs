@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Longer than a tick of any file system's clock but FAT's.
 const TICK: Duration = Duration::from_secs(1);
 
+/// The temporary name of a file that the peer has asked for by a pattern. No `uucp` gives it to one of its own.
+pub(super) const ASKED_FOR: &[u8] = b"D.0";
+
 /// What a request's bytes come from.
 #[derive(Debug)]
 pub(super) enum Source {
@@ -115,6 +118,8 @@ pub(super) struct Limits {
     pub(super) features: Features,
     /// Where local users may send from.
     pub(super) rules: PathRules,
+    /// Where the peer may ask for files.
+    pub(super) asked: PathRules,
     /// The public directory.
     pub(super) pubdir: PathBuf,
 }
@@ -423,7 +428,7 @@ impl WorkQueue {
         });
         let path = match &spooled {
             Some(name) => self.spool.data_path(&self.system, name),
-            None => self.user_file(&send.from)?,
+            None => self.user_file(send)?,
         };
         // What is no file, a fifo for one, must not hold the call up before it is refused.
         let opened = OpenOptions::new()
@@ -455,12 +460,16 @@ impl WorkQueue {
         })
     }
 
-    /// A file outside the spool, if local users may send it.
-    fn user_file(&self, from: &[u8]) -> Result<PathBuf, Unopened> {
-        let shown = || from.escape_ascii().to_string();
-        let path = paths::absolute(from, &self.limits.pubdir)
+    /// A file outside the spool, if local users may send it, or the peer may have it that has asked for it.
+    fn user_file(&self, send: &SendRequest) -> Result<PathBuf, Unopened> {
+        let shown = || send.from.escape_ascii().to_string();
+        let path = paths::absolute(&send.from, &self.limits.pubdir)
             .ok_or_else(|| Unopened::Later(Some(format!("{}: no such file", shown()))))?;
-        if self.limits.rules.permits(&path, &self.limits.pubdir) {
+        let rules = match send.temp.as_slice() {
+            ASKED_FOR => &self.limits.asked,
+            _ => &self.limits.rules,
+        };
+        if rules.permits(&path, &self.limits.pubdir) {
             Ok(path)
         } else {
             let reason = format!("{}: not permitted to send", shown());

@@ -16,6 +16,7 @@ impl Call {
             size: None,
             features,
             rules: PathRules::new(["/"]),
+            asked: PathRules::new(["/nowhere"]),
             pubdir: test.folder().to_path_buf(),
         };
         let offered = test.spool.offered(&beta()).unwrap();
@@ -322,4 +323,41 @@ fn a_file_that_changed_since_it_was_offered_gets_a_new_name() {
     // Unchanged from then on they keep the new names.
     touch(&work, 30);
     assert_eq!(offer(), second);
+}
+
+#[test]
+fn a_file_goes_by_the_rules_of_who_wanted_it_sent() {
+    let test = TestSpool::new();
+    let path = test.folder().join("file");
+    std::fs::write(&path, "text").unwrap();
+    let queue = |temp: &[u8]| {
+        let request = Request::Send(SendRequest {
+            from: path.clone().into_os_string().into_encoded_bytes(),
+            to: b"~/".to_vec(),
+            user: b"ann".to_vec(),
+            options: crate::wire::command::RequestOptions::new(b"cd"),
+            temp: temp.to_vec(),
+            mode: 0o644,
+            notify: Vec::new(),
+            size: None,
+        });
+        let id = test
+            .spool
+            .queue(&beta(), Grade::DEFAULT, &[request], Vec::new());
+        id.unwrap()
+    };
+    let folder = [test.folder()];
+    for (temp, rules, asked, goes) in [
+        (ASKED_FOR, &[][..], &folder[..], true),
+        (ASKED_FOR, &folder, &[], false),
+        (b"D.0001", &folder, &[], true),
+        (b"D.0001", &[], &folder, false),
+    ] {
+        let job = queue(temp);
+        let mut call = Call::new(&test, Features::OURS);
+        call.queue.limits.rules = PathRules::new(rules);
+        call.queue.limits.asked = PathRules::new(asked);
+        assert_eq!(call.next().is_some(), goes, "{temp:?} {rules:?}");
+        test.spool.finish_job(&job, &[]).unwrap();
+    }
 }

@@ -4,6 +4,7 @@
 //! the background themselves. When it is done it starts `uuxqt`; with `-D` it waits for its end.
 
 mod answering;
+mod certificate;
 mod daemon;
 mod options;
 mod uuxqt;
@@ -60,7 +61,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         spool,
         signals,
     };
-    let good = if arguments.daemon {
+    let good = if arguments.certificate {
+        site.show_certificate()?
+    } else if arguments.daemon {
         site.stay()?
     } else if arguments.is_master() {
         let good = site.call_out()?;

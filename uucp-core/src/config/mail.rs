@@ -1,5 +1,5 @@
 //! `mail.toml`, beside Taylor's `config`: what Taylor's files have no words for. How mail is handed to the MTA, what a
-//! neighbour may do, how senders queue, how uuxqt runs.
+//! neighbour may do, how senders queue, how uuxqt runs, which key a neighbour shows over TLS.
 //!
 //! Every section may stand by itself (for all) and again under `[neighbour.NAME.SECTION]` (for one); what a neighbour's
 //! section does not say, the general one does. A missing file is an empty one. Unknown keys are refused: a policy with a
@@ -22,10 +22,13 @@ use crate::name::SystemName;
 mod sending;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod value;
 
 use sending::SendingSection;
 pub use sending::{BatchLimits, Carrier, FarEnd, Format, Sending};
+use tls::TlsSection;
+pub use tls::{Fingerprint, TlsRules};
 use value::{ByteCount, Period};
 pub use value::{HostPort, ServerAddress};
 
@@ -82,6 +85,7 @@ struct Neighbour {
     policy: PolicySection,
     sending: SendingSection,
     execution: ExecutionSection,
+    tls: TlsSection,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -257,6 +261,10 @@ impl MailConfig {
         for name in config.neighbour.keys() {
             name.parse::<SystemName>()
                 .map_err(|error| content(line_of_neighbour(text, name), error.to_string()))?;
+        }
+        if let Some((one, other)) = config.shared_key() {
+            let message = format!("'{one}' and '{other}' have the same key; a key is one system's");
+            return Err(content(line_of_neighbour(text, other), message));
         }
         Ok(config)
     }

@@ -33,6 +33,7 @@ pub use passwd::LoginCheck;
 pub use permission::{CommandRules, ForwardRules, PathRules, PermittedCommand};
 pub use port::{
     DialerChoice, DialerStep, DirectPort, ModemPort, PortConfig, PortKind, ProtocolParameter,
+    TlsPort,
 };
 pub use secret::Secret;
 pub use settings::{CallWord, PortChoice, Settings, System};

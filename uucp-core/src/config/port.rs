@@ -42,6 +42,8 @@ pub enum PortKind {
     Direct(DirectPort),
     /// A TCP connection.
     Tcp(TcpPort),
+    /// A TLS connection over TCP: a type of ours.
+    Tls(TlsPort),
     /// A TLI connection: read, never opened.
     Tli(TliPort),
     /// A program whose standard input and output are the line.
@@ -89,6 +91,33 @@ pub struct TcpPort {
     pub version: Option<IpVersion>,
     /// Dialers to run once connected.
     pub dialer: Option<DialerChoice>,
+}
+
+/// A TLS connection over TCP. Whose key is believed stands in `mail.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPort {
+    /// The service's name or number.
+    pub service: String,
+    /// Only this version of IP.
+    pub version: Option<IpVersion>,
+    /// Our certificate, in PEM; `tls.crt`, unless set.
+    pub certificate: PathBuf,
+    /// Its key, in PEM; `tls.key`, unless set.
+    pub key: PathBuf,
+    /// Certificates of authorities, in PEM: whom they name is believed where no key is pinned.
+    pub ca: Option<PathBuf>,
+}
+
+impl Default for TlsPort {
+    fn default() -> Self {
+        Self {
+            service: "suucp".to_owned(),
+            version: None,
+            certificate: "tls.crt".into(),
+            key: "tls.key".into(),
+            ca: None,
+        }
+    }
 }
 
 /// A version of the internet protocol.

@@ -26,6 +26,9 @@ pub enum ConversationError {
     /// The line was lost.
     #[error("Line disconnected")]
     Disconnected,
+    /// The line was lost, and it is known why.
+    #[error("{0}")]
+    Line(String),
     /// The link protocol cannot go on.
     #[error(transparent)]
     Link(#[from] LinkError),

@@ -7,6 +7,7 @@ use super::call::{usable_protocols, usual_parameters};
 use super::debugging::{DebugSwitch, Debugging};
 use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
+use super::encryption::Certified;
 use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
 use super::outcome::Finished;
@@ -40,6 +41,8 @@ pub struct Answer {
     pub line: LineInfo,
     /// The address that the call comes from, where its bad logins are to be counted.
     pub from: Option<IpAddr>,
+    /// What the caller has shown, where the line is encrypted.
+    pub certified: Option<Certified>,
     /// uuxqt while the call lasts.
     pub execute_every: Option<ExecuteEvery>,
     /// How debugging messages of one call are switched on.
@@ -65,6 +68,7 @@ pub fn answer(
     );
     desk.login = answer.user;
     desk.from = answer.from;
+    desk.certified = answer.certified;
     desk.executor = Executions::new(answer.execute_every);
     desk.debugging = Debugging::new(answer.debug);
     desk.server = answer.server;
@@ -167,6 +171,7 @@ impl Desk<'_> {
             .map_err(|error| (Reply::Other(b"cannot answer now".to_vec()), error))?
             .ok_or_else(|| unknown(format!("Call from unknown system {shown}")))?;
         self.system = Some(system.name.clone());
+        self.check_key(&system)?;
         let settings = self
             .alternate_of_login(&system)
             .ok_or_else(|| (Reply::WrongLogin, self.wrong_login(&shown)))?

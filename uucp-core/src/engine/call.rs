@@ -16,13 +16,14 @@ use crate::config::chat::SendItem;
 use crate::config::mail::MailConfig;
 use crate::config::time::{call_window, grade_limit};
 use crate::config::{
-    CallWord, Config, ConfigError, PortConfig, ProtocolParameter, Secret, Settings, System,
+    CallWord, Config, ConfigError, PortConfig, PortKind, ProtocolParameter, Secret, Settings,
+    System,
 };
 use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError, Protocols};
 use crate::link::{self, CallRole};
 use crate::name::{Grade, SystemName};
 use crate::outbox;
-use crate::port::{LineTraits, PortError};
+use crate::port::{LineTraits, PortError, TlsFault};
 use crate::spool::{Journal, LockError, Severity, Spool, SpoolError, Status, StatusKind};
 use crate::wire::command::Features;
 
@@ -251,14 +252,7 @@ impl Caller<'_> {
             Ok(lock) => lock,
             Err(LockError::Spool(error)) => return Err(error.into()),
             Err(error) => {
-                let reason = format!("System already locked ({error})");
-                self.journal(Severity::Error, &reason);
-                return Ok(Attempt::Done(Finished {
-                    result: Err(ConversationError::Local(reason)),
-                    system: Some(self.system.name.clone()),
-                    executions: 0,
-                    talked: false,
-                }));
+                return Ok(self.given_up(format!("System already locked ({error})")));
             }
         };
         let way = match &settings.alternate {
@@ -271,11 +265,18 @@ impl Caller<'_> {
         );
         let mut debugging = Debugging::new(self.options.debug);
         debugging.begin(settings, None);
-        let mut opened =
-            match opening::open(self.config, self.spool, &self.system.name, settings, port) {
-                Ok(opened) => opened,
-                Err(error) => return Ok(self.unreached(kind_of(&error), error.to_string())),
-            };
+        let name = &self.system.name;
+        let opened = self.encrypted_if_required(port).and_then(|()| {
+            opening::open(self.config, self.spool, name, settings, port, self.signals)
+        });
+        let mut opened = match opened {
+            Ok(opened) => opened,
+            Err(PortError::Tls {
+                fault: fault @ TlsFault::Interrupted,
+                ..
+            }) => return Ok(self.given_up(fault.to_string())),
+            Err(error) => return Ok(self.unreached(kind_of(&error), error.to_string())),
+        };
         let port = opened.port.clone();
         let info = LineInfo::new(&port, opened.line.traits());
         let neighbour = Neighbour::new(
@@ -318,6 +319,30 @@ impl Caller<'_> {
         }
         let kind = desk.stage_of_failure();
         Ok(Attempt::Done(desk.conclude(result, kind, retry)))
+    }
+
+    /// There is no call now, over this port or another.
+    fn given_up(&self, reason: String) -> Attempt {
+        self.journal(Severity::Error, &reason);
+        Attempt::Done(Finished {
+            result: Err(ConversationError::Local(reason)),
+            system: Some(self.system.name.clone()),
+            executions: 0,
+            talked: false,
+        })
+    }
+
+    /// A system of which TLS is required is called over nothing else.
+    fn encrypted_if_required(&self, port: &PortConfig) -> Result<(), PortError> {
+        let name = &self.system.name;
+        let is_encrypted = matches!(port.kind, PortKind::Tls(_));
+        if is_encrypted || !self.mail.tls(name).required {
+            return Ok(());
+        }
+        Err(PortError::Configuration(format!(
+            "port '{}' is not of type tls, which mail.toml requires for {name}",
+            port.name
+        )))
     }
 
     /// The other system was not reached: the next port or alternate may have more luck.

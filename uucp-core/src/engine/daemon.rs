@@ -45,10 +45,28 @@ pub struct DaemonOptions {
     pub calls: usize,
     /// The least time between two calls with one system.
     pub gap: Duration,
-    /// How calls are answered.
-    pub answer: Answerer,
     /// What places one; the system's name comes last.
     pub call: ChildCommand,
+}
+
+/// Where calls are waited for.
+#[derive(Debug)]
+pub struct Waiting {
+    /// The sockets.
+    pub listener: Listener,
+    /// How calls that come in there are answered.
+    answer: Rc<Answerer>,
+}
+
+impl Waiting {
+    /// Sockets and how calls there are answered.
+    #[must_use]
+    pub fn new(listener: Listener, answer: Answerer) -> Self {
+        Self {
+            listener,
+            answer: Rc::new(answer),
+        }
+    }
 }
 
 /// Reads configuration and spool again; why it could not.
@@ -60,8 +78,7 @@ struct Daemon<'a> {
     spool: Spool,
     options: &'a DaemonOptions,
     signals: &'a Signals,
-    listeners: Vec<Listener>,
-    answerer: Rc<Answerer>,
+    listeners: Vec<Waiting>,
     door: Door,
     placed: Vec<(SystemName, Child)>,
     planner: Planner,
@@ -78,7 +95,7 @@ struct Daemon<'a> {
 pub fn daemon(
     config: Config,
     spool: Spool,
-    listeners: Vec<Listener>,
+    listeners: Vec<Waiting>,
     options: &DaemonOptions,
     signals: &Signals,
     reload: &mut Reload<'_>,
@@ -90,7 +107,6 @@ pub fn daemon(
         options,
         signals,
         listeners,
-        answerer: Rc::new(options.answer.clone()),
         door: Door::open()?,
         placed: Vec::new(),
         watch: WorkWatch::new(),
@@ -119,7 +135,7 @@ impl Daemon<'_> {
         let ports: Vec<String> = self
             .listeners
             .iter()
-            .filter_map(Listener::port)
+            .filter_map(|waiting| waiting.listener.port())
             .map(|port| port.to_string())
             .collect();
         let waits = if ports.is_empty() {
@@ -210,8 +226,8 @@ impl Daemon<'_> {
         let mut log = |text: &str| {
             Journal::open(config, "uucico").log(None, None, Severity::Error, text);
         };
-        for listener in &self.listeners {
-            take_all(listener, &self.answerer, &mut self.door, &mut log);
+        for Waiting { listener, answer } in &self.listeners {
+            take_all(listener, answer, &mut self.door, &mut log);
         }
         self.door.look(Instant::now(), &mut log);
     }
@@ -304,7 +320,8 @@ impl Daemon<'_> {
     /// Sleeps until something happens.
     fn wait(&self) -> io::Result<()> {
         let mut watched = vec![PollFd::new(self.signals.as_fd(), PollFlags::POLLIN)];
-        let listeners = self.listeners.iter().flat_map(Listener::descriptors);
+        let listeners = self.listeners.iter().map(|waiting| &waiting.listener);
+        let listeners = listeners.flat_map(Listener::descriptors);
         let others = listeners.chain(self.watch.descriptor());
         let others = others.chain([self.door.as_fd()]);
         watched.extend(others.map(|one| PollFd::new(one, PollFlags::POLLIN)));

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::debugging::Debugging;
+use super::encryption::Certified;
 use super::executions::Executions;
 use super::neighbour::Neighbour;
 use super::notify::Note;
@@ -65,6 +66,8 @@ pub(super) struct Desk<'a> {
     pub(super) login: Option<Vec<u8>>,
     /// The address that the call comes from, where there is one.
     pub(super) from: Option<IpAddr>,
+    /// What the caller has shown, where the line is encrypted.
+    pub(super) certified: Option<Certified>,
     pub(super) neighbour: Option<Neighbour>,
     /// Where the journal says so before the neighbour is known.
     pub(super) system: Option<SystemName>,
@@ -111,6 +114,7 @@ impl<'a> Desk<'a> {
             line,
             login: None,
             from: None,
+            certified: None,
             neighbour: None,
             system: None,
             receptions: Receptions::default(),

@@ -12,7 +12,7 @@ use super::program::{self, Ending};
 use super::signals::Signals;
 use crate::config::chat::ProgramWord;
 use crate::conversation::{Conversation, ConversationError, Event};
-use crate::port::{Port, PortRead, wait};
+use crate::port::{Port, PortRead, TlsFault, wait};
 
 /// How much is read at a time, and how much may wait to be understood.
 const INPUT: usize = 256 * 1024;
@@ -33,6 +33,8 @@ pub(super) struct Driver<'a> {
     /// Since when the line has taken nothing of what waits.
     stuck_since: Instant,
     hung_up: bool,
+    /// Why the line went, where it is known.
+    fault: Option<String>,
     result: Option<Result<(), ConversationError>>,
 }
 
@@ -90,6 +92,7 @@ impl<'a> Driver<'a> {
             output: Buffer::with_capacity(OUTPUT),
             stuck_since: Instant::now(),
             hung_up: false,
+            fault: None,
             result: None,
         }
     }
@@ -159,8 +162,8 @@ impl<'a> Driver<'a> {
         } else {
             LAST_WORDS
         };
-        self.result.is_some()
-            && (self.output.is_empty() || self.hung_up || self.stuck_since.elapsed() >= patience)
+        let is_out = self.output.is_empty() && !self.port.holds().output;
+        self.result.is_some() && (is_out || self.hung_up || self.stuck_since.elapsed() >= patience)
     }
 
     /// Lets conversation and spool talk until both wait for the line.
@@ -193,7 +196,7 @@ impl<'a> Driver<'a> {
 
     fn handle_event(&mut self, desk: &mut Desk<'_>, event: Event) {
         match event {
-            Event::Finished(result) => self.result = Some(result),
+            Event::Finished(result) => self.result = Some(self.explained(result)),
             Event::Break => {
                 if let Err(error) = self.port.send_break() {
                     self.lose_line(&error);
@@ -217,6 +220,16 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// A line that was lost, in the words of whoever knows why.
+    fn explained(&self, result: Result<(), ConversationError>) -> Result<(), ConversationError> {
+        match (result, &self.fault) {
+            (Err(ConversationError::Disconnected), Some(fault)) => {
+                Err(ConversationError::Line(fault.clone()))
+            }
+            (result, _) => result,
+        }
+    }
+
     fn require_carrier(&mut self, required: bool) {
         // A modem dials before it has carrier.
         self.transmit();
@@ -231,7 +244,11 @@ impl<'a> Driver<'a> {
         // What was said before the program belongs before it.
         self.transmit();
         self.flush();
-        let ending = program::run(self.port, words, limit, desk, self.signals);
+        let (ending, left) = program::run(self.port, words, limit, desk, self.signals);
+        self.input.bytes.extend_from_slice(&left.unread);
+        if let Some(error) = left.fault {
+            self.lose_line(&error);
+        }
         let now = Instant::now();
         match ending {
             Ending::Good => self.conversation.answer_program(now, Ok(())),
@@ -271,7 +288,8 @@ impl<'a> Driver<'a> {
 
     /// Writes what the line takes.
     fn flush(&mut self) {
-        while !self.output.is_empty() {
+        // An empty write moves what an earlier one has left in the port.
+        while !self.output.is_empty() || (self.port.holds().output && !self.hung_up) {
             match self.port.write(self.output.rest()) {
                 Ok(0) => break,
                 Ok(count) => {
@@ -293,24 +311,37 @@ impl<'a> Driver<'a> {
 
     fn drain_input(&mut self) {
         let mut buffer = vec![0; INPUT];
-        while let Ok(PortRead::Bytes(count)) = self.port.read(&mut buffer) {
-            let room = INPUT.saturating_sub(self.input.len());
-            let bytes = buffer.get(..count.min(room)).unwrap_or_default();
-            self.input.bytes.extend_from_slice(bytes);
-            if bytes.is_empty() {
-                return;
+        loop {
+            match self.port.read(&mut buffer) {
+                Ok(PortRead::Bytes(count)) => {
+                    let room = INPUT.saturating_sub(self.input.len());
+                    let bytes = buffer.get(..count.min(room)).unwrap_or_default();
+                    self.input.bytes.extend_from_slice(bytes);
+                    if bytes.is_empty() {
+                        return;
+                    }
+                }
+                Ok(_) => return,
+                Err(error) => return self.lose_line(&error),
             }
         }
     }
 
     fn lose_line(&mut self, error: &io::Error) {
         tracing::debug!(target: "uucp::port", %error, "line lost");
+        if let Some(fault) = TlsFault::in_line(error) {
+            self.fault = Some(fault.to_string());
+        }
         self.hung_up = true;
     }
 
     fn wait_and_read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        let writing = !self.output.is_empty();
-        let stuck = writing.then(|| self.stuck_since + STUCK);
+        let held = self.port.holds();
+        if held.input && !self.hung_up {
+            return self.read(buffer);
+        }
+        let writing = !self.output.is_empty() || held.output;
+        let stuck = (!self.output.is_empty()).then(|| self.stuck_since + STUCK);
         let timeout = self.conversation.poll_timeout();
         let last_words = self.result.is_some().then(|| self.stuck_since + LAST_WORDS);
         let deadline = [stuck, timeout, last_words].into_iter().flatten().min();

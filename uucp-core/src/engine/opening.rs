@@ -4,6 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::dial::{Dialing, NoPlan};
+use super::encryption;
+use super::signals::Signals;
 use crate::config::{
     Config, ConfigError, DirectPort, ModemPort, PortChoice, PortConfig, PortKind, Settings,
 };
@@ -87,6 +89,7 @@ pub(super) fn open(
     system: &SystemName,
     settings: &Settings,
     port: &PortConfig,
+    signals: Option<&Signals>,
 ) -> Result<Opened, PortError> {
     let number = match &settings.phone {
         Some(phone) => phone.clone(),
@@ -104,6 +107,15 @@ pub(super) fn open(
                 version: tcp.version,
             })?;
             Ok(Opened::new(line, port).dialed_by(dialing))
+        }
+        PortKind::Tls(tls) => {
+            let target = TcpTarget {
+                host: String::from_utf8_lossy(&number).into_owned(),
+                service: tls.service.clone(),
+                version: tls.version,
+            };
+            let line = encryption::call(config, system, &target, (&port.name, tls), signals)?;
+            Ok(Opened::new(line, port))
         }
         PortKind::Pipe(pipe) => {
             let traits = traits_of(port);

@@ -21,6 +21,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::{Pid, getsid};
 
 use super::desk::Desk;
+use super::relay::{self, Leavings};
 use super::signals::Signals;
 use crate::config::chat::{ProgramItem, ProgramWord};
 use crate::name::SystemName;
@@ -47,30 +48,34 @@ pub(super) enum Ending {
 
 /// Runs a chat program to its end, or to the end of its time. What it says on standard error goes into the log.
 pub(super) fn run(
-    port: &dyn Port,
+    port: &mut dyn Port,
     words: &[ProgramWord],
     limit: Duration,
     desk: &mut Desk<'_>,
     signals: Option<&Signals>,
-) -> Ending {
+) -> (Ending, Leavings) {
     let words: Vec<Vec<u8>> = words.iter().map(|word| expand(word, desk)).collect();
     if let Some(name) = words.first() {
         // Its arguments may be passwords.
         let program = name.escape_ascii();
         tracing::debug!(target: "uucp::execute", %program, ?limit, "running a chat program");
     }
-    let (input, output) = port.descriptors();
     let mut log = |line: &str| desk.log(None, Severity::Info, &format!("chat: {line}"));
-    match run_words((input, output), &words, limit, signals, &mut log) {
-        Ok(ending) => ending,
-        Err(error) => {
-            let name = words.first().map(|word| word.escape_ascii().to_string());
-            Ending::Bad(format!(
-                "Chat program {} cannot be run: {error}",
-                name.unwrap_or_default()
-            ))
-        }
-    }
+    let ended = if port.is_plain() {
+        run_words(port.descriptors(), &words, limit, signals, &mut log)
+            .map(|ending| (ending, Leavings::default()))
+    } else {
+        let run = |line: BorrowedFd<'_>| run_words((line, line), &words, limit, signals, &mut log);
+        relay::beside(port, run).and_then(|(ending, left)| Ok((ending?, left)))
+    };
+    ended.unwrap_or_else(|error| {
+        let name = words.first().map(|word| word.escape_ascii().to_string());
+        let reason = format!(
+            "Chat program {} cannot be run: {error}",
+            name.unwrap_or_default()
+        );
+        (Ending::Bad(reason), Leavings::default())
+    })
 }
 
 fn run_words(

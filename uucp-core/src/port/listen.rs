@@ -82,20 +82,22 @@ impl Listener {
         })
     }
 
-    /// The sockets that systemd has opened for this process; none where it has not.
+    /// The sockets that systemd has opened for this process, each by itself.
     ///
     /// # Errors
     /// When one of them is no TCP socket that listens.
-    pub fn inherited() -> io::Result<Option<Self>> {
+    pub fn inherited() -> io::Result<Vec<Self>> {
         let mut given = ListenFd::from_env();
-        let mut sockets = Vec::new();
+        let mut all = Vec::new();
         for number in 0..given.len() {
             if let Some(socket) = given.take_tcp_listener(number)? {
                 socket.set_nonblocking(true)?;
-                sockets.push(socket);
+                all.push(Self {
+                    sockets: vec![socket],
+                });
             }
         }
-        Ok((!sockets.is_empty()).then_some(Self { sockets }))
+        Ok(all)
     }
 
     /// They become readable when somebody calls.

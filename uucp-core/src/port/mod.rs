@@ -1,4 +1,5 @@
-//! The only IO to the other side: TCP connections, serial lines, programs on a pipe, standard input and output.
+//! The only IO to the other side: TCP connections, plain and over TLS, serial lines, programs on a pipe, standard input and
+//! output.
 //!
 //! A port knows bytes and readiness, nothing of what they mean. Every descriptor is non-blocking, so a peer that does not
 //! read can only cost time that somebody has set a limit to.
@@ -11,6 +12,7 @@ mod serial;
 mod stdio;
 mod tcp;
 mod terminal;
+mod tls;
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -23,8 +25,9 @@ pub use line::wait;
 pub use listen::{Listener, accepted_port};
 pub use pipe::PipePort;
 pub use serial::{SerialPort, SerialTarget, device_path};
-pub use stdio::{StdioPort, stderr_is_the_line};
+pub use stdio::{StdioPort, caller_address, stderr_is_the_line};
 pub use tcp::{TcpTarget, connect, service_number};
+pub use tls::{Patience, TLS_HANDSHAKE, TlsFault, TlsIdentity, TlsPeer, TlsPort, TlsTrust};
 
 use crate::link::{LineMode, LinkTraits};
 
@@ -101,6 +104,15 @@ pub struct Ready {
     pub interrupted: bool,
 }
 
+/// What a port has taken in and not yet given out: `poll(2)` knows nothing of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Held {
+    /// Something can be read without a wait.
+    pub input: bool,
+    /// Something that was written still has to leave; an empty write moves it.
+    pub output: bool,
+}
+
 /// A line to the other side.
 pub trait Port: Send {
     /// What the line is good for.
@@ -146,6 +158,16 @@ pub trait Port: Send {
     ) -> io::Result<()> {
         let _ = (required, interrupt);
         Ok(())
+    }
+
+    /// What waits in the port itself.
+    fn holds(&self) -> Held {
+        Held::default()
+    }
+
+    /// Whether the descriptors carry the bytes as they are read and written here, so that a chat program can use them.
+    fn is_plain(&self) -> bool {
+        true
     }
 
     /// The descriptors for reading and writing, for a chat program to inherit.
@@ -197,6 +219,14 @@ pub enum PortError {
         device: PathBuf,
         /// What was asked for.
         speed: u32,
+    },
+    /// One side does not believe the other.
+    #[error("port '{port}': {fault}")]
+    Tls {
+        /// The port's name.
+        port: String,
+        /// Why.
+        fault: TlsFault,
     },
     /// Another program uses the port.
     #[error("{0}")]

@@ -114,6 +114,12 @@ fn is_socket(descriptor: &OwnedFd) -> bool {
     getsockname::<SockaddrStorage>(descriptor.as_raw_fd()).is_ok()
 }
 
+/// Whose connection standard input is, if it is one over a network: what inetd and systemd hand over.
+#[must_use]
+pub fn caller_address() -> Option<IpAddr> {
+    address_of(&io::stdin().as_fd().try_clone_to_owned().ok()?)
+}
+
 /// Bytes are to pass a terminal unharmed and without echo (`ssh -tt` makes one).
 fn make_raw(input: &OwnedFd) -> io::Result<Option<(OwnedFd, Termios)>> {
     let Ok(before) = tcgetattr(input) else {

@@ -73,7 +73,8 @@ fn fits(address: &SocketAddr, version: Option<IpVersion>) -> bool {
     }
 }
 
-/// The number of a service: a number, a name in `/etc/services`, or `uucp`, which is 540 everywhere.
+/// The number of a service: a number, a name in `/etc/services`, or `uucp` and `suucp` (over TLS), which are 540 and 4031
+/// everywhere.
 ///
 /// # Errors
 /// When the name is unknown.
@@ -88,6 +89,7 @@ pub fn service_number(service: &str) -> Result<u16, PortError> {
     match found {
         Some(number) => Ok(number),
         None if service == "uucp" => Ok(540),
+        None if service == "suucp" => Ok(4031),
         None => Err(PortError::Address(format!(
             "the TCP service '{service}' is unknown; write its number instead"
         ))),

@@ -116,6 +116,7 @@ fn what_the_line_is_good_for_decides_which_protocols_are_thought_of() {
 fn services_have_names_and_numbers() {
     assert_eq!(service_number("15540").unwrap(), 15540);
     assert_eq!(service_number("uucp").unwrap(), 540);
+    assert_eq!(service_number("suucp").unwrap(), 4031);
     assert!(service_number("no-such-service").is_err());
 }
 

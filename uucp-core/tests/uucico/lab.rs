@@ -185,6 +185,11 @@ impl Lab {
 
     /// One call of alpha, answered with prompts; exit statuses of both sides.
     pub(crate) fn call(&self) -> (Output, bool) {
+        self.call_answered(&["-l"])
+    }
+
+    /// The same, answered with these arguments.
+    pub(crate) fn call_answered(&self, arguments: &[&str]) -> (Output, bool) {
         let caller = self
             .alpha
             .command(UUCICO)
@@ -193,7 +198,7 @@ impl Lab {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut answerer = self.beta.answer(&self.listener, &["-l"]);
+        let mut answerer = self.beta.answer(&self.listener, arguments);
         let output = caller.wait_with_output().unwrap();
         let good = answerer.wait().unwrap().success();
         (output, good)

@@ -7,6 +7,7 @@
 
 mod chats;
 mod debugging;
+mod encrypted;
 mod lab;
 mod login;
 mod outbox;

@@ -12,14 +12,14 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, conn
 use crate::lab::{Lab, UUCICO, text};
 
 /// A port number that nobody has just now.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
 }
 
 /// Waits until the process listens. Trying to connect would be a call, or, where nobody listens yet, could by chance be a
 /// connection of the port with itself.
-fn await_listener(process: &mut Child, number: u16) {
+pub(crate) fn await_listener(process: &mut Child, number: u16) {
     let listens = |table: &str| {
         let table = fs::read_to_string(table).unwrap_or_default();
         let wanted = format!(":{number:04X}");

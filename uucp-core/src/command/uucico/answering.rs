@@ -1,30 +1,66 @@
 //! Answering calls: on standard input, or on a port without end.
 
 use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
 
 use nix::unistd::{Uid, User, getuid};
 
 use super::Site;
 use super::debug;
+use crate::config::port::IpVersion;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
-use crate::engine::{Answer, Answerer, ChildCommand, LineInfo, ToServer, answer, serve};
-use crate::port::{Listener, Port, PortError, StdioPort, service_number, stderr_is_the_line};
+use crate::engine::{
+    Answer, Answerer, Certified, ChildCommand, LineInfo, ToServer, answer, answer_encrypted, serve,
+};
+use crate::port::{
+    LineTraits, Listener, Port, PortError, StdioPort, TlsFault, caller_address, service_number,
+    stderr_is_the_line,
+};
 use crate::program;
-use crate::spool::Journal;
+use crate::spool::{Journal, Severity};
 use crate::sysexits::{Audience, Failure, Status};
 
 /// Where calls are waited for.
 pub(super) struct Place {
     pub(super) name: String,
     pub(super) number: u16,
-    pub(super) version: Option<crate::config::port::IpVersion>,
+    pub(super) version: Option<IpVersion>,
+    /// Whether its connections are TLS.
+    pub(super) encrypted: bool,
+}
+
+impl Place {
+    /// Where calls are waited for on a port of the port file; `None`: it is not one for that.
+    pub(super) fn of(port: PortConfig) -> Result<Option<Self>, Failure> {
+        let (service, version, encrypted) = match &port.kind {
+            PortKind::Tcp(tcp) => (&tcp.service, tcp.version, false),
+            PortKind::Tls(tls) => (&tls.service, tls.version, true),
+            _ => return Ok(None),
+        };
+        let number = service_number(service)
+            .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
+        Ok(Some(Self {
+            name: port.name,
+            number,
+            version,
+            encrypted,
+        }))
+    }
+}
+
+/// This program, to be started again.
+pub(super) fn this_program() -> Result<PathBuf, Failure> {
+    std::env::current_exe().map_err(|error| Failure::new(Status::OsError, error.to_string()))
 }
 
 impl Site<'_> {
     /// Answers: one call on standard input, or all that come in on a port; whether it went well.
     pub(super) fn answer(&self) -> Result<bool, Failure> {
-        let asked = self.arguments.endless || self.arguments.prompt;
+        // inetd and systemd hand the call over, on whatever port it has come in.
+        let is_here = !self.arguments.endless && caller_address().is_some();
+        let asked = (self.arguments.endless || self.arguments.prompt) && !is_here;
         if asked && self.arguments.accepted.is_none() && self.place()?.is_some() {
             self.serve()?;
             return Ok(true);
@@ -42,24 +78,24 @@ impl Site<'_> {
         };
         let listener = Listener::bind(place.number, place.version)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
-        let answerer = self.answerer(&place.name)?;
+        let answerer = self.answerer(&place)?;
         let mut journal = Journal::open(&self.config, "uucico");
         serve(&listener, answerer, &mut journal, &self.signals)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))
     }
 
     /// What answers the calls that come in on a port.
-    pub(super) fn answerer(&self, port: &str) -> Result<Answerer, Failure> {
-        let program = std::env::current_exe()
-            .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
+    pub(super) fn answerer(&self, place: &Place) -> Result<Answerer, Failure> {
         let greeting = match self.arguments.login {
+            // Nothing is said before the keys are known.
+            _ if place.encrypted => Vec::new(),
             Some(_) => b"Password:".to_vec(),
             None => b"login: ".to_vec(),
         };
         Ok(Answerer {
             command: ChildCommand {
-                program,
-                arguments: self.child_arguments(port),
+                program: this_program()?,
+                arguments: self.child_arguments(&place.name),
             },
             greeting,
         })
@@ -75,24 +111,19 @@ impl Site<'_> {
                 name: "TCP".into(),
                 number,
                 version: None,
+                encrypted: false,
             }));
         }
         let port = self.named_port(name)?;
         match port.kind {
-            PortKind::Tcp(tcp) => {
-                let number = service_number(&tcp.service)
-                    .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
-                Ok(Some(Place {
-                    name: port.name,
-                    number,
-                    version: tcp.version,
-                }))
-            }
             PortKind::Stdin => Ok(None),
-            _ => Err(Failure::new(
-                Status::Configuration,
-                format!("port {name}: calls are waited for on ports of type tcp only"),
-            )),
+            _ => match Place::of(port)? {
+                Some(place) => Ok(Some(place)),
+                None => Err(Failure::new(
+                    Status::Configuration,
+                    format!("port {name}: calls are waited for on ports of type tcp and tls only"),
+                )),
+            },
         }
     }
 
@@ -125,28 +156,44 @@ impl Site<'_> {
     fn answer_stdin(&self) -> Result<bool, Failure> {
         // Under inetd and on a terminal of ssh, standard error is the line: words there would be taken for the peer's.
         let silent = stderr_is_the_line();
+        let from = caller_address();
         let failed = |error: PortError| Failure::new(Status::OsError, error.to_string());
         let accepted = self.arguments.accepted.is_some();
-        let (mut port, server) = if accepted {
+        let (port, server) = if accepted {
             let (port, output) = StdioPort::open_accepted().map_err(failed)?;
             (port, Some(ToServer::new(output)))
         } else {
             (StdioPort::open().map_err(failed)?, None)
         };
-        let line = self.line_info(&port)?;
         // A server of ours keeps its own count.
-        let from = port.from().filter(|_| self.arguments.accepted.is_none());
-        let (login, user) = self.login_mode()?;
+        let counted = port.from().filter(|_| !accepted);
+        let described = self.port_of_call()?;
+        let line = self.line_info(described.as_ref(), port.traits());
+        let (mut port, certified) = match described.map(|port| port.kind) {
+            Some(PortKind::Tls(tls)) => {
+                let answered = answer_encrypted(&self.config, &tls, Box::new(port), &self.signals);
+                match answered {
+                    Ok((port, certified)) => (Box::new(port) as Box<dyn Port>, Some(certified)),
+                    Err(fault) => {
+                        self.tell_refused(&fault, &line.name, from, silent);
+                        return Ok(false);
+                    }
+                }
+            }
+            _ => (Box::new(port) as Box<dyn Port>, None),
+        };
+        let (login, user) = self.login_mode(certified.as_ref())?;
         let finished = answer(
             &self.config,
             &self.spool,
-            &mut port,
+            &mut *port,
             Answer {
                 login,
-                prompted: accepted,
+                prompted: accepted && certified.is_none(),
                 user,
                 line,
-                from,
+                from: counted,
+                certified,
                 execute_every: self.execute_every(),
                 debug: Some(debug::add),
                 server,
@@ -160,40 +207,58 @@ impl Site<'_> {
         match finished.result {
             Ok(()) => Ok(true),
             Err(error) => {
-                if !silent && !accepted && !self.arguments.quiet {
-                    let failure = Failure::new(Status::Other, error.to_string());
-                    let _ = program::report("uucico", Audience::Plain, &failure);
-                }
+                self.complain(error.to_string(), silent);
                 Ok(false)
             }
         }
     }
 
-    /// What the port file says of the line that a call came in on.
-    fn line_info(&self, port: &StdioPort) -> Result<LineInfo, Failure> {
-        let traits = port.traits();
-        let name = self
-            .arguments
-            .accepted
-            .as_ref()
-            .or(self.arguments.port.as_ref());
-        let found = match name {
-            None => None,
-            Some(name) => self
-                .config
-                .port(name)
-                .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?,
-        };
-        Ok(match (found, name) {
-            (Some(port), _) => LineInfo::new(&port, traits),
+    /// One line on standard error, unless that is the line or belongs to a server.
+    fn complain(&self, text: String, silent: bool) {
+        if !silent && self.arguments.accepted.is_none() && !self.arguments.quiet {
+            let failure = Failure::new(Status::Other, text);
+            let _ = program::report("uucico", Audience::Plain, &failure);
+        }
+    }
+
+    /// A caller that did not come as far as a login.
+    fn tell_refused(&self, fault: &TlsFault, port: &str, from: Option<IpAddr>, silent: bool) {
+        let from = from.map_or_else(String::new, |from| format!(" from {from}"));
+        let text = format!("Call{from} refused (port {port}): {fault}");
+        Journal::open(&self.config, "uucico").log(None, None, Severity::Error, &text);
+        self.complain(text, silent);
+    }
+
+    /// The name of the port that a call has come in on.
+    fn name_of_call(&self) -> Option<&String> {
+        let accepted = self.arguments.accepted.as_ref();
+        accepted.or(self.arguments.port.as_ref())
+    }
+
+    /// What the port file says of it.
+    fn port_of_call(&self) -> Result<Option<PortConfig>, Failure> {
+        let found = self.name_of_call().map(|name| self.config.port(name));
+        let found = found.transpose();
+        let found =
+            found.map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
+        Ok(found.flatten())
+    }
+
+    /// What is known of the line that a call has come in on.
+    fn line_info(&self, described: Option<&PortConfig>, traits: LineTraits) -> LineInfo {
+        match (described, self.name_of_call()) {
+            (Some(port), _) => LineInfo::new(port, traits),
             (None, Some(name)) => LineInfo::plain(name, traits),
             (None, None) if traits.end_to_end => LineInfo::plain("TCP", traits),
             (None, None) => LineInfo::plain("stdin", traits),
-        })
+        }
     }
 
     /// How the caller logs in, and as whom if it does not.
-    fn login_mode(&self) -> Result<(LoginMode, Option<Vec<u8>>), Failure> {
+    fn login_mode(
+        &self,
+        certified: Option<&Certified>,
+    ) -> Result<(LoginMode, Option<Vec<u8>>), Failure> {
         let given = self.arguments.login.as_ref();
         if let Some(name) = given
             && !self.may_name_login()
@@ -202,6 +267,13 @@ impl Site<'_> {
                 Status::NotPermitted,
                 format!("-u {name}: only root and the owner of the spool may set the login name"),
             ));
+        }
+        let known = certified.map(|one| one.login(&self.config)).transpose();
+        let known =
+            known.map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
+        if let Some(login) = known.flatten() {
+            let named = given.map(|name| name.clone().into_bytes());
+            return Ok((LoginMode::Done, Some(named.unwrap_or(login))));
         }
         if self.arguments.prompt || self.arguments.endless {
             let mode = match given {

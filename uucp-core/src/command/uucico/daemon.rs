@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use super::Site;
+use super::answering::{Place, this_program};
 use crate::config::Config;
-use crate::engine::{ChildCommand, DaemonOptions, daemon};
+use crate::engine::{ChildCommand, DaemonOptions, Waiting, daemon};
 use crate::port::Listener;
 use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
@@ -16,22 +17,31 @@ impl Site<'_> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::new(Status::OsError, error.to_string());
         let place = self.place()?;
-        let name = place.as_ref().map_or("TCP", |place| place.name.as_str());
-        let answer = self.answerer(name)?;
+        let mut listeners = Vec::new();
+        for listener in Listener::inherited().map_err(|error| failed(&error))? {
+            let number = listener.port().unwrap_or_default();
+            let answer = match &place {
+                Some(place) if place.number == number => self.answerer(place)?,
+                _ => self.answerer(&self.place_of_number(number)?)?,
+            };
+            listeners.push(Waiting::new(listener, answer));
+        }
+        if let Some(place) = &place
+            && !listeners
+                .iter()
+                .any(|waiting| waiting.listener.port() == Some(place.number))
+        {
+            let bound = Listener::bind(place.number, place.version);
+            let bound = bound.map_err(|error| failed(&error))?;
+            listeners.push(Waiting::new(bound, self.answerer(place)?));
+        }
         let call = ChildCommand {
-            program: answer.command.program.clone(),
+            program: this_program()?,
             arguments: self.calling_arguments(),
         };
-        let mut listeners = Vec::new();
-        listeners.extend(Listener::inherited().map_err(|error| failed(&error))?);
-        if let Some(place) = &place {
-            let bound = Listener::bind(place.number, place.version);
-            listeners.push(bound.map_err(|error| failed(&error))?);
-        }
         let options = DaemonOptions {
             calls: self.arguments.max_calls,
             gap: Duration::from_secs(self.arguments.gap),
-            answer,
             call,
         };
         let file = self.arguments.config.clone();
@@ -49,6 +59,23 @@ impl Site<'_> {
         daemon(config, spool, listeners, &options, &signals, &mut reload)
             .map_err(|error| failed(&error))?;
         Ok(true)
+    }
+
+    /// The port that a socket of systemd's stands for: the one of the port file with its number.
+    fn place_of_number(&self, number: u16) -> Result<Place, Failure> {
+        let ports = self
+            .config
+            .ports()
+            .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
+        // A port whose service nobody knows is not this one.
+        let mut places = ports.into_iter().filter_map(|port| Place::of(port).ok()?);
+        let found = places.find(|place| place.number == number);
+        Ok(found.unwrap_or_else(|| Place {
+            name: "TCP".to_owned(),
+            number,
+            version: None,
+            encrypted: false,
+        }))
     }
 
     /// What a call is placed with; the system's name comes after it.

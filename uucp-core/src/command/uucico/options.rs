@@ -63,6 +63,10 @@ pub(super) struct Arguments {
         requires = "daemon"
     )]
     pub(super) gap: u64,
+    /// Print what neighbours need to know of our key for TLS (of -p's port, or the first of type tls); make key and certificate
+    /// if there are none
+    #[arg(long, conflicts_with_all = ["daemon", "endless", "prompt", "wait", "system", "forced_system", "master", "slave", "state"])]
+    pub(super) certificate: bool,
     /// Do not start uuxqt when done
     #[arg(short = 'q', long = "nouuxqt")]
     pub(super) no_uuxqt: bool,

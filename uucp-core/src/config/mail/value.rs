@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::tls::Fingerprint;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
 /// A number of bytes: `4096`, `"100k"`, `"10M"`, `"1G"`.
@@ -172,7 +173,7 @@ macro_rules! parsed {
     )*};
 }
 
-parsed!(ByteCount, Period, HostPort, ServerAddress);
+parsed!(ByteCount, Period, HostPort, ServerAddress, Fingerprint);
 
 /// Reads a string by the type's own parser.
 pub(super) fn by_parser<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{
     DialerChoice, DialerStep, DirectPort, IpVersion, ModemPort, PipePort, PortConfig, PortKind,
-    ProtocolParameter, TcpPort, TliPort,
+    ProtocolParameter, TcpPort, TliPort, TlsPort,
 };
 use crate::config::chat::unescape;
 use crate::config::command::Command;
@@ -43,7 +43,7 @@ impl ProtocolParameter {
 }
 
 /// The commands of a port file, for suggestions.
-pub(in crate::config) const KEYWORDS: [&str; 24] = [
+pub(in crate::config) const KEYWORDS: [&str; 27] = [
     "port",
     "type",
     "protocol",
@@ -64,6 +64,9 @@ pub(in crate::config) const KEYWORDS: [&str; 24] = [
     "dialer-sequence",
     "service",
     "version",
+    "certificate",
+    "key",
+    "ca",
     "push",
     "stream",
     "server-address",
@@ -95,6 +98,7 @@ impl PortKind {
                 version: None,
                 dialer: None,
             }),
+            "tls" => Self::Tls(TlsPort::default()),
             "tli" => Self::Tli(TliPort::default()),
             "pipe" => Self::Pipe(PipePort::default()),
             _ => return None,
@@ -109,6 +113,7 @@ impl PortKind {
             Self::Modem(_) => "modem",
             Self::Direct(_) => "direct",
             Self::Tcp(_) => "tcp",
+            Self::Tls(_) => "tls",
             Self::Tli(_) => "tli",
             Self::Pipe(_) => "pipe",
         }
@@ -170,6 +175,7 @@ impl PortBuilder {
             PortKind::Modem(modem) => modem.apply(&key, command)?,
             PortKind::Direct(direct) => direct.apply(&key, command)?,
             PortKind::Tcp(tcp) => tcp.apply(&key, command)?,
+            PortKind::Tls(tls) => tls.apply(&key, command)?,
             PortKind::Tli(tli) => tli.apply(&key, command)?,
             PortKind::Pipe(pipe) => pipe.apply(&key, command),
             PortKind::Stdin => false,
@@ -205,7 +211,7 @@ impl PortBuilder {
             command.wrong(
                 1,
                 format!("'{}' is not a type of port", command.shown(1)),
-                Some("types are stdin, modem, direct, tcp, tli, pipe".to_owned()),
+                Some("types are stdin, modem, direct, tcp, tls, tli, pipe".to_owned()),
             )
         })?;
         // A file's defaults are of use to ports of the same type only; `type` of another kind drops them.
@@ -333,31 +339,53 @@ impl DirectPort {
 impl TcpPort {
     fn apply(&mut self, key: &str, command: Command<'_>) -> Result<bool, ConfigError> {
         match key {
-            "service" => {
-                let service = command.optional_text()?;
-                self.service = if service.is_empty() {
-                    "uucp".to_owned()
-                } else {
-                    service
-                };
-            }
-            "version" => {
-                command.expect_arguments(1, 1)?;
-                self.version = match command.bytes(1) {
-                    b"0" => None,
-                    b"4" => Some(IpVersion::V4),
-                    b"6" => Some(IpVersion::V6),
-                    _ => {
-                        let message = format!("'{}' is not a version of IP", command.shown(1));
-                        let mend = Some("write 4, 6, or 0 for any".to_owned());
-                        return Err(command.wrong(1, message, mend));
-                    }
-                }
-            }
+            "service" => self.service = service(command, "uucp")?,
+            "version" => self.version = ip_version(command)?,
             "dialer-sequence" => self.dialer = dialer_sequence(command)?,
             _ => return Ok(false),
         }
         Ok(true)
+    }
+}
+
+impl TlsPort {
+    fn apply(&mut self, key: &str, command: Command<'_>) -> Result<bool, ConfigError> {
+        let unset = Self::default();
+        match key {
+            "service" => self.service = service(command, &unset.service)?,
+            "version" => self.version = ip_version(command)?,
+            "certificate" => {
+                self.certificate = command.optional_path()?.unwrap_or(unset.certificate);
+            }
+            "key" => self.key = command.optional_path()?.unwrap_or(unset.key),
+            "ca" => self.ca = command.optional_path()?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+/// A service's name or number; without one it is the usual one again.
+fn service(command: Command<'_>, usual: &str) -> Result<String, ConfigError> {
+    let service = command.optional_text()?;
+    Ok(if service.is_empty() {
+        usual.to_owned()
+    } else {
+        service
+    })
+}
+
+fn ip_version(command: Command<'_>) -> Result<Option<IpVersion>, ConfigError> {
+    command.expect_arguments(1, 1)?;
+    match command.bytes(1) {
+        b"0" => Ok(None),
+        b"4" => Ok(Some(IpVersion::V4)),
+        b"6" => Ok(Some(IpVersion::V6)),
+        _ => {
+            let message = format!("'{}' is not a version of IP", command.shown(1));
+            let mend = Some("write 4, 6, or 0 for any".to_owned());
+            Err(command.wrong(1, message, mend))
+        }
     }
 }
 

@@ -98,6 +98,18 @@ fn every_command_of_every_type_has_its_value() {
             ])),
         })
     );
+    let tls =
+        only("port e\ntype tls\nservice 4031\nversion 4\ncertificate /c\nkey k\nca /a\n").kind;
+    assert_eq!(
+        tls,
+        PortKind::Tls(TlsPort {
+            service: "4031".to_owned(),
+            version: Some(IpVersion::V4),
+            certificate: "/c".into(),
+            key: "k".into(),
+            ca: Some("/a".into()),
+        })
+    );
     let tli =
         only("port t\ntype tli\ndevice /dev/tcp\nstream y\npush a b\nserver-address \\x00\\x02\n")
             .kind;
@@ -142,6 +154,9 @@ fn defaults_are_for_ports_of_their_type() {
 fn a_command_without_its_word_unsets_what_the_defaults_say() {
     let modem = "device /x\ndial-device /y\ndialer-sequence a\nport p\ndevice\ndial-device\ndialer-sequence\n";
     assert_eq!(only(modem).kind, only("port p\n").kind);
+    let tls =
+        "type tls\nservice 1\ncertificate a\nkey b\nca c\nport p\nservice\ncertificate\nkey\nca\n";
+    assert_eq!(only(tls).kind, PortKind::Tls(TlsPort::default()));
     let tcp = "type tcp\nservice 1\nport p\nservice\n";
     assert_eq!(only(tcp).kind, only("port p\ntype tcp\n").kind);
 }
@@ -170,7 +185,7 @@ fn wrong_commands_are_told_with_their_place() {
         ),
         (
             "port p\ntype foo\n",
-            "2:6: 'foo' is not a type of port (types are stdin, modem, direct, tcp, tli, pipe)",
+            "2:6: 'foo' is not a type of port (types are stdin, modem, direct, tcp, tls, tli, pipe)",
         ),
         (
             "port p\ntype tcp\nversion 5\n",
@@ -208,7 +223,7 @@ fn wrong_commands_are_told_with_their_place() {
 #[test]
 fn every_keyword_for_suggestions_is_a_command() {
     for key in KEYWORDS.into_iter().filter(|key| *key != "port") {
-        let known = ["modem", "tcp", "tli", "pipe"].iter().any(|kind| {
+        let known = ["modem", "tcp", "tls", "tli", "pipe"].iter().any(|kind| {
             let error = ports(&format!("port p\ntype {kind}\n{key}\n"));
             !matches!(error, Err(error) if error.to_string().contains("not a command"))
         });

@@ -1,0 +1,532 @@
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+
+use super::super::accepted_port;
+use super::*;
+
+/// Both ends of a connection.
+fn sockets() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (near, listener.accept().unwrap().0)
+}
+
+fn patience() -> Patience<'static> {
+    Patience {
+        deadline: Instant::now() + Duration::from_mins(1),
+        interrupt: None,
+    }
+}
+
+/// Its time is over as soon as nothing is there to be read.
+fn no_patience() -> Patience<'static> {
+    Patience {
+        deadline: Instant::now(),
+        interrupt: None,
+    }
+}
+
+/// What `uucico --certificate` makes.
+fn made(name: &str) -> TlsIdentity {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    TlsIdentity::load_or_make(&at("crt"), &at("key"), name, folder.path()).unwrap()
+}
+
+/// Files with a certificate made by hand.
+fn identity(pem: &str, key: &KeyPair) -> TlsIdentity {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    fs::write(at("crt"), pem).unwrap();
+    fs::write(at("key"), key.serialize_pem()).unwrap();
+    fs::set_permissions(at("key"), fs::Permissions::from_mode(0o600)).unwrap();
+    TlsIdentity::load(&at("crt"), &at("key")).unwrap()
+}
+
+/// One that signs itself and is good in these years only.
+fn dated(from: i32, to: i32) -> TlsIdentity {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["leaf".to_owned()]).unwrap();
+    params.not_before = date_time_ymd(from, 1, 1);
+    params.not_after = date_time_ymd(to, 1, 1);
+    identity(&params.self_signed(&key).unwrap().pem(), &key)
+}
+
+fn pin(identity: &TlsIdentity) -> TlsTrust {
+    TlsTrust {
+        pins: vec![identity.fingerprint()],
+        mend: "mend".into(),
+        ..TlsTrust::default()
+    }
+}
+
+/// A call: what the caller and the answerer make of each other.
+fn meet(
+    caller: (&TlsIdentity, TlsTrust),
+    answerer: (&TlsIdentity, TlsTrust),
+) -> (Result<TlsPort, TlsFault>, Result<TlsPort, TlsFault>) {
+    let (near, far) = sockets();
+    thread::scope(|scope| {
+        let answer = scope.spawn(|| {
+            let line = accepted_port(far).unwrap();
+            TlsPort::answer(line, answerer.0, answerer.1, patience())
+        });
+        let line = accepted_port(near).unwrap();
+        let call = TlsPort::call(line, caller.0, caller.1, "hub.example", patience());
+        // Who did not come through has hung up; who waits for it hears of it.
+        (call, answer.join().unwrap())
+    })
+}
+
+/// Two that know each other.
+fn friends() -> (TlsPort, TlsPort) {
+    let (leaf, hub) = (made("leaf"), made("hub"));
+    let (call, answer) = meet((&leaf, pin(&hub)), (&hub, pin(&leaf)));
+    let (call, answer) = (call.unwrap(), answer.unwrap());
+    assert_eq!(call.peer().unwrap().key, hub.fingerprint());
+    assert_eq!(answer.peer().unwrap().key, leaf.fingerprint());
+    (call, answer)
+}
+
+fn fault(result: Result<TlsPort, TlsFault>) -> String {
+    match result {
+        Ok(_) => panic!("they believe each other"),
+        Err(fault) => fault.to_string(),
+    }
+}
+
+/// What a side reads first.
+fn first(port: &mut TlsPort) -> io::Result<PortRead> {
+    let mut buffer = [0; 100];
+    loop {
+        match port.read(&mut buffer) {
+            Ok(PortRead::Nothing) => {
+                let deadline = Some(Instant::now() + Duration::from_mins(1));
+                wait(port.descriptors(), false, None, deadline).unwrap();
+            }
+            found => return found,
+        }
+    }
+}
+
+/// Writes all of it and hangs up.
+fn say(mut port: TlsPort, bytes: &[u8]) {
+    let mut rest = bytes;
+    while !rest.is_empty() || port.holds().output {
+        let count = port.write(rest).unwrap();
+        rest = &rest[count..];
+        if count == 0 {
+            wait(port.descriptors(), true, None, None).unwrap();
+        }
+    }
+    port.hang_up();
+}
+
+/// Reads to the end as the engine does: it waits only when the port says that it holds nothing.
+fn hear(mut port: TlsPort, buffer: &mut [u8]) -> Vec<u8> {
+    let mut all = Vec::new();
+    loop {
+        if !port.holds().input {
+            let deadline = Instant::now() + Duration::from_mins(1);
+            wait(port.descriptors(), false, None, Some(deadline)).unwrap();
+            assert!(Instant::now() < deadline, "it sleeps while bytes are there");
+        }
+        match port.read(buffer).unwrap() {
+            PortRead::Bytes(count) => all.extend_from_slice(&buffer[..count]),
+            PortRead::Nothing => {}
+            PortRead::HangUp => return all,
+        }
+    }
+}
+
+#[test]
+fn everything_arrives_whatever_the_size_of_a_read() {
+    let content: Vec<u8> = (0..3_000_000_u32).map(|n| (n % 251) as u8).collect();
+    for size in [1000, 16_384, 300_000] {
+        let (call, answer) = friends();
+        let heard = thread::scope(|scope| {
+            scope.spawn(|| say(call, &content));
+            hear(answer, &mut vec![0; size])
+        });
+        assert!(heard == content, "read by {size}: {} bytes", heard.len());
+    }
+}
+
+#[test]
+fn new_keys_in_the_middle_are_used() {
+    let (mut call, answer) = friends();
+    let heard = thread::scope(|scope| {
+        scope.spawn(|| {
+            call.write(b"old ").unwrap();
+            call.session.refresh_traffic_keys().unwrap();
+            say(call, b"new");
+        });
+        hear(answer, &mut [0; 100])
+    });
+    assert_eq!(heard, b"old new");
+}
+
+#[test]
+fn a_line_that_takes_nothing_takes_only_so_much_into_memory() {
+    let (mut call, _answer) = friends();
+    let mut taken = 0;
+    let piece = vec![0; 100_000];
+    loop {
+        match call.write(&piece).unwrap() {
+            0 => break,
+            count => taken += count,
+        }
+    }
+    assert!(call.holds().output && taken > 100_000);
+}
+
+#[test]
+fn a_cut_is_no_farewell() {
+    let (mut call, answer) = friends();
+    drop(answer);
+    let error = first(&mut call).unwrap_err();
+    assert!(
+        matches!(TlsFault::in_line(&error), Some(TlsFault::Cut)),
+        "{error}"
+    );
+    // What came before the cut is not lost, and the cut is told after it.
+    let (mut call, mut answer) = friends();
+    call.write(b"last words").unwrap();
+    drop(call);
+    assert_eq!(first(&mut answer).unwrap(), PortRead::Bytes(10));
+    assert!(first(&mut answer).is_err());
+    // The same with something that is no TLS.
+    let (mut call, mut answer) = friends();
+    call.write(b"word").unwrap();
+    call.line.write(&[0; 100]).unwrap();
+    assert_eq!(first(&mut answer).unwrap(), PortRead::Bytes(4));
+    let error = first(&mut answer).unwrap_err();
+    assert!(error.to_string().starts_with("TLS: "), "{error}");
+    let (call, mut answer) = friends();
+    thread::scope(|scope| {
+        scope.spawn(|| say(call, b""));
+        assert_eq!(first(&mut answer).unwrap(), PortRead::HangUp);
+        answer.hang_up();
+    });
+}
+
+#[test]
+fn a_wrong_key_is_told_on_both_sides() {
+    let (leaf, hub, other) = (made("leaf"), made("hub"), made("other"));
+    let (call, answer) = meet((&leaf, pin(&other)), (&hub, pin(&leaf)));
+    assert_eq!(
+        fault(call),
+        format!(
+            "the other side shows the key {}, which is unknown; mend",
+            hub.fingerprint()
+        )
+    );
+    let told = fault(answer);
+    assert!(
+        told.starts_with("the other side refuses our certificate (AccessDenied)"),
+        "{told}"
+    );
+    assert!(told.ends_with(&format!("pin our key, {}", hub.fingerprint())));
+
+    let (call, answer) = meet((&leaf, pin(&hub)), (&hub, pin(&other)));
+    assert!(fault(answer).contains(&leaf.fingerprint().to_string()));
+    // For the caller the handshake is over before that is looked at; the first thing it hears is why not.
+    let error = first(&mut call.unwrap()).unwrap_err().to_string();
+    assert!(
+        error.ends_with(&format!("pin our key, {}", leaf.fingerprint())),
+        "{error}"
+    );
+    // Who pins nobody and trusts nobody believes nobody.
+    let (call, _) = meet((&leaf, TlsTrust::default()), (&hub, pin(&leaf)));
+    assert!(fault(call).contains("which is unknown"));
+}
+
+#[test]
+fn a_key_that_is_pinned_with_others_is_known() {
+    let (leaf, hub, old) = (made("leaf"), made("hub"), made("old"));
+    let mut both = pin(&old);
+    both.pins.push(hub.fingerprint());
+    let (call, answer) = meet((&leaf, both), (&hub, pin(&leaf)));
+    assert!(call.is_ok() && answer.is_ok());
+}
+
+#[test]
+fn certificates_out_of_date_are_refused_though_the_key_is_pinned() {
+    let hub = made("hub");
+    for (dates, told) in [
+        (dated(1999, 2001), "has expired on 2001-01-01"),
+        (
+            dated(4000, 4001),
+            "is not valid before 4000-01-01; look at the clock",
+        ),
+    ] {
+        let (call, answer) = meet((&dates, pin(&hub)), (&hub, pin(&dates)));
+        assert!(fault(answer).contains(told));
+        let error = first(&mut call.unwrap()).unwrap_err().to_string();
+        assert!(
+            error.contains("says that our certificate has expired"),
+            "{error}"
+        );
+        let (call, answer) = meet((&hub, pin(&dates)), (&dates, pin(&hub)));
+        assert!(fault(call).contains(told));
+        assert!(fault(answer).contains("says that our certificate has expired"));
+    }
+}
+
+#[test]
+fn a_pinned_key_may_be_that_of_any_certificate() {
+    // `openssl req -x509` makes certificates of authorities.
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(["hub".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let hub = identity(&params.self_signed(&key).unwrap().pem(), &key);
+    let leaf = made("leaf");
+    let (call, answer) = meet((&leaf, pin(&hub)), (&hub, pin(&leaf)));
+    assert!(call.is_ok() && answer.is_ok());
+}
+
+fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params
+        .distinguished_name
+        .push(rcgen::DnType::CommonName, name);
+    CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
+}
+
+fn signed(name: &str, by: &CertifiedIssuer<'static, KeyPair>) -> TlsIdentity {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new([name.to_owned()]).unwrap();
+    identity(&params.signed_by(&key, by).unwrap().pem(), &key)
+}
+
+fn believes(authority: &CertifiedIssuer<'static, KeyPair>, name: &str) -> TlsTrust {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), authority.pem()).unwrap();
+    TlsTrust {
+        authorities: TlsTrust::read_authorities(file.path()).unwrap(),
+        names: Some(vec![name.to_owned()]),
+        mend: "mend".into(),
+        ..TlsTrust::default()
+    }
+}
+
+#[test]
+fn an_authority_is_believed_for_the_name_it_has_signed() {
+    let (ours, another) = (authority("ours"), authority("another"));
+    let (leaf, hub) = (signed("leaf", &ours), signed("hub", &ours));
+    let (call, answer) = meet(
+        (&leaf, believes(&ours, "hub")),
+        (&hub, believes(&ours, "leaf")),
+    );
+    assert!(call.unwrap().peer().unwrap().by_authority);
+    let answer = answer.unwrap();
+    let peer = answer.peer().unwrap();
+    assert!(peer.is_named("leaf") && peer.is_named("LEAF") && !peer.is_named("hub"));
+    assert!(!peer.is_named("not a name"));
+
+    let (call, _) = meet((&leaf, believes(&another, "hub")), (&hub, pin(&leaf)));
+    assert!(fault(call).contains("which is unknown; mend"));
+    let (call, _) = meet((&leaf, believes(&ours, "other")), (&hub, pin(&leaf)));
+    let told = fault(call);
+    assert!(told.contains("is not one for other; mend"), "{told}");
+    let (_, answer) = meet((&leaf, pin(&hub)), (&hub, believes(&another, "leaf")));
+    assert!(fault(answer).contains("which is unknown; mend"));
+    // A certificate that only signs itself is nobody's.
+    let (_, answer) = meet((&made("leaf"), pin(&hub)), (&hub, believes(&ours, "leaf")));
+    assert!(fault(answer).contains("which is unknown; mend"));
+}
+
+/// Somebody says `words` to an answerer and waits; what the answerer makes of it, and what it says.
+fn greeted(words: &[u8], patience: Patience<'_>) -> (String, Vec<u8>) {
+    let (mut near, far) = sockets();
+    near.write_all(words).unwrap();
+    let (leaf, hub) = (made("leaf"), made("hub"));
+    let reader = thread::spawn(move || {
+        let mut heard = Vec::new();
+        let _ = near.read_to_end(&mut heard);
+        heard
+    });
+    let line = accepted_port(far).unwrap();
+    let told = fault(TlsPort::answer(line, &hub, pin(&leaf), patience));
+    (told, reader.join().unwrap())
+}
+
+/// The first words of a client that knows nothing newer than TLS 1.2.
+fn old_hello() -> Vec<u8> {
+    let mut body = vec![3, 3];
+    body.extend([7; 32]);
+    // No session; two suites; no compression; groups, signatures, point formats.
+    body.extend([0, 0, 4, 0xc0, 0x2b, 0xc0, 0x2f, 1, 0]);
+    let extensions = [
+        &[0, 10, 0, 4, 0, 2, 0, 23][..],
+        &[0, 13, 0, 6, 0, 4, 4, 3, 8, 4][..],
+        &[0, 11, 0, 2, 1, 0][..],
+    ]
+    .concat();
+    body.extend([0, u8::try_from(extensions.len()).unwrap()]);
+    body.extend(extensions);
+    let length = u8::try_from(body.len()).unwrap();
+    let head = [22, 3, 1, 0, length + 4, 1, 0, 0, length];
+    [&head[..], &body].concat()
+}
+
+#[test]
+fn strangers_to_tls_are_told_apart() {
+    let (told, said) = greeted(&old_hello(), patience());
+    assert!(told.contains("does not speak TLS 1.3"), "{told}");
+    // An alert: protocol_version.
+    assert_eq!(said, [21, 3, 3, 0, 2, 2, 70]);
+    // A carriage return is all that a caller says before it sees a prompt.
+    for words in [&b"\rUleaf\rsecret\r"[..], b"\r"] {
+        let (told, said) = greeted(words, patience());
+        assert!(told.contains("does not speak TLS;"), "{told}");
+        assert!(said.len() <= 7, "{}", said.escape_ascii());
+    }
+    for words in [&b""[..], &old_hello()[..20]] {
+        let (told, said) = greeted(words, no_patience());
+        assert!(
+            told.contains("did not finish the TLS handshake in time"),
+            "{told}"
+        );
+        assert!(said.is_empty(), "{}", said.escape_ascii());
+    }
+}
+
+#[test]
+fn a_server_without_tls_gets_nothing_but_a_greeting() {
+    let (mut near, far) = sockets();
+    near.write_all(b"hub login: ").unwrap();
+    let (leaf, hub) = (made("leaf"), made("hub"));
+    let reader = thread::spawn(move || {
+        let mut heard = Vec::new();
+        let _ = near.read_to_end(&mut heard);
+        heard
+    });
+    let line = accepted_port(far).unwrap();
+    let told = fault(TlsPort::call(line, &leaf, pin(&hub), "hub", patience()));
+    assert!(
+        told.contains("does not speak TLS; is its port of type tcp"),
+        "{told}"
+    );
+    let heard = reader.join().unwrap();
+    assert_eq!(heard[..2], [22, 3]);
+    let (near, far) = sockets();
+    drop(near);
+    let line = accepted_port(far).unwrap();
+    let told = fault(TlsPort::call(line, &leaf, pin(&hub), "hub", patience()));
+    assert!(told.contains("hung up in the TLS handshake"), "{told}");
+}
+
+#[test]
+fn a_caller_without_a_certificate_is_refused() {
+    let (near, far) = sockets();
+    let hub = made("hub");
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Arc::new(Verifier::new(pin(&hub), provider.clone()));
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    let name = ServerName::try_from("hub").unwrap();
+    let mut session = ClientConnection::new(Arc::new(config), name).unwrap();
+    let client = thread::spawn(move || {
+        let mut near = near;
+        let mut stream = rustls::Stream::new(&mut session, &mut near);
+        let mut heard = Vec::new();
+        let _ = stream.write_all(b"Uleaf\r");
+        let _ = stream.read_to_end(&mut heard);
+        heard
+    });
+    let line = accepted_port(far).unwrap();
+    let told = fault(TlsPort::answer(line, &hub, pin(&hub), patience()));
+    assert!(told.contains("shows no certificate"), "{told}");
+    assert!(client.join().unwrap().is_empty());
+}
+
+#[test]
+fn a_signal_ends_a_handshake_and_news_of_a_child_does_not() {
+    use std::os::fd::AsFd;
+    let (leaf, hub) = (made("leaf"), made("hub"));
+    let (near, far) = sockets();
+    let (mut bell, rung) = std::os::unix::net::UnixStream::pair().unwrap();
+    bell.write_all(b"x").unwrap();
+    for (ends, told) in [(true, "ended by a signal"), (false, "in time")] {
+        let line = accepted_port(far.try_clone().unwrap()).unwrap();
+        let ends = || ends;
+        let patience = Patience {
+            interrupt: Some((rung.as_fd(), &ends)),
+            ..no_patience()
+        };
+        let fault = fault(TlsPort::answer(line, &hub, pin(&leaf), patience));
+        assert!(fault.contains(told), "{fault}");
+    }
+    drop(near);
+}
+
+#[test]
+fn key_and_certificate_are_made_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |file: &str| folder.path().join(file);
+    let (certificate, key) = (at("tls.crt"), at("tls.key"));
+    let make = || TlsIdentity::load_or_make(&certificate, &key, "leaf", folder.path());
+    let load = || TlsIdentity::load(&certificate, &key);
+    let told = load().unwrap_err().to_string();
+    assert!(
+        told.contains("tls.crt; 'uucico --certificate' makes"),
+        "{told}"
+    );
+    let first = make().unwrap().fingerprint();
+    let mode = |file: &Path| fs::metadata(file).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&certificate), mode(&key)), (0o644, 0o600));
+    assert_eq!(make().unwrap().fingerprint(), first);
+    // The certificate can be made again: neighbours know the key.
+    fs::remove_file(&certificate).unwrap();
+    assert_eq!(make().unwrap().fingerprint(), first);
+    let mut left: Vec<_> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["tls.crt", "tls.key"]);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    let told = load().unwrap_err().to_string();
+    assert!(
+        told.contains("tls.key: everybody can read this key; chmod 600"),
+        "{told}"
+    );
+    // A certificate without its key: neighbours have pinned a key that is lost, which is not for us to hide.
+    fs::remove_file(&key).unwrap();
+    let told = make().unwrap_err().to_string();
+    assert!(
+        told.starts_with(&format!("there is no {}", key.display())),
+        "{told}"
+    );
+    for (text, told) in [("", "no certificate in it"), ("-----BEGIN", "tls.crt: ")] {
+        fs::write(&certificate, text).unwrap();
+        let fault = load().unwrap_err().to_string();
+        assert!(fault.contains(told), "{fault}");
+    }
+}
+
+#[test]
+fn a_key_of_another_certificate_is_told() {
+    let (one, two) = (made("one"), made("two"));
+    let mut mixed = one;
+    mixed.key = two.key.clone_key();
+    let (near, _far) = sockets();
+    let line = accepted_port(near).unwrap();
+    let told = fault(TlsPort::call(line, &mixed, pin(&two), "hub", patience()));
+    assert!(
+        told.contains("do 'certificate' and 'key' of the port belong together"),
+        "{told}"
+    );
+}

@@ -2,6 +2,7 @@
 
 mod debug;
 mod queueing;
+pub mod uuchk;
 pub mod uucico;
 pub mod uucp;
 pub mod uupick;

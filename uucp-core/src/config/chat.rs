@@ -3,6 +3,8 @@
 //! Taylor UUCP manual, *Chat Scripts*. Where the manual is silent, what Taylor 1.07 was seen to do: `BREAK` and `EOT` are
 //! found anywhere in a send string and suppress its carriage return, `\K` does not; an unknown escape is its letter.
 
+mod emit;
+
 use std::time::Duration;
 
 use super::command::Command;

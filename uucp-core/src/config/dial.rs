@@ -11,6 +11,7 @@ use super::error::ConfigError;
 use super::layer::Fresh;
 use super::lines::{Lines, Style};
 use super::port::ProtocolParameter;
+use super::sys::OnFault;
 
 /// A dialer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,6 +183,36 @@ impl From<DialerConfig> for DialerBuilder {
 fn one_string(command: Command<'_>) -> Result<Vec<u8>, ConfigError> {
     command.expect_arguments(0, 1)?;
     Ok(command.bytes(1).to_vec())
+}
+
+/// Reads all of a dial file; what is wrong goes to `fault`.
+pub(super) fn check_dialers(file: &Path, fault: OnFault<'_>) -> Result<(), ConfigError> {
+    let Some(mut lines) = Lines::open(file, Style::Joined)? else {
+        return Ok(());
+    };
+    let mut current = DialerBuilder::new("");
+    while let Some(line) = lines.next_line()? {
+        let command = line.command();
+        let checked = if command.key() == "dialer" {
+            command.one_text().map(drop)
+        } else {
+            current.apply(command)
+        };
+        checked.or_else(&mut *fault)?;
+    }
+    Ok(())
+}
+
+/// Reads all of a dialcode file; what is wrong goes to `fault`.
+pub(super) fn check_dialcodes(file: &Path, fault: OnFault<'_>) -> Result<(), ConfigError> {
+    let Some(mut lines) = Lines::open(file, Style::Single)? else {
+        return Ok(());
+    };
+    while let Some(line) = lines.next_line()? {
+        let checked = line.command().expect_arguments(0, 1);
+        checked.or_else(&mut *fault)?;
+    }
+    Ok(())
 }
 
 /// The first dialer of this name in a dial file.

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use super::Credentials;
 use super::chat::unescape;
+use super::command::Command;
 use super::error::ConfigError;
 use super::lines::{Lines, Style};
 use super::secret::Secret;
+use super::sys::OnFault;
 use crate::name::SystemName;
 
 /// The line of a system in a call file.
@@ -22,11 +24,7 @@ pub(super) fn find_credentials(
     while let Some(line) = lines.next_line()? {
         let command = line.command();
         if command.bytes(0) == system.as_bytes() {
-            if !(1..=2).contains(&command.arguments().len()) {
-                let message = "a line is: system, login name, password";
-                let mend = "write a blank in a password as \\s and '#' as \\#";
-                return Err(command.wrong(0, message, Some(mend.to_owned())));
-            }
+            check_line(command)?;
             return Ok(Some(Credentials {
                 login: unescape(command.bytes(1)),
                 password: Secret::new(unescape(command.bytes(2))),
@@ -34,6 +32,26 @@ pub(super) fn find_credentials(
         }
     }
     Ok(None)
+}
+
+fn check_line(command: Command<'_>) -> Result<(), ConfigError> {
+    if (1..=2).contains(&command.arguments().len()) {
+        return Ok(());
+    }
+    let message = "a line is: system, login name, password";
+    let mend = "write a blank in a password as \\s and '#' as \\#";
+    Err(command.wrong(0, message, Some(mend.to_owned())))
+}
+
+/// Reads all of a call file; what is wrong goes to `fault`.
+pub(super) fn check(file: &Path, fault: OnFault<'_>) -> Result<(), ConfigError> {
+    let Some(mut lines) = Lines::open(file, Style::Secret)? else {
+        return Ok(());
+    };
+    while let Some(line) = lines.next_line()? {
+        check_line(line.command()).or_else(&mut *fault)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

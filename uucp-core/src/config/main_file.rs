@@ -9,7 +9,7 @@ use super::command::{Command, closest, path};
 use super::debug::DebugSet;
 use super::error::ConfigError;
 use super::lines::{Line, Lines, Style};
-use super::sys::Sections;
+use super::sys::{OnFault, Sections};
 use super::time::Timetables;
 use super::{Config, ConfigFiles, RunUuxqt};
 use crate::name::SystemName;
@@ -49,6 +49,14 @@ pub(super) const KEYWORDS: [&str; 26] = [
 
 /// Reads the config file.
 pub(super) fn load(explicit: Option<&Path>) -> Result<Config, ConfigError> {
+    load_with(explicit, &mut Err)
+}
+
+/// As [`load`]; what is wrong with a command goes to `fault`, which says whether to go on without it.
+pub(super) fn load_with(
+    explicit: Option<&Path>,
+    fault: OnFault<'_>,
+) -> Result<Config, ConfigError> {
     let path = match explicit {
         Some(path) => std::path::absolute(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
@@ -61,7 +69,7 @@ pub(super) fn load(explicit: Option<&Path>) -> Result<Config, ConfigError> {
     match Lines::open(&path, Style::Joined)? {
         Some(mut lines) => {
             while let Some(line) = lines.next_line()? {
-                reading.apply_line(line)?;
+                reading.apply_line(line).or_else(&mut *fault)?;
             }
         }
         None if explicit.is_some() => {

@@ -4,10 +4,12 @@
 
 mod apply;
 pub mod chat;
+mod check;
 mod command;
 pub mod debug;
 pub mod dial;
 mod error;
+pub mod hdb;
 mod layer;
 mod lines;
 mod login;
@@ -26,6 +28,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 pub use chat::Chat;
+pub use check::Faults;
 pub use debug::{DebugKind, DebugSet};
 pub use dial::DialerConfig;
 pub use error::{ConfigError, Fault};

@@ -15,6 +15,7 @@ use super::chat::unescape;
 use super::error::ConfigError;
 use super::lines::{Line, Lines, Style};
 use super::secret::Secret;
+use super::sys::OnFault;
 
 /// A login name and a password being checked. Every line of every file costs the same, whatever it says and whether or not it
 /// is the one, and where there are hashes exactly one is computed; so time tells nobody which names exist.
@@ -94,6 +95,17 @@ impl LoginCheck {
             self.fits
         }
     }
+}
+
+/// Reads all of a passwd file; what is wrong goes to `fault`.
+pub(super) fn check(file: &Path, fault: OnFault<'_>) -> Result<(), ConfigError> {
+    let Some(mut lines) = Lines::open(file, Style::Secret)? else {
+        return Ok(());
+    };
+    while let Some(line) = lines.next_line()? {
+        parse_line(&line).map(drop).or_else(&mut *fault)?;
+    }
+    Ok(())
 }
 
 /// Whether two hashes are the same, in a time that does not depend on where they differ.

@@ -37,6 +37,16 @@ impl PathRules {
         }
     }
 
+    /// The words of the list.
+    #[must_use]
+    pub fn words(&self) -> Vec<String> {
+        let word = |rule: &PathRule| {
+            let mark = if rule.allow { "" } else { "!" };
+            format!("{mark}{}", rule.directory.display())
+        };
+        self.rules.iter().map(word).collect()
+    }
+
     /// Whether a path is permitted. Both paths are absolute. A path that still has `..` in it never is.
     ///
     /// This looks at names only; whoever opens the file must see to it that no symbolic link leads elsewhere.

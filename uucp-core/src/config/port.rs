@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::dial::DialerConfig;
 pub(super) use parse::KEYWORDS;
-pub(super) use parse::{PortBuilder, find_port, protocols, speed, speed_range};
+pub(super) use parse::{PortBuilder, find_port, find_port_with, protocols, speed, speed_range};
 
 /// A port, of the port file or inline in a system's description.
 #[derive(Debug, Clone, PartialEq, Eq)]

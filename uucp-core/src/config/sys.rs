@@ -13,6 +13,9 @@ use super::settings::{Settings, System};
 use super::time::Timetables;
 use crate::name::SystemName;
 
+/// What becomes of a command that cannot be understood: the error again, or nothing.
+pub(super) type OnFault<'a> = &'a mut dyn FnMut(ConfigError) -> Result<(), ConfigError>;
+
 /// A sys file being read: its defaults, then one system after the other.
 pub(super) struct SysFile {
     lines: Lines,
@@ -89,13 +92,25 @@ impl SysFile {
         entry: &Entry,
         timetables: &Timetables,
     ) -> Result<System, ConfigError> {
+        self.resolve_with(entry, timetables, &mut Err)
+    }
+
+    /// As [`SysFile::resolve`]; what is wrong goes to `fault`, which says whether to go on without it.
+    pub(super) fn resolve_with(
+        &self,
+        entry: &Entry,
+        timetables: &Timetables,
+        fault: OnFault<'_>,
+    ) -> Result<System, ConfigError> {
         let name = entry.name()?;
-        resolve(
+        let base = Settings::defaults();
+        resolve_with(
             &name,
-            &Settings::defaults(),
+            &base,
             &self.defaults,
             &entry.sections,
             timetables,
+            fault,
         )
     }
 
@@ -211,12 +226,26 @@ pub(super) fn resolve(
     own: &Sections,
     timetables: &Timetables,
 ) -> Result<System, ConfigError> {
+    resolve_with(name, base, defaults, own, timetables, &mut Err)
+}
+
+fn resolve_with(
+    name: &SystemName,
+    base: &Settings,
+    defaults: &Sections,
+    own: &Sections,
+    timetables: &Timetables,
+    fault: OnFault<'_>,
+) -> Result<System, ConfigError> {
     let mut timetables = timetables.clone();
     let alternates = (0..count_alternates(defaults, own)?).map(|index| {
         let mut settings = base.clone();
         let mut apply = |sections: &Sections, section: Option<&Section>| {
             let system = name.as_str();
-            apply_section(&mut settings, sections, section, &mut timetables, system)
+            let mut layer = Layer::new(&mut settings, &mut timetables, system);
+            apply_section(&mut layer, sections, section, fault)?;
+            layer.finish();
+            Ok::<_, ConfigError>(())
         };
         let last = index.min(defaults.list.len().saturating_sub(1));
         apply(defaults, defaults.list.first())?;
@@ -259,22 +288,19 @@ fn count_alternates(defaults: &Sections, own: &Sections) -> Result<usize, Config
 }
 
 fn apply_section(
-    settings: &mut Settings,
+    layer: &mut Layer<'_>,
     sections: &Sections,
     section: Option<&Section>,
-    timetables: &mut Timetables,
-    system: &str,
+    fault: OnFault<'_>,
 ) -> Result<(), ConfigError> {
     let Some(section) = section else {
         return Ok(());
     };
-    let mut layer = Layer::new(settings, timetables, system);
     for command in sections.commands_of(section) {
         if !matches!(command.key().as_str(), "alias" | "default-alternates") {
-            layer.apply(command)?;
+            layer.apply(command).or_else(&mut *fault)?;
         }
     }
-    layer.finish();
     Ok(())
 }
 

@@ -35,6 +35,8 @@ pub use debugging::DebugSwitch;
 pub use desk::LineInfo;
 pub use encryption::{Certified, answer_encrypted, certificate};
 pub use executions::ExecuteEvery;
+#[cfg(feature = "cli")]
+pub(crate) use opening::ports;
 pub use outcome::Finished;
 pub use server::{Answerer, ChildCommand, ToServer, serve};
 pub use signals::Signals;

@@ -34,7 +34,7 @@ pub(super) struct Opened {
 ///
 /// # Errors
 /// When a port file cannot be read or understood.
-pub(super) fn ports(
+pub(crate) fn ports(
     config: &Config,
     settings: &Settings,
     wanted: Option<&str>,

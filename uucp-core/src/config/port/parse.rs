@@ -12,6 +12,7 @@ use crate::config::dial::DialerBuilder;
 use crate::config::error::ConfigError;
 use crate::config::layer::Fresh;
 use crate::config::lines::{Lines, Style};
+use crate::config::sys::OnFault;
 
 impl ProtocolParameter {
     /// Reads a `protocol-parameter` command. The first one for a letter replaces those of the defaults for this letter.
@@ -421,8 +422,18 @@ impl PipePort {
 /// Hands every port of a port file to `visit`, in order, until it gives something back.
 pub(in crate::config) fn find_port<T>(
     file: &Path,
+    visit: impl FnMut(&str) -> bool,
+    found: impl FnMut(PortConfig) -> Option<T>,
+) -> Result<Option<T>, ConfigError> {
+    find_port_with(file, visit, found, &mut Err)
+}
+
+/// As [`find_port`]; what is wrong goes to `fault`, which says whether to go on without it.
+pub(in crate::config) fn find_port_with<T>(
+    file: &Path,
     mut visit: impl FnMut(&str) -> bool,
     mut found: impl FnMut(PortConfig) -> Option<T>,
+    fault: OnFault<'_>,
 ) -> Result<Option<T>, ConfigError> {
     let Some(mut lines) = Lines::open(file, Style::Joined)? else {
         return Ok(None);
@@ -448,9 +459,9 @@ pub(in crate::config) fn find_port<T>(
                 })
                 .flatten();
         } else if let Some(defaults) = &mut defaults {
-            defaults.apply(command)?;
+            defaults.apply(command).or_else(&mut *fault)?;
         } else if let Some(port) = &mut current {
-            port.apply(command)?;
+            port.apply(command).or_else(&mut *fault)?;
         }
     }
     Ok(current.and_then(|port| found(port.finish())))

@@ -25,7 +25,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Longer than a tick of any file system's clock but FAT's.
 const TICK: Duration = Duration::from_secs(1);
 
-/// The temporary name of a file that the peer has asked for by a pattern. No `uucp` gives it to one of its own.
+/// The temporary name of a file that has none, as one that the peer has asked for by a pattern.
 pub(super) const ASKED_FOR: &[u8] = b"D.0";
 
 /// What a request's bytes come from.
@@ -465,11 +465,9 @@ impl WorkQueue {
         let shown = || send.from.escape_ascii().to_string();
         let path = paths::absolute(&send.from, &self.limits.pubdir)
             .ok_or_else(|| Unopened::Later(Some(format!("{}: no such file", shown()))))?;
-        let rules = match send.temp.as_slice() {
-            ASKED_FOR => &self.limits.asked,
-            _ => &self.limits.rules,
-        };
-        if rules.permits(&path, &self.limits.pubdir) {
+        let (limits, pubdir) = (&self.limits, &self.limits.pubdir);
+        let asked_for = send.temp == ASKED_FOR && limits.asked.permits(&path, pubdir);
+        if asked_for || limits.rules.permits(&path, pubdir) {
             Ok(path)
         } else {
             let reason = format!("{}: not permitted to send", shown());

@@ -349,7 +349,8 @@ fn a_file_goes_by_the_rules_of_who_wanted_it_sent() {
     let folder = [test.folder()];
     for (temp, rules, asked, goes) in [
         (ASKED_FOR, &[][..], &folder[..], true),
-        (ASKED_FOR, &folder, &[], false),
+        (ASKED_FOR, &folder, &[], true),
+        (ASKED_FOR, &[], &[], false),
         (b"D.0001", &folder, &[], true),
         (b"D.0001", &[], &folder, false),
     ] {

@@ -26,8 +26,7 @@ pub(super) fn show(config: &Config, port: &PortConfig, page: &mut Page) {
             page.line(3, "Port type pipe");
             page.line(3, format!("Command {}", words.join(" ")));
         }
-        #[allow(unreachable_patterns, reason = "kinds that the peer does not know")]
-        other => page.line(3, format!("Port type {}", other.name())),
+        PortKind::Tls(_) => page.line(3, "Port type tls"),
     }
     let network = matches!(port.kind, PortKind::Tcp(_) | PortKind::Tli(_));
     characteristics(

@@ -71,6 +71,7 @@ pub struct MailConfig {
     domain: Option<String>,
     names: Vec<String>,
     state_directory: Option<PathBuf>,
+    confine: Option<bool>,
     delivery: DeliverySection,
     policy: PolicySection,
     sending: SendingSection,
@@ -293,6 +294,12 @@ impl MailConfig {
         self.state_directory
             .clone()
             .unwrap_or_else(|| spool.join(".Mail"))
+    }
+
+    /// Whether calls are confined to the spool and to what the configuration names: yes, unless set.
+    #[must_use]
+    pub fn confines(&self) -> bool {
+        self.confine.unwrap_or(true)
     }
 
     /// How mail is handed over; `None` for mail that no neighbour sent.

@@ -47,6 +47,13 @@ impl PathRules {
         self.rules.iter().map(word).collect()
     }
 
+    /// The directories in which something is permitted.
+    pub(crate) fn permitted(&self, pubdir: &Path) -> Vec<PathBuf> {
+        let allowed = self.rules.iter().filter(|rule| rule.allow);
+        let directories = allowed.filter_map(|rule| expand_tilde(&rule.directory, pubdir));
+        directories.filter(|path| path.is_absolute()).collect()
+    }
+
     /// Whether a path is permitted. Both paths are absolute. A path that still has `..` in it never is.
     ///
     /// This looks at names only; whoever opens the file must see to it that no symbolic link leads elsewhere.

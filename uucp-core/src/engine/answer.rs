@@ -10,7 +10,8 @@ use super::driver::Driver;
 use super::encryption::Certified;
 use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
-use super::outcome::Finished;
+use super::outcome::{Finished, no_thread};
+use super::outside::beside;
 use super::server::ToServer;
 use super::signals::Signals;
 use crate::config::time::grade_limit;
@@ -69,7 +70,6 @@ pub fn answer(
     desk.login = answer.user;
     desk.from = answer.from;
     desk.certified = answer.certified;
-    desk.executor = Executions::new(answer.execute_every);
     desk.debugging = Debugging::new(answer.debug);
     desk.server = answer.server;
     let local = match &answer.login {
@@ -84,8 +84,12 @@ pub fn answer(
         strip_parity: config.strip_proto,
         features: Features::OURS,
     };
-    let conversation = Conversation::called(Instant::now(), profile);
-    let result = Driver::new(port, conversation, signals).run(&mut desk);
+    let result = beside(Executions::new(answer.execute_every), |outside| {
+        desk.outside = outside;
+        let conversation = Conversation::called(Instant::now(), profile);
+        Driver::new(port, conversation, signals).run(&mut desk)
+    });
+    let result = result.unwrap_or_else(|error| Err(no_thread(&error)));
     let kind = desk.stage_of_failure();
     desk.conclude(result, kind, None)
 }

@@ -9,7 +9,8 @@ use super::driver::Driver;
 use super::executions::{ExecuteEvery, Executions};
 use super::neighbour::{Neighbour, local_time};
 use super::opening::{self, Opened};
-use super::outcome::{DAY, Finished, next_status, now_seconds};
+use super::outcome::{DAY, Finished, next_status, no_thread, now_seconds};
+use super::outside::beside;
 use super::progress::Progress;
 use super::signals::Signals;
 use crate::config::chat::SendItem;
@@ -301,7 +302,6 @@ impl Caller<'_> {
         );
         desk.neighbour = Some(neighbour);
         desk.failures_before = self.failures_before();
-        desk.executor = Executions::new(self.options.execute_every.clone());
         desk.words = profile.words.clone();
         desk.sequence = profile
             .sequence
@@ -369,8 +369,13 @@ impl Caller<'_> {
                 .map_err(|error| ConversationError::Dial(error.to_string()))?;
             desk.dialed = true;
         }
-        let conversation = Conversation::caller(Instant::now(), profile);
-        let result = Driver::new(line, conversation, self.signals).talk(desk);
+        let executions = Executions::new(self.options.execute_every.clone());
+        let result = beside(executions, |outside| {
+            desk.outside = outside;
+            let conversation = Conversation::caller(Instant::now(), profile);
+            Driver::new(line, conversation, self.signals).talk(desk)
+        });
+        let result = result.unwrap_or_else(|error| Err(no_thread(&error)));
         let parting = opened.dialing.as_ref();
         if let Some(chat) = parting.and_then(|dialing| dialing.parting(result.is_ok())) {
             // The modem may be listening though the line is gone; if it is not, the call is over all the same.

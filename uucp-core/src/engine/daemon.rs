@@ -28,7 +28,7 @@ use crate::config::mail::MailConfig;
 use crate::ended::pid_of;
 use crate::name::SystemName;
 use crate::outbox;
-use crate::port::{Listener, spawn};
+use crate::port::Listener;
 use crate::spool::{Journal, Severity, Spool};
 use planner::{Candidate, Planner};
 use watch::WorkWatch;
@@ -297,14 +297,15 @@ impl Daemon<'_> {
 
     fn place(&mut self, system: SystemName) {
         let command = &self.options.call;
-        let started = spawn(
-            Command::new(&command.program)
-                .args(&command.arguments)
-                .arg(system.as_str())
-                .env_remove("NOTIFY_SOCKET")
-                .stdin(Stdio::null())
-                .stdout(Stdio::null()),
-        );
+        // With our signals blocked, until it takes them itself: were they let through for the moment of the start, one that
+        // comes just then would end the daemon.
+        let started = Command::new(&command.program)
+            .args(&command.arguments)
+            .arg(system.as_str())
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
         match started {
             Ok(child) => {
                 self.planner.started(system.clone());

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
+use super::confine::{Reach, confine};
 use super::debugging::Debugging;
 use super::encryption::Certified;
-use super::executions::Executions;
 use super::neighbour::Neighbour;
 use super::notify::Note;
+use super::outside::Outside;
 use super::progress::Progress;
 use super::receive::Receptions;
 use super::serve::Served;
@@ -80,8 +81,8 @@ pub(super) struct Desk<'a> {
     pub(super) totals: Totals,
     /// Executions that came in.
     pub(super) executions: u64,
-    /// Starts uuxqt for them while the call lasts, where that is wanted.
-    pub(super) executor: Executions,
+    /// Who does what this thread may not.
+    pub(super) outside: Outside,
     pub(super) progress: Progress,
     /// Messages that this call alone is to leave.
     pub(super) debugging: Debugging,
@@ -124,7 +125,7 @@ impl<'a> Desk<'a> {
             buffer: vec![0; READ],
             totals: Totals::default(),
             executions: 0,
-            executor: Executions::default(),
+            outside: Outside::default(),
             progress: Progress::off(),
             debugging: Debugging::default(),
             server: None,
@@ -259,6 +260,7 @@ impl<'a> Desk<'a> {
         self.note(&format!(
             "Handshake successful (protocol '{letter}'{blank}{description})"
         ));
+        self.confine();
         self.totals.since = Some(Instant::now());
         if let Some(neighbour) = &mut self.neighbour {
             neighbour.learn(features, largest);
@@ -273,6 +275,22 @@ impl<'a> Desk<'a> {
             if let Err(error) = self.spool.set_status(&name, &status) {
                 self.complain(&error.to_string());
             }
+        }
+    }
+
+    /// From here on the other side's words lead nowhere but where the configuration says.
+    fn confine(&mut self) {
+        let Some(neighbour) = &mut self.neighbour else {
+            return;
+        };
+        if !neighbour.confined || !self.outside.is_there() {
+            return;
+        }
+        neighbour.queue.outside = self.outside.clone();
+        let reach = Reach::of_call(self.config, &neighbour.settings, &neighbour.pubdir);
+        match confine(&reach) {
+            Ok(()) => tracing::debug!(target: "uucp::spooldir", ?reach, "confined"),
+            Err(reason) => tracing::info!(target: "uucp::spooldir", %reason, "not confined"),
         }
     }
 

@@ -1,10 +1,12 @@
 //! Calls: the loop that joins a port, a conversation and the spool, and everything around it: when a system may be called,
 //! over which port, who may come in, what the status file says afterwards.
 //!
-//! One thread, `poll(2)`, nothing that waits but the loop in `driver`. In a call that goes well no timer ever expires.
+//! One thread for each call, `poll(2)`, nothing in it that waits but the loop in `driver`; beside it the main thread does what
+//! the call asks for and may no longer do itself. In a call that goes well no timer ever expires.
 
 mod answer;
 mod call;
+mod confine;
 mod daemon;
 mod debugging;
 mod desk;
@@ -16,6 +18,7 @@ mod neighbour;
 mod notify;
 mod opening;
 mod outcome;
+mod outside;
 mod packer;
 mod paths;
 pub(crate) mod pattern;

@@ -33,6 +33,8 @@ pub(super) struct Neighbour {
     pub(super) notes_per_hour: u32,
     /// Why nothing is taken from it now: the rules for that cannot be read. Its mail waits where it is.
     pub(super) takes_nothing: Option<String>,
+    /// Whether what the other side says is to reach no further than the configuration, by the kernel's own check.
+    pub(super) confined: bool,
     /// Released last, when everything above is closed.
     _lock: SystemLock,
 }
@@ -95,6 +97,7 @@ impl Neighbour {
             inbox.limit(policy.spool_limit);
         }
         Ok(Self {
+            confined: mail.confines(),
             inbox,
             queue,
             system,

@@ -101,6 +101,11 @@ pub(super) fn next_status(failures: u32, kind: StatusKind, retry: Option<Duratio
     }
 }
 
+/// A call for which there is no thread.
+pub(super) fn no_thread(error: &std::io::Error) -> ConversationError {
+    ConversationError::Local(format!("cannot start a thread: {error}"))
+}
+
 pub(super) fn now_seconds() -> i64 {
     jiff::Timestamp::now().as_second()
 }

@@ -148,7 +148,7 @@ impl Desk<'_> {
     }
 
     fn execute_in_passing(&mut self) {
-        if let Err(error) = self.executor.count() {
+        if let Err(error) = self.outside.executed() {
             self.complain(&format!("cannot start uuxqt: {error}"));
         }
     }

@@ -3,9 +3,9 @@
 //! `SIGTERM`, `SIGQUIT` and `SIGHUP` end the call that is under way; after `SIGHUP` the next may begin. `SIGINT` lets the
 //! call finish and no other begin.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -15,7 +15,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 pub struct Signals {
     descriptor: SignalFd,
     /// No further call is to begin.
-    stop: Cell<bool>,
+    stop: AtomicBool,
 }
 
 /// Which signals have come.
@@ -49,7 +49,7 @@ impl Signals {
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
         Ok(Self {
             descriptor: SignalFd::with_flags(&set, flags)?,
-            stop: Cell::new(false),
+            stop: AtomicBool::new(false),
         })
     }
 
@@ -73,7 +73,7 @@ impl Signals {
     pub fn ends_call(&self) -> bool {
         let received = self.read();
         if received.terminate || received.interrupt {
-            self.stop.set(true);
+            self.stop.store(true, Ordering::Relaxed);
         }
         received.terminate || received.hang_up
     }
@@ -81,7 +81,7 @@ impl Signals {
     /// Whether no further call is to begin.
     #[must_use]
     pub fn stops(&self) -> bool {
-        self.ends_call() || self.stop.get()
+        self.ends_call() || self.stop.load(Ordering::Relaxed)
     }
 }
 

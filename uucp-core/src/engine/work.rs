@@ -5,12 +5,13 @@ mod answered;
 mod changed;
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use self::ahead::{AHEAD, Ahead};
+use super::outside::{self, Outside};
 use super::packer::Packer;
 use super::paths;
 use crate::config::PathRules;
@@ -140,6 +141,8 @@ pub(super) struct WorkQueue {
     pub(super) complaints: Vec<String>,
     /// Turns what waits in the outbox into jobs.
     pub(super) packer: Option<Packer>,
+    /// Who opens files outside of the spool.
+    pub(super) outside: Outside,
     /// What an earlier call may have brought over.
     offered: Offered,
     /// Jobs that got new names in this call.
@@ -180,6 +183,7 @@ impl WorkQueue {
             under_way: HashMap::new(),
             complaints: Vec::new(),
             packer: None,
+            outside: Outside::default(),
             offered,
             renamed: HashSet::new(),
             look: Look {
@@ -430,11 +434,10 @@ impl WorkQueue {
             Some(name) => self.spool.data_path(&self.system, name),
             None => self.user_file(send)?,
         };
-        // What is no file, a fifo for one, must not hold the call up before it is refused.
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
-            .open(&path);
+        let opened = match &spooled {
+            Some(_) => outside::open(&path),
+            None => self.outside.open(&path),
+        };
         let file = match opened {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && spooled.is_some() => {

@@ -244,14 +244,17 @@ fn check_real(
 
 /// Opens a path without `.`, `..` and links, and fails if it has come to have one.
 fn open_without_links(real: &Path) -> io::Result<File> {
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
-    let mut directory: OwnedFd = openat(AT_FDCWD, "/", flags, Mode::empty())?;
+    let flags = OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
+    // On the way nothing is read: a call may be confined to where it leads.
+    let step = flags | OFlag::O_PATH;
+    let mut directory: OwnedFd = openat(AT_FDCWD, "/", step, Mode::empty())?;
     for component in real.components() {
         if let Component::Normal(name) = component {
-            directory = openat(&directory, name, flags, Mode::empty())?;
+            directory = openat(&directory, name, step, Mode::empty())?;
         }
     }
-    Ok(directory.into())
+    let open = openat(&directory, ".", flags | OFlag::O_RDONLY, Mode::empty())?;
+    Ok(open.into())
 }
 
 /// A neighbour writes where everybody may write; the answer to a request of our own user also where that user may.

@@ -6,6 +6,7 @@
 )]
 
 mod chats;
+mod confined;
 mod debugging;
 mod encrypted;
 mod lab;

@@ -154,7 +154,8 @@ fn thousands_that_say_nothing_keep_nobody_out() {
     call_delivers(&lab, b"one");
     // The newest are still there, and have cost no process.
     assert_eq!(first_words(silent.last_mut().unwrap()), b"login: ");
-    assert_eq!(children(&server), 0);
+    // The first call may not have been reaped yet.
+    assert!(children(&server) <= 1);
     call_delivers(&lab, b"two");
     drop(silent);
     call_delivers(&lab, b"three");

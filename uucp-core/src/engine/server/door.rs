@@ -22,7 +22,6 @@ use super::complaints::Complaints;
 use super::origin::{Origin, Reputation};
 use super::report::{Report, read};
 use crate::limits;
-use crate::port::spawn;
 
 /// How many calls at once.
 const CALLS: usize = 100;
@@ -401,13 +400,14 @@ impl Door {
         fcntl(&reports, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
         waiting.stream.set_nonblocking(false)?;
         let command = &waiting.answerer.command;
-        let child = spawn(
-            Command::new(&command.program)
-                .args(&command.arguments)
-                .env_remove("NOTIFY_SOCKET")
-                .stdin(Stdio::from(OwnedFd::from(waiting.stream)))
-                .stdout(Stdio::from(output)),
-        )?;
+        // With our signals blocked, until it takes them itself: were they let through for the moment of the start, one that
+        // comes just then would end the server.
+        let child = Command::new(&command.program)
+            .args(&command.arguments)
+            .env_remove("NOTIFY_SOCKET")
+            .stdin(Stdio::from(OwnedFd::from(waiting.stream)))
+            .stdout(Stdio::from(output))
+            .spawn()?;
         self.last += 1;
         let watched = self
             .epoll

@@ -19,12 +19,15 @@ use super::trust;
 use crate::address::Address;
 use crate::name::SystemName;
 
+mod hooks;
 mod sending;
 #[cfg(test)]
 mod tests;
 mod tls;
 mod value;
 
+pub use hooks::Hooks;
+use hooks::HooksSection;
 use sending::SendingSection;
 pub use sending::{BatchLimits, Carrier, FarEnd, Format, Sending};
 use tls::TlsSection;
@@ -76,6 +79,7 @@ pub struct MailConfig {
     policy: PolicySection,
     sending: SendingSection,
     execution: ExecutionSection,
+    hooks: HooksSection,
     neighbour: BTreeMap<String, Neighbour>,
 }
 
@@ -87,6 +91,7 @@ struct Neighbour {
     sending: SendingSection,
     execution: ExecutionSection,
     tls: TlsSection,
+    hooks: HooksSection,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -382,6 +387,12 @@ impl MailConfig {
             age_limit: pick(own, all, |s| s.age_limit).map_or(Duration::from_hours(120), |p| p.0),
             warn_after: pick(own, all, |s| s.warn_after).map_or(Duration::from_hours(4), |p| p.0),
         }
+    }
+
+    /// What is run before and after a call with a system.
+    #[must_use]
+    pub fn hooks(&self, system: &SystemName) -> Hooks {
+        Hooks::new(self.own(Some(system)).map(|one| &one.hooks), &self.hooks)
     }
 
     fn own(&self, neighbour: Option<&SystemName>) -> Option<&Neighbour> {

@@ -9,6 +9,7 @@ use super::desk::{Desk, LineInfo};
 use super::driver::Driver;
 use super::encryption::Certified;
 use super::executions::{ExecuteEvery, Executions};
+use super::hooks::Occasion;
 use super::neighbour::{Neighbour, local_time};
 use super::outcome::{Finished, no_thread};
 use super::outside::beside;
@@ -72,6 +73,7 @@ pub fn answer(
     desk.certified = answer.certified;
     desk.debugging = Debugging::new(answer.debug);
     desk.server = answer.server;
+    desk.signals = signals;
     let local = match &answer.login {
         LoginMode::Done => desk.own_name(desk.login.as_deref().unwrap_or_default()),
         LoginMode::Prompt | LoginMode::Password(_) => config.nodename.clone(),
@@ -91,7 +93,13 @@ pub fn answer(
     });
     let result = result.unwrap_or_else(|error| Err(no_thread(&error)));
     let kind = desk.stage_of_failure();
-    desk.conclude(result, kind, None)
+    let finished = desk.conclude(result, kind, None);
+    if desk.hooked
+        && let Some(occasion) = desk.occasion()
+    {
+        occasion.disconnect(&finished.result, desk.totals);
+    }
+    finished
 }
 
 impl Desk<'_> {
@@ -199,6 +207,7 @@ impl Desk<'_> {
         );
         self.note(&text);
         self.take_up(system, &settings, introduction)?;
+        self.run_connect_hook()?;
         let protocols =
             usable_protocols(&settings, self.line.protocols.as_deref(), self.line.traits);
         let mut parameters = usual_parameters(self.line.traits);
@@ -299,6 +308,27 @@ impl Desk<'_> {
                 "No sequence number (call rejected)".into(),
             )),
         }
+    }
+
+    /// What the operator wants done when this system calls; if it fails, the call is not taken.
+    fn run_connect_hook(&mut self) -> Result<(), (Reply, String)> {
+        let connected = self.occasion().map(|one| one.connect(self.signals));
+        if let Some(Err(reason)) = connected {
+            return Err((Reply::Other(b"cannot talk now".to_vec()), reason));
+        }
+        self.hooked = true;
+        Ok(())
+    }
+
+    fn occasion(&self) -> Option<Occasion<'_>> {
+        let neighbour = self.neighbour.as_ref()?;
+        Some(Occasion {
+            config: self.config,
+            hooks: &neighbour.hooks,
+            system: &neighbour.system.name,
+            role: CallRole::Called,
+            port: &self.line.name,
+        })
     }
 
     fn take_up(

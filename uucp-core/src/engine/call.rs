@@ -4,9 +4,10 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use super::debugging::{DebugSwitch, Debugging};
-use super::desk::{Desk, LineInfo};
+use super::desk::{Desk, LineInfo, Totals};
 use super::driver::Driver;
 use super::executions::{ExecuteEvery, Executions};
+use super::hooks::Occasion;
 use super::neighbour::{Neighbour, local_time};
 use super::opening::{self, Opened};
 use super::outcome::{DAY, Finished, next_status, no_thread, now_seconds};
@@ -264,6 +265,22 @@ impl Caller<'_> {
             Severity::Info,
             &format!("Calling system {} ({way})", self.system.name),
         );
+        let hooks = self.mail.hooks(&self.system.name);
+        let occasion = Occasion {
+            config: self.config,
+            hooks: &hooks,
+            system: &self.system.name,
+            role: CallRole::Caller,
+            port: &port.name,
+        };
+        if let Err(reason) = occasion.connect(self.signals) {
+            return Ok(self.unreached(StatusKind::DialFailed, reason));
+        }
+        let unreached = |kind, reason: String| {
+            let result = Err(ConversationError::Dial(reason.clone()));
+            occasion.disconnect(&result, Totals::default());
+            Ok(self.unreached(kind, reason))
+        };
         let mut debugging = Debugging::new(self.options.debug);
         debugging.begin(settings, None);
         let name = &self.system.name;
@@ -275,8 +292,12 @@ impl Caller<'_> {
             Err(PortError::Tls {
                 fault: fault @ TlsFault::Interrupted,
                 ..
-            }) => return Ok(self.given_up(fault.to_string())),
-            Err(error) => return Ok(self.unreached(kind_of(&error), error.to_string())),
+            }) => {
+                let result = Err(ConversationError::Local(fault.to_string()));
+                occasion.disconnect(&result, Totals::default());
+                return Ok(self.given_up(fault.to_string()));
+            }
+            Err(error) => return unreached(kind_of(&error), error.to_string()),
         };
         let port = opened.port.clone();
         let info = LineInfo::new(&port, opened.line.traits());
@@ -291,7 +312,7 @@ impl Caller<'_> {
         )?;
         let mut profile = match self.profile(settings, &port, info.traits)? {
             Ok(profile) => profile,
-            Err(reason) => return Ok(self.unreached(StatusKind::LoginFailed, reason)),
+            Err(reason) => return unreached(StatusKind::LoginFailed, reason),
         };
         let mut desk = Desk::new(
             self.config,
@@ -315,10 +336,12 @@ impl Caller<'_> {
         desk.dialed = profile.dial.is_empty();
         let result = self.talk(&mut opened, profile, &mut desk);
         if let (Err(error), false) = (&result, desk.dialed) {
-            return Ok(self.unreached(StatusKind::DialFailed, error.to_string()));
+            return unreached(StatusKind::DialFailed, error.to_string());
         }
         let kind = desk.stage_of_failure();
-        Ok(Attempt::Done(desk.conclude(result, kind, retry)))
+        let finished = desk.conclude(result, kind, retry);
+        occasion.disconnect(&finished.result, desk.totals);
+        Ok(Attempt::Done(finished))
     }
 
     /// There is no call now, over this port or another.

@@ -14,6 +14,7 @@ use super::progress::Progress;
 use super::receive::Receptions;
 use super::serve::Served;
 use super::server::ToServer;
+use super::signals::Signals;
 use super::work::Repeat;
 use crate::config::{Config, ProtocolParameter};
 use crate::conversation::{Conversation, ConversationError, Event, Severity, TransferKey, Wanted};
@@ -88,6 +89,10 @@ pub(super) struct Desk<'a> {
     pub(super) debugging: Debugging,
     /// Who took the call, and waits to hear of the login.
     pub(super) server: Option<ToServer>,
+    /// The signals that this process gets.
+    pub(super) signals: Option<&'a Signals>,
+    /// The hook before the call has been run, so the one after it is to be.
+    pub(super) hooked: bool,
     /// Words for chat programs.
     pub(super) words: crate::conversation::ChatWords,
     /// The number of this call, to be written down when the handshake begins.
@@ -129,6 +134,8 @@ impl<'a> Desk<'a> {
             progress: Progress::off(),
             debugging: Debugging::default(),
             server: None,
+            signals: None,
+            hooked: false,
             words: crate::conversation::ChatWords::default(),
             sequence: None,
             failures_before: 0,

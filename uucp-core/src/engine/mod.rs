@@ -14,6 +14,7 @@ mod dial;
 mod driver;
 mod encryption;
 mod executions;
+mod hooks;
 mod neighbour;
 mod notify;
 mod opening;

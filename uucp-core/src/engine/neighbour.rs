@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::packer::Packer;
 use super::work::{Limits, WorkQueue};
 use crate::clock;
-use crate::config::mail::MailConfig;
+use crate::config::mail::{Hooks, MailConfig};
 use crate::config::time::size_limit;
 use crate::config::{Config, LocalTime, Settings, System};
 use crate::link::CallRole;
@@ -35,6 +35,8 @@ pub(super) struct Neighbour {
     pub(super) takes_nothing: Option<String>,
     /// Whether what the other side says is to reach no further than the configuration, by the kernel's own check.
     pub(super) confined: bool,
+    /// What is run before and after the call.
+    pub(super) hooks: Hooks,
     /// Released last, when everything above is closed.
     _lock: SystemLock,
 }
@@ -98,6 +100,7 @@ impl Neighbour {
         }
         Ok(Self {
             confined: mail.confines(),
+            hooks: mail.hooks(&system.name),
             inbox,
             queue,
             system,

@@ -1,4 +1,5 @@
 //! Chat programs: run with the line as their standard input and output, for so long and no longer.
+//! Hooks are run in the same way, without the line.
 //!
 //! While one runs the line is its own, so the loop has nothing to do; what can still happen is its end, the end of its time,
 //! words on its standard error, and a signal to us. One poll(2) sees all four.
@@ -35,7 +36,10 @@ const LINE_LIMIT: usize = 1024;
 /// How many lines of it do.
 const LINES: usize = 1000;
 
-/// How a chat program ended.
+/// What a chat program is called, and where its time is set.
+const CHAT: (&str, &str) = ("Chat program", "'chat-timeout'");
+
+/// How a program ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     /// Well.
@@ -89,8 +93,6 @@ fn run_words(
         return Ok(Ending::Good);
     };
     let (input, output) = (line.0.try_clone_to_owned()?, line.1.try_clone_to_owned()?);
-    let (stderr, writer) = io::pipe()?;
-    set_flag(&stderr, OFlag::O_NONBLOCK, true)?;
     // On our own terminal a group of its own would be stopped as soon as it reads.
     let own_group = !is_our_terminal(&input);
     // The program expects a line that waits; the flag is shared, so it is put back.
@@ -100,27 +102,45 @@ fn run_words(
     command
         .args(arguments.iter().map(|word| OsStr::from_bytes(word)))
         .stdin(Stdio::from(File::from(input)))
-        .stdout(Stdio::from(File::from(output)))
-        .stderr(writer);
-    if own_group {
-        command.process_group(0);
-    }
-    let started = spawn(&mut command);
-    // It holds the other end of the pipe, and our own copies of the line.
-    drop(command);
-    let ending = started.and_then(|child| {
-        Program {
-            child,
-            own_group,
-            stderr: Some(stderr),
-            said: Words::default(),
-            log,
-        }
-        .watch(limit, signals)
-    });
+        .stdout(Stdio::from(File::from(output)));
+    let ending = run_program(&mut command, own_group, CHAT, limit, signals, log);
     set_flag(line.0, OFlag::O_NONBLOCK, true)?;
     set_flag(line.1, OFlag::O_NONBLOCK, true)?;
     ending
+}
+
+/// Runs a program to its end, or to the end of its time. What it says on standard error goes into the log.
+///
+/// `names` are what it is, and where its time is set.
+pub(super) fn run_program(
+    command: &mut Command,
+    own_group: bool,
+    names: (&'static str, &'static str),
+    limit: Duration,
+    signals: Option<&Signals>,
+    log: &mut dyn FnMut(&str),
+) -> io::Result<Ending> {
+    let (stderr, writer) = io::pipe()?;
+    set_flag(&stderr, OFlag::O_NONBLOCK, true)?;
+    command.stderr(writer);
+    if own_group {
+        command.process_group(0);
+    }
+    let started = spawn(command);
+    // It holds the other end of the pipe, and our own copies of the line.
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let program = Program {
+        child: started?,
+        own_group,
+        names,
+        stderr: Some(stderr),
+        said: Words::default(),
+        log,
+    };
+    program.watch(limit, signals)
 }
 
 /// Whether this is the terminal that we were started on.
@@ -135,10 +155,12 @@ fn set_flag(descriptor: impl AsFd, flag: OFlag, on: bool) -> io::Result<()> {
     Ok(())
 }
 
-/// A running chat program.
+/// A running program.
 struct Program<'a> {
     child: Child,
     own_group: bool,
+    /// What it is, and where its time is set.
+    names: (&'static str, &'static str),
     /// Its standard error, until that ends.
     stderr: Option<PipeReader>,
     said: Words,
@@ -177,13 +199,14 @@ impl Program<'_> {
             self.signal(pid, Signal::SIGKILL);
         }
         let status = self.child.wait()?;
+        let (what, setting) = self.names;
         self.listen();
         self.said.end(self.log);
         Ok(match woken {
-            Woken::Ended => judged(status),
+            Woken::Ended => judged(what, status),
             Woken::Signalled => Ending::Interrupted,
             Woken::OutOfTime => Ending::Bad(format!(
-                "Chat program did not end within {} seconds and was killed; see 'chat-timeout'",
+                "{what} did not end within {} seconds and was killed; see {setting}",
                 limit.as_secs()
             )),
         })
@@ -255,11 +278,11 @@ impl Program<'_> {
     }
 }
 
-fn judged(status: ExitStatus) -> Ending {
+fn judged(what: &str, status: ExitStatus) -> Ending {
     if status.success() {
         Ending::Good
     } else {
-        Ending::Bad(format!("Chat program failed ({status})"))
+        Ending::Bad(format!("{what} failed ({status})"))
     }
 }
 

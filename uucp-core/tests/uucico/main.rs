@@ -9,6 +9,7 @@ mod chats;
 mod confined;
 mod debugging;
 mod encrypted;
+mod hooks;
 mod lab;
 mod login;
 mod outbox;

@@ -232,7 +232,14 @@ fn the_manual_page_tells_every_key_and_its_example_is_right() {
         Some(100 << 10)
     );
     // The keys are those that an unknown one is told to be none of.
-    for section in ["", "[delivery]", "[policy]", "[sending]", "[execution]"] {
+    for section in [
+        "",
+        "[delivery]",
+        "[policy]",
+        "[sending]",
+        "[execution]",
+        "[hooks]",
+    ] {
         let error = parse(&format!("{section}\nnone-such = 1\n")).unwrap_err();
         let known = error.split_once("expected one of").unwrap().1;
         for key in known.split('`').skip(1).step_by(2) {
@@ -244,6 +251,26 @@ fn the_manual_page_tells_every_key_and_its_example_is_right() {
             );
         }
     }
+}
+
+#[test]
+fn hooks_are_whole_paths() {
+    let hub: SystemName = "hub".parse().unwrap();
+    let leaf: SystemName = "leaf".parse().unwrap();
+    let text = "[hooks]\nconnect = [\"/bin/up\", \"x y\"]\ntime-limit = \"5s\"\n";
+    let text =
+        format!("{text}[neighbour.leaf.hooks]\nconnect = []\ndisconnect = [\"/bin/down\"]\n");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.hooks(&hub).connect, ["/bin/up", "x y"]);
+    assert_eq!(config.hooks(&hub).time_limit, Duration::from_secs(5));
+    assert!(config.hooks(&hub).disconnect.is_empty() && config.hooks(&leaf).connect.is_empty());
+    assert_eq!(config.hooks(&leaf).disconnect, ["/bin/down"]);
+    assert_eq!(MailConfig::default().hooks(&hub), Hooks::none());
+    let error = parse("[hooks]\nconnect = [\"up\"]\n").unwrap_err();
+    assert!(
+        error.contains("mail.toml:2: 'up' is not the whole path"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -18,6 +18,8 @@ pub enum Reach {
     Never,
     /// By TCP to this port of 127.0.0.1.
     Tcp(u16),
+    /// By TLS to this port of 127.0.0.1, the keys once told ([`Node::befriend`]).
+    Tls(u16),
     /// Through this command's standard input and output.
     Pipe(Vec<String>),
     /// Over the terminal that [`Node::connect`] tells before each call.
@@ -142,11 +144,16 @@ impl Node {
         }
         match reach {
             Reach::Never => {}
-            Reach::Tcp(port) => {
+            Reach::Tcp(port) | Reach::Tls(port) => {
                 let _ = writeln!(sys, "time any\naddress 127.0.0.1\nport out-{peer}");
+                let kind = if matches!(reach, Reach::Tcp(_)) {
+                    "tcp"
+                } else {
+                    "tls"
+                };
                 self.append(
                     "etc/port",
-                    &format!("port out-{peer}\ntype tcp\nservice {port}\n\n"),
+                    &format!("port out-{peer}\ntype {kind}\nservice {port}\n\n"),
                 );
             }
             Reach::Pipe(command) => {
@@ -302,14 +309,33 @@ impl Node {
         Running::start(command, &self.path(&format!("log/{program}.out")))
     }
 
+    /// Tells this node and another each other's keys for TLS.
+    pub fn befriend(&self, other: &Self) {
+        for (one, peer) in [(self, other), (other, self)] {
+            let printed = peer.run("uucico", &["--certificate"]);
+            printed.expect_success("uucico --certificate");
+            let known = process::lossy(&one.path("etc/mail.toml"));
+            one.write("etc/mail.toml", &format!("{known}\n{}", printed.output));
+        }
+    }
+
     /// Starts an answering `uucico` on a port that was free just now.
     pub fn listen(&self) -> Listener {
+        self.listen_on("tcp")
+    }
+
+    /// The same over TLS.
+    pub fn listen_encrypted(&self) -> Listener {
+        self.listen_on("tls")
+    }
+
+    fn listen_on(&self, kind: &str) -> Listener {
         // Between the look and the start somebody else may take the port: then another one.
         for _ in 0..10 {
             let port = free_port();
             self.append(
                 "etc/port",
-                &format!("port in{port}\ntype tcp\nservice {port}\n\n"),
+                &format!("port in{port}\ntype {kind}\nservice {port}\n\n"),
             );
             let mut running = self.start("uucico", &["-D", "-l", "-p", &format!("in{port}")]);
             let up = process::wait_for("uucico to listen", Duration::from_mins(1), || {

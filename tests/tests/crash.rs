@@ -24,6 +24,8 @@ use suite_tests::process::{self, Running, children};
 use suite_tests::programs::{self, Side};
 
 const ROUNDS: usize = 200;
+/// Of calls over TLS, where either side is killed.
+const ROUNDS_OVER_TLS: usize = 40;
 const MESSAGES_PER_ROUND: usize = 3;
 /// Commands that `uuxqt` runs at a time.
 const SIDE_BY_SIDE: usize = 4;
@@ -69,15 +71,24 @@ enum Kind {
 }
 
 impl Scene {
-    fn new(site: &Site, seed: u64) -> Self {
+    fn new(site: &Site, seed: u64, encrypted: bool) -> Self {
         let (leaf, hub) = (
             Node::new(site, "leaf", Side::Ours),
             Node::new(site, "hub", Side::Ours),
         );
         let mailboxes = Mailboxes::new(&hub, "hub.example");
         add_rmail(&hub);
-        let listener = hub.listen();
-        leaf.add_neighbour("hub", "", &Reach::Tcp(listener.port()), "");
+        let (listener, reach) = if encrypted {
+            leaf.befriend(&hub);
+            let listener = hub.listen_encrypted();
+            let reach = Reach::Tls(listener.port());
+            (listener, reach)
+        } else {
+            let listener = hub.listen();
+            let reach = Reach::Tcp(listener.port());
+            (listener, reach)
+        };
+        leaf.add_neighbour("hub", "", &reach, "");
         hub.add_neighbour("leaf", "", &Reach::Never, "");
         Self {
             leaf,
@@ -282,7 +293,7 @@ fn two_hundred_kills_lose_nothing() {
     let seed = seed();
     println!("SEED={seed}");
     let site = Site::new("crash");
-    let mut scene = Scene::new(&site, seed);
+    let mut scene = Scene::new(&site, seed, false);
     for _ in 0..3 {
         scene.round(None);
     }
@@ -316,5 +327,34 @@ fn two_hundred_kills_lose_nothing() {
     assert!(
         doubles <= allowed,
         "{doubles} doubled, at most {allowed} can be excused (SEED={seed})"
+    );
+}
+
+#[test]
+fn kills_over_tls_lose_nothing() {
+    let seed = seed();
+    println!("SEED={seed}");
+    let site = Site::new("crash-tls");
+    let mut scene = Scene::new(&site, seed, true);
+    for _ in 0..3 {
+        scene.round(None);
+    }
+    for round in 0..ROUNDS_OVER_TLS {
+        scene.round(Some([Victim::Caller, Victim::Answerer][round % 2]));
+    }
+    scene.drain();
+    let doubles = scene.doubles();
+    assert_eq!(
+        doubles, 0,
+        "doubled although somebody was left who knew (SEED={seed})"
+    );
+    let killed = scene.killed;
+    println!(
+        "{} messages, killed {killed:?} of {VICTIMS:?}",
+        scene.queued
+    );
+    assert!(
+        killed[Victim::Caller as usize] + killed[Victim::Answerer as usize] >= ROUNDS_OVER_TLS / 4,
+        "too few were hit: {killed:?} (SEED={seed})"
     );
 }

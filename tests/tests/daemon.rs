@@ -27,12 +27,16 @@ struct Pair {
 }
 
 fn pair() -> Pair {
+    pair_over(Reach::Tcp)
+}
+
+fn pair_over(reach: fn(u16) -> Reach) -> Pair {
     let site = Site::new("daemon");
     let leaf = Node::new(&site, "leaf", Side::Ours);
     let hub = Node::new(&site, "hub", Side::Ours);
     let socket = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let number = socket.local_addr().unwrap().port();
-    leaf.add_neighbour("hub", "", &Reach::Tcp(number), "");
+    leaf.add_neighbour("hub", "", &reach(number), "");
     hub.add_neighbour("leaf", "", &Reach::Never, "");
     for node in [&leaf, &hub] {
         node.add_store_command();
@@ -173,4 +177,25 @@ fn a_system_that_does_not_answer_is_not_called_without_pause() {
     socket.set_nonblocking(true).unwrap();
     assert!(socket.accept().is_err(), "called again at once");
     assert_eq!(leaf.count("hub/C."), 2);
+}
+
+#[test]
+fn a_socket_of_systemds_is_the_port_that_has_its_number() {
+    let pair = pair_over(Reach::Tls);
+    pair.leaf.befriend(&pair.hub);
+    let number = pair.socket.local_addr().unwrap().port();
+    pair.hub.write(
+        "etc/port",
+        &format!("port other\ntype tcp\nservice 1\nport tls\ntype tls\nservice {number}\n"),
+    );
+    let hub = start_hub(&pair, &pair.site.path().join("nobody"));
+    queue(&pair, "one");
+    pair.leaf.call("hub").expect_success("the call");
+    wait_for(&pair, "one");
+    let log = pair.hub.log();
+    assert!(
+        log.contains("Incoming call (login Uleaf port tls)"),
+        "{log}"
+    );
+    end(hub);
 }

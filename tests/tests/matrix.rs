@@ -1,4 +1,4 @@
-//! Every caller with every answerer over every protocol and every kind of line: TCP, a pipe, a terminal.
+//! Every caller with every answerer over every protocol and every kind of line: TCP, a pipe, a terminal; TLS is ours alone.
 //!
 //! One call per combination carries hundreds of files in both directions: executions and plain files, queued by `uux`
 //! and by hand, of every size at which a packet, a block or a buffer ends.
@@ -40,7 +40,11 @@ enum Line {
     Tcp,
     Pipe,
     Serial,
+    Tls,
 }
+
+/// The lines that both sides know.
+const LINES: [Line; 3] = [Line::Serial, Line::Tcp, Line::Pipe];
 
 #[derive(Debug, Clone, Copy)]
 struct Combination {
@@ -153,6 +157,10 @@ fn run_combination(combination: Combination) -> Duration {
         Line::Tcp => Reach::Tcp(listener.insert(hub.listen()).port()),
         Line::Pipe => Reach::Pipe(hub.answer_command()),
         Line::Serial => Reach::Serial,
+        Line::Tls => {
+            leaf.befriend(&hub);
+            Reach::Tls(listener.insert(hub.listen_encrypted()).port())
+        }
     };
     // Packets of the peer's default size stand still for every window where Nagle meets delayed acknowledgements.
     let extra = match protocol {
@@ -167,8 +175,10 @@ fn run_combination(combination: Combination) -> Duration {
     let count = match line {
         _ if by_taylors_a => FILES_OF_A,
         Line::Serial => FEWER_FILES,
-        Line::Tcp | Line::Pipe if [caller, answerer] == [Side::Taylor; 2] => FEWER_FILES,
-        Line::Tcp | Line::Pipe => FILES,
+        Line::Tcp | Line::Pipe | Line::Tls if [caller, answerer] == [Side::Taylor; 2] => {
+            FEWER_FILES
+        }
+        Line::Tcp | Line::Pipe | Line::Tls => FILES,
     };
     let from_leaf = fill(&leaf, &hub, 1, count);
     let from_hub = fill(&hub, &leaf, 2, count);
@@ -241,11 +251,11 @@ fn next(waiting: &Mutex<Vec<Combination>>) -> Option<Combination> {
     waiting.lock().unwrap().pop()
 }
 
-fn matrix(pairs: &[(Side, Side)]) -> Vec<Combination> {
+fn matrix(pairs: &[(Side, Side)], lines: &[Line]) -> Vec<Combination> {
     let mut all = Vec::new();
     // The slowest first, so that the quick ones fill the gaps.
     for protocol in ['a', 'G', 'g', 'v', 'f', 'y', 'j', 'e', 't', 'i'] {
-        for line in [Line::Serial, Line::Tcp, Line::Pipe] {
+        for &line in lines {
             for &(caller, answerer) in pairs {
                 all.push(Combination {
                     caller,
@@ -262,7 +272,7 @@ fn matrix(pairs: &[(Side, Side)]) -> Vec<Combination> {
 #[test]
 fn taylor_with_taylor_shows_that_the_scenario_itself_is_sound() {
     if peers_or_skip("matrix: taylor with taylor").is_some() {
-        let mut all = matrix(&[(Side::Taylor, Side::Taylor)]);
+        let mut all = matrix(&[(Side::Taylor, Side::Taylor)], &LINES);
         // Over `a` two of Taylor's wait 20 seconds again and again, at times for longer than any test would: that it works at
         // all is shown with ours at one end.
         all.retain(|combination| combination.protocol != 'a');
@@ -273,10 +283,16 @@ fn taylor_with_taylor_shows_that_the_scenario_itself_is_sound() {
 #[test]
 fn ours_with_ours_and_with_taylor() {
     if peers_or_skip("matrix: ours").is_some() {
-        run_all(matrix(&[
+        let pairs = [
             (Side::Ours, Side::Ours),
             (Side::Ours, Side::Taylor),
             (Side::Taylor, Side::Ours),
-        ]));
+        ];
+        run_all(matrix(&pairs, &LINES));
     }
+}
+
+#[test]
+fn ours_with_ours_over_tls() {
+    run_all(matrix(&[(Side::Ours, Side::Ours)], &[Line::Tls]));
 }

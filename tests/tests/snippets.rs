@@ -241,12 +241,60 @@ fn ssh_with_a_forced_command() {
 }
 
 #[test]
+fn tls_under_inetd() {
+    let line = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let number = line.local_addr().unwrap().port();
+    let pair = pair(number);
+    for node in [&pair.leaf, &pair.hub] {
+        let before = process::lossy(&node.path("etc/port"));
+        let port = snippet("tls/port").replace("service 4031", &format!("service {number}"));
+        node.write("etc/port", &format!("{before}\n{port}"));
+    }
+    let sys = snippet("tls/sys").replace("hub.example", "127.0.0.1");
+    let bin = pair.leaf.path("bin").display().to_string();
+    pair.leaf.write("etc/sys", &sys.replace(INSTALLED, &bin));
+    let delivery = process::lossy(&pair.hub.path("etc/mail.toml"));
+    pair.leaf.befriend(&pair.hub);
+    // The hub's is the snippet, with the key in it that leaf has printed.
+    let printed = process::lossy(&pair.hub.path("etc/mail.toml"));
+    let pin = line_with(&printed, "pins = ");
+    let rules = snippet("tls/mail.toml");
+    let rules = rules.replace(&line_with(&rules, "pins = "), &pin);
+    pair.hub
+        .write("etc/mail.toml", &format!("{delivery}\n{rules}"));
+    pair.queue();
+    let inetd = line_with(&snippet("tls/inetd.conf"), "suucp stream tcp nowait uucp");
+    let arguments = arguments_after(&inetd, "uucico");
+    let call = pair.leaf.start("uucico", &["-s", "hub"]);
+    pair.answer_on_socket(&arguments[1..], call, &line);
+    pair.expect_delivery();
+    // `required` is meant: the plain port, with the right password, is not enough.
+    let plain = snippet("uucp/leaf/sys").replace("hub.example", "127.0.0.1");
+    pair.leaf.write("etc/sys", &plain.replace(INSTALLED, &bin));
+    let call = pair.leaf.start("uucico", &["-S", "hub"]);
+    let (socket, _) = line.accept().expect("the call");
+    let mut answerer = pair.hub.command("uucico");
+    answerer
+        .arg("-l")
+        .stdin(OwnedFd::from(socket.try_clone().unwrap()))
+        .stdout(OwnedFd::from(socket))
+        .stderr(Stdio::null());
+    assert!(!answerer.status().unwrap().success());
+    assert!(!call.finish(process::PATIENCE).status.success());
+    let log = pair.hub.log();
+    assert!(log.contains("System leaf called without TLS"), "{log}");
+}
+
+#[test]
 fn debians_uuchk_reads_the_same_files() {
     let Some(peers) = peers_or_skip("snippets: uuchk") else {
         return;
     };
     let pair = pair(1540);
     for (node, system) in [(&pair.leaf, "hub"), (&pair.hub, "leaf")] {
+        // A port that Taylor's cannot know does not hide the others.
+        let ports = process::lossy(&node.path("etc/port"));
+        node.write("etc/port", &(snippet("tls/port") + "\n" + &ports));
         let mut command = process::command_as(node.owner(), &peers.taylor("uuchk"));
         command.arg("-I").arg(node.config()).args(["-s", system]);
         let finished = process::run(command, pair.site.path());
@@ -256,6 +304,10 @@ fn debians_uuchk_reads_the_same_files() {
             "{}",
             finished.output
         );
+        if system == "hub" {
+            let output = &finished.output;
+            assert!(output.contains("Port name hub-tcp"), "{output}");
+        }
     }
 }
 

@@ -5,18 +5,25 @@
 //! for hanging up alone.
 
 mod answers;
+mod arriving;
+mod fruit;
+mod hang_up;
+mod sending;
 mod turns;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::event::{Event, Severity, TransferKey, Wanted};
+use super::event::{Event, Severity, TransferKey};
 use super::handshake::Chosen;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
 use super::{ConversationError, Question};
 use crate::link::{Channel, Link, LinkEvent};
 use crate::wire::command::{Command, Features, Refusal, Reply, Request};
+use arriving::Arrived;
+use fruit::Fruit;
+use hang_up::HangUp;
 pub(super) use turns::Flow;
 use turns::Turns;
 
@@ -25,55 +32,6 @@ const GARBLED_LIMIT: u32 = 50;
 
 /// How many files are committed together at most.
 const GROUP_LIMIT: usize = 64;
-
-/// How far the hanging up has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum HangUp {
-    /// Not begun.
-    No,
-    /// As master: `H` is out.
-    Asked,
-    /// As slave: `HY HY` is out.
-    Agreed,
-    /// The link's own closing exchange.
-    Closing,
-    /// Raw bytes again.
-    Closed,
-}
-
-/// How many bytes of files count as a step forward.
-const STEP: usize = 1024;
-
-/// When the call last got anywhere: bytes of files, a file in its place, an answer to a request of ours.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Fruit {
-    pub(super) since: Instant,
-    bytes: usize,
-}
-
-impl Fruit {
-    fn new(now: Instant) -> Self {
-        Self {
-            since: now,
-            bytes: 0,
-        }
-    }
-
-    fn count(&mut self, now: Instant, bytes: usize) {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes >= STEP {
-            *self = Self::new(now);
-        }
-    }
-}
-
-/// A complete reception that waits for its commit.
-#[derive(Debug, Clone, Copy)]
-struct Arrived {
-    channel: Channel,
-    ours: bool,
-    key: TransferKey,
-}
 
 /// The state of a running link.
 pub(super) struct Session {
@@ -152,19 +110,6 @@ impl Session {
     /// No file has the line for longer than this while another one waits; zero: as long as it takes.
     pub(super) fn limit_file_time(&mut self, limit: Duration) {
         self.turns.limit = limit;
-    }
-
-    /// Whether the link has closed and raw bytes follow.
-    pub(super) fn is_closed(&self) -> bool {
-        self.hang_up == HangUp::Closed
-    }
-
-    /// Whether both sides have agreed to end the call: a line that is lost from here on does no harm.
-    pub(super) fn is_ending(&self) -> bool {
-        matches!(
-            self.hang_up,
-            HangUp::Agreed | HangUp::Closing | HangUp::Closed
-        )
     }
 
     /// What is awaited, for the message of a timeout.
@@ -345,88 +290,6 @@ impl Session {
         self.handle_answer(now, channel, reply)
     }
 
-    fn handle_data(
-        &mut self,
-        now: Instant,
-        channel: Channel,
-        from_peer: bool,
-        position: Option<u64>,
-        bytes: Vec<u8>,
-    ) -> Result<(), ConversationError> {
-        let key = if self.is_theirs(channel, from_peer) {
-            self.theirs.get_mut(&channel).map(Incoming::receiving)
-        } else {
-            self.ours.get_mut(&channel).map(Outgoing::receiving)
-        };
-        match key.flatten() {
-            Some(Some(key)) => {
-                self.fruit.count(now, bytes.len());
-                self.events.push_back(Event::Data {
-                    key,
-                    position,
-                    bytes,
-                });
-                Ok(())
-            }
-            // A file that was refused: its data has overtaken the refusal.
-            Some(None) => Ok(()),
-            None => self.out_of_turn("file data that nobody asked for"),
-        }
-    }
-
-    /// A file was damaged on its way, and begins anew: one that comes, or one that was sent.
-    fn handle_again(
-        &mut self,
-        now: Instant,
-        channel: Channel,
-        from_peer: bool,
-    ) -> Result<(), ConversationError> {
-        let ours = !self.is_theirs(channel, from_peer);
-        let key = if ours {
-            self.ours.get_mut(&channel).map(Outgoing::receiving)
-        } else {
-            self.theirs.get_mut(&channel).map(Incoming::receiving)
-        };
-        match key.flatten() {
-            Some(Some(key)) => self.events.push_back(Event::Void(key)),
-            Some(None) => {}
-            None if ours => return self.send_again(now, channel),
-            None => return self.serve_again(now, channel),
-        }
-        Ok(())
-    }
-
-    fn handle_file_end(
-        &mut self,
-        now: Instant,
-        channel: Channel,
-        from_peer: bool,
-    ) -> Result<(), ConversationError> {
-        let ours = !self.is_theirs(channel, from_peer);
-        let key = if ours {
-            self.ours.get_mut(&channel).map(Outgoing::complete)
-        } else {
-            self.theirs.get_mut(&channel).map(Incoming::complete)
-        };
-        match key.flatten() {
-            Some(Some(key)) => self.arrived.push(Arrived { channel, ours, key }),
-            Some(None) if ours => self.end_discarded(now, channel),
-            Some(None) => {
-                self.theirs.remove(&channel);
-            }
-            None => return self.out_of_turn("the end of a file that nobody asked for"),
-        }
-        Ok(())
-    }
-
-    fn is_theirs(&self, channel: Channel, from_peer: bool) -> bool {
-        if self.duplex {
-            from_peer
-        } else {
-            self.theirs.contains_key(&channel)
-        }
-    }
-
     /// What there is to do when the link has nothing more to say; false: nothing, wait.
     fn go_on(&mut self, now: Instant) -> bool {
         if !self.started {
@@ -472,57 +335,6 @@ impl Session {
         self.events.push_back(event);
     }
 
-    /// The slave's answer to `H` depends on whether there is work.
-    fn handle_hang_up(&mut self, now: Instant) -> Result<(), ConversationError> {
-        if self.master {
-            return self.out_of_turn("H from the slave");
-        }
-        if self.hang_up != HangUp::No {
-            return Ok(());
-        }
-        if self.ours.is_empty() {
-            self.dry = false;
-            self.ask_for_work(Question::LastWork);
-        } else {
-            self.become_master(now);
-        }
-        Ok(())
-    }
-
-    fn become_master(&mut self, now: Instant) {
-        self.send(now, Channel(0), false, &Command::HangUpNo);
-        self.master = true;
-        self.hand_over = false;
-        self.looked_last = false;
-        self.wants_turn = false;
-    }
-
-    fn handle_hang_up_yes(&mut self, now: Instant) {
-        match self.hang_up {
-            HangUp::Asked => {
-                self.send(now, Channel(0), false, &Command::HangUpYes);
-                self.close(now);
-            }
-            HangUp::Agreed => self.close(now),
-            _ => {}
-        }
-    }
-
-    fn handle_hang_up_no(&mut self) {
-        if self.hang_up == HangUp::Asked {
-            self.hang_up = HangUp::No;
-            self.master = false;
-            self.hand_over = false;
-            // What comes in while the other side works is found when it asks to hang up.
-            self.dry = true;
-        }
-    }
-
-    fn close(&mut self, now: Instant) {
-        self.hang_up = HangUp::Closing;
-        self.link.close(now);
-    }
-
     /// A free channel for a request of ours; there is one, as their number is checked before work is asked for.
     pub(super) fn free_channel(&self) -> Channel {
         if !self.duplex {
@@ -553,53 +365,6 @@ impl Session {
 
     pub(super) fn log(&mut self, severity: Severity, text: String) {
         self.events.push_back(Event::Log(severity, text));
-    }
-
-    /// The next bytes of a file that there is room for.
-    pub(super) fn poll_wanted(&mut self) -> Option<Wanted> {
-        if self.is_ending() {
-            return None;
-        }
-        let room = self.link.send_room();
-        if room == 0 {
-            return None;
-        }
-        let flow = self.turns.next(self.flows())?;
-        let left = usize::try_from(flow.size - flow.position).unwrap_or(usize::MAX);
-        Some(Wanted {
-            key: flow.key,
-            position: flow.position,
-            room: room.min(left),
-        })
-    }
-
-    /// Takes bytes that [`poll_wanted`](Self::poll_wanted) asked for; gives back how many.
-    pub(super) fn supply(&mut self, now: Instant, key: TransferKey, bytes: &[u8]) -> usize {
-        let Some(flow) = self.flows().find(|flow| flow.key == key) else {
-            return 0;
-        };
-        let (channel, from_peer) = (flow.channel, flow.from_peer);
-        let taken = self.link.send_data(now, channel, from_peer, bytes);
-        tracing::trace!(target: "uucp::proto", ?channel, position = flow.position, count = taken, "file data sent");
-        self.turns.took(now, key);
-        self.fruit.count(now, taken);
-        let done = if from_peer {
-            self.theirs.get_mut(&channel).map(|one| one.advance(taken))
-        } else {
-            self.ours.get_mut(&channel).map(|one| one.advance(taken))
-        };
-        if done == Some(true) {
-            self.link.end_file(now, channel, from_peer);
-        }
-        taken
-    }
-
-    /// Everything that flows from us.
-    fn flows(&self) -> impl Iterator<Item = Flow> + Clone {
-        let ours = self.ours.iter();
-        let theirs = self.theirs.iter();
-        ours.filter_map(|(channel, one)| one.flow(*channel))
-            .chain(theirs.filter_map(|(channel, one)| one.flow(*channel)))
     }
 }
 

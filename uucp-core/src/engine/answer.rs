@@ -3,13 +3,13 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::call::{usable_protocols, usual_parameters};
 use super::debugging::{DebugSwitch, Debugging};
-use super::desk::{Desk, LineInfo};
+use super::desk::Desk;
 use super::driver::Driver;
 use super::encryption::Certified;
 use super::executions::{ExecuteEvery, Executions};
 use super::hooks::Occasion;
+use super::line::{LineInfo, usable_protocols, usual_parameters};
 use super::neighbour::{Neighbour, local_time};
 use super::outcome::{Finished, no_thread};
 use super::outside::beside;
@@ -97,7 +97,8 @@ pub fn answer(
     if desk.hooked
         && let Some(occasion) = desk.occasion()
     {
-        occasion.disconnect(&finished.result, desk.totals);
+        let failure = finished.result.as_ref().err().map(ToString::to_string);
+        occasion.disconnect(failure.as_deref(), desk.totals);
     }
     finished
 }

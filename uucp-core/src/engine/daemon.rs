@@ -18,9 +18,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use sd_notify::NotifyState;
 
-use super::call::held_up;
 use super::neighbour::local_time;
-use super::outcome::now_seconds;
+use super::outcome::{held_up, now_seconds};
 use super::server::{Answerer, ChildCommand, Door, take_all};
 use super::signals::{Received, Signals};
 use crate::config::Config;

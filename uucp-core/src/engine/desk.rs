@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::confine::{Reach, confine};
 use super::debugging::Debugging;
 use super::encryption::Certified;
+use super::line::LineInfo;
 use super::neighbour::Neighbour;
 use super::notify::Note;
 use super::outside::Outside;
@@ -16,31 +17,15 @@ use super::serve::Served;
 use super::server::ToServer;
 use super::signals::Signals;
 use super::work::Repeat;
-use crate::config::{Config, ProtocolParameter};
+use crate::config::Config;
 use crate::conversation::{Conversation, ConversationError, Event, Severity, TransferKey, Wanted};
 use crate::link::CallRole;
 use crate::name::SystemName;
-use crate::port::LineTraits;
 use crate::spool::{self, Journal, Spool, Status, StatusKind, Transfer};
 use crate::wire::command::{Features, Refusal, Request, RequestKind};
 
 /// How much of a file is read at a time.
 const READ: usize = 256 * 1024;
-
-/// What is known of the line.
-#[derive(Debug, Clone)]
-pub struct LineInfo {
-    /// The port's name, for the journal.
-    pub name: String,
-    /// What it is good for.
-    pub traits: LineTraits,
-    /// The protocols that the port file names.
-    pub protocols: Option<Vec<u8>>,
-    /// Protocol parameters of the port file.
-    pub parameters: Vec<ProtocolParameter>,
-    /// Whether it carries one direction at a time.
-    pub half_duplex: bool,
-}
 
 /// How much went over the line.
 #[derive(Debug, Clone, Copy, Default)]

@@ -9,7 +9,6 @@ use super::program::{Ending, run_program};
 use super::signals::Signals;
 use crate::config::Config;
 use crate::config::mail::Hooks;
-use crate::conversation::ConversationError;
 use crate::link::CallRole;
 use crate::name::SystemName;
 use crate::spool::{Journal, Severity};
@@ -36,15 +35,13 @@ impl Occasion<'_> {
         }
     }
 
-    /// After the call. What becomes of the hook changes nothing any more.
-    pub(super) fn disconnect(&self, result: &Result<(), ConversationError>, totals: Totals) {
-        let (word, reason) = match result {
-            Ok(()) => ("ok", String::new()),
-            Err(error) => ("failed", error.to_string()),
-        };
+    /// After the call; `failure` is why it failed, if it did. What becomes of the hook changes nothing any more.
+    pub(super) fn disconnect(&self, failure: Option<&str>, totals: Totals) {
+        let word = if failure.is_none() { "ok" } else { "failed" };
+        let reason = failure.unwrap_or_default().replace('\0', "");
         let more = [
             ("BANGPATH_RESULT", word.to_owned()),
-            ("BANGPATH_REASON", reason.replace('\0', "")),
+            ("BANGPATH_REASON", reason),
             ("BANGPATH_SENT", totals.sent.to_string()),
             ("BANGPATH_RECEIVED", totals.received.to_string()),
         ];

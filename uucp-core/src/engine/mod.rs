@@ -15,6 +15,7 @@ mod driver;
 mod encryption;
 mod executions;
 mod hooks;
+mod line;
 mod neighbour;
 mod notify;
 mod opening;
@@ -36,9 +37,9 @@ pub use answer::{Answer, answer};
 pub use call::{CallError, CallOptions, Called, call};
 pub use daemon::{DaemonOptions, Reload, Waiting, daemon};
 pub use debugging::DebugSwitch;
-pub use desk::LineInfo;
 pub use encryption::{Certified, answer_encrypted, certificate};
 pub use executions::ExecuteEvery;
+pub use line::LineInfo;
 #[cfg(feature = "cli")]
 pub(crate) use opening::ports;
 pub use outcome::Finished;

@@ -1,8 +1,9 @@
-//! The end of a call: the last lines of the log, and the status file.
+//! The end of a call: the last lines of the log, and the status file; and what that says against the next one.
 
 use std::time::Duration;
 
 use super::desk::Desk;
+use crate::config::Settings;
 use crate::conversation::ConversationError;
 use crate::name::SystemName;
 use crate::spool::{Status, StatusKind};
@@ -108,6 +109,40 @@ pub(super) fn no_thread(error: &std::io::Error) -> ConversationError {
 
 pub(super) fn now_seconds() -> i64 {
     jiff::Timestamp::now().as_second()
+}
+
+/// Why a call waits after earlier ones.
+pub(super) struct Held {
+    /// For the log.
+    pub(super) reason: &'static str,
+    /// For how much longer; `None`: for so long that somebody had better look.
+    pub(super) left: Option<Duration>,
+}
+
+/// What the status file says against a call now, in seconds since 1970; `None`: nothing.
+pub(super) fn held_up(settings: &Settings, status: Option<&Status>, now: i64) -> Option<Held> {
+    const WAIT: &str = "Retry time not reached";
+    let status = status?;
+    // A clock that was set back must not hold calls up.
+    let passed = u64::try_from(now.saturating_sub(status.last)).ok()?;
+    let passed = Duration::from_secs(passed);
+    let wait = |time: Duration| {
+        let left = time.saturating_sub(passed);
+        (!left.is_zero()).then_some(Held {
+            reason: WAIT,
+            left: Some(left),
+        })
+    };
+    match status.kind {
+        StatusKind::ConversationComplete => wait(settings.success_wait),
+        StatusKind::Talking => None,
+        _ if passed >= DAY => None,
+        _ if settings.max_retries > 0 && status.retries >= settings.max_retries => Some(Held {
+            reason: "Too many retries",
+            left: None,
+        }),
+        _ => wait(status.wait),
+    }
 }
 
 #[cfg(test)]

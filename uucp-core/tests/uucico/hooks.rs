@@ -98,3 +98,24 @@ fn a_failing_connect_hook_turns_a_caller_away() {
     assert_ne!(lab.beta.status("alpha"), "");
     assert_eq!(said(&lab.beta), "be $fore alpha in TCP\n");
 }
+
+#[test]
+fn the_hook_after_a_call_is_run_when_the_call_fails_before_a_word_is_said() {
+    let lab = Lab::new("");
+    add_hooks(&lab.alpha, 0);
+    lab.alpha.queue("beta", "joe", b"letter");
+    // The line is open before the login is looked up.
+    let call = lab.alpha.root.join("etc/call");
+    fs::remove_file(&call).unwrap();
+    fs::create_dir(&call).unwrap();
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert!(!output.status.success());
+    let said = said(&lab.alpha);
+    let (before, after) = said.split_once('\n').unwrap();
+    assert_eq!(before, "be $fore beta out out");
+    assert!(
+        after.starts_with("after beta out out failed 0 0 ") && after.contains("etc/call"),
+        "{after}"
+    );
+    assert_eq!(lab.alpha.queued("beta"), 1);
+}

@@ -1,5 +1,6 @@
 //! The bodies of the engine's own programs: options, and what `run` does with them.
 
+mod common;
 mod debug;
 mod queueing;
 pub mod uuchk;

@@ -13,35 +13,10 @@ use std::process::{Command, Stdio};
 
 use nix::unistd::{Uid, User};
 
-use super::debug;
-use crate::config::{Config, DebugSet};
+use crate::config::Config;
 use crate::name::{Grade, SystemName};
 use crate::spool::{Journal, Severity, SpoolError};
 use crate::sysexits::{Failure, Status};
-
-/// Reads the configuration and starts the Debug file with the kinds that `-x` adds.
-pub(super) fn load(
-    program: &str,
-    file: Option<&std::path::Path>,
-    kinds: &[String],
-) -> Result<Config, Failure> {
-    let mut config = Config::load(file).map_err(of_config)?;
-    if !kinds.is_empty() {
-        config.debug = kinds
-            .iter()
-            .fold(config.debug, |all, word| all | debug_kinds(program, word));
-        debug::start(&config);
-    }
-    Ok(config)
-}
-
-/// The kinds that one `-x` asks for. Mail must not bounce for a typing error there.
-fn debug_kinds(program: &str, word: &str) -> DebugSet {
-    DebugSet::parse(word).unwrap_or_else(|word| {
-        warn(program, &format!("-x: no such kind of message: {word}"));
-        DebugSet::default()
-    })
-}
 
 /// A line of the log about what was queued.
 pub(super) fn log(

@@ -16,7 +16,7 @@ use uuxqt::Starter;
 
 use super::debug;
 use crate::config::mail::MailConfig;
-use crate::config::{Config, DebugSet, RunUuxqt};
+use crate::config::{Config, RunUuxqt};
 use crate::engine::{CallOptions, Called, ExecuteEvery, Signals, call};
 use crate::limits;
 use crate::name::{Grade, SystemName};
@@ -45,14 +45,7 @@ struct Site<'a> {
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // A server that takes many connections hands its own limit on.
     limits::descriptors(DESCRIPTORS);
-    let mut config = Config::load(arguments.config.as_deref())
-        .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
-    for kinds in &arguments.debug {
-        let kinds = DebugSet::parse(kinds)
-            .map_err(|word| Failure::new(Status::Usage, format!("-x: no such kind: {word}")))?;
-        config.debug = config.debug | kinds;
-    }
-    debug::start(&config);
+    let config = arguments.common.load()?;
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
     let signals = Signals::take().map_err(Failure::temporary)?;
     let site = Site {

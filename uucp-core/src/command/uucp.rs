@@ -64,7 +64,7 @@ impl Run<'_> {
 
 /// What `uucp` and `uuto` do.
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
-    let config = queueing::load(NAME, options.config.as_deref(), &options.debug)?;
+    let config = options.common.load_for_queueing(NAME)?;
     let user = user(options);
     let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
     let run = Run {

@@ -12,6 +12,7 @@ use std::process::{Command, ExitCode};
 
 use clap::Parser;
 
+use super::common::Common;
 use super::queueing;
 use crate::program;
 use crate::sysexits::{Audience, Failure, Status};
@@ -28,15 +29,8 @@ struct Arguments {
     /// Only files from this system
     #[arg(short = 's', long, value_name = "SYSTEM")]
     system: Option<OsString>,
-    /// Write debugging messages of these kinds to the Debug file
-    #[arg(short = 'x', long, value_name = "KINDS")]
-    debug: Vec<String>,
-    /// Read this configuration file
-    #[arg(short = 'I', long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Print the version
-    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    common: Common,
 }
 
 /// What can be answered.
@@ -58,7 +52,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let config = queueing::load("uupick", arguments.config.as_deref(), &arguments.debug)?;
+    let config = arguments.common.load_for_queueing("uupick")?;
     let user = OsString::from_vec(queueing::user_name());
     let inbox = config.pubdir.join("receive").join(user);
     let mut session = Session {

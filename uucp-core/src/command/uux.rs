@@ -45,7 +45,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.stdin && line.is_poll() {
         return Err(Failure::new(Status::Usage, "no command is given"));
     }
-    let config = queueing::load("uux", arguments.config.as_deref(), &arguments.debug)?;
+    let config = arguments.common.load_for_queueing("uux")?;
     let way = Way::find(&config, &line.systems)?;
     let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
     let request = Request {

@@ -12,9 +12,9 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use clap::Parser;
 use nix::sys::stat::{Mode, umask};
 
-use super::debug;
+use super::common::Common;
+use crate::config::Config;
 use crate::config::mail::MailConfig;
-use crate::config::{Config, DebugSet};
 use crate::delivery::deliver_local_queue;
 use crate::execute::job::{Runner, Wishes};
 use crate::execute::queue::{self, Limits, QueueError, Tally};
@@ -50,15 +50,8 @@ struct Arguments {
     /// Also try jobs that rest after a temporary failure
     #[arg(long)]
     now: bool,
-    /// Write debugging messages of these kinds, such as execute or all, to the Debug file
-    #[arg(short = 'x', long, value_name = "KINDS")]
-    debug: Vec<String>,
-    /// Read this configuration file
-    #[arg(short = 'I', long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Print the version
-    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    common: Common,
     /// Take jobs from standard input; what uuxqt starts its workers with
     #[arg(long, hide = true)]
     worker: bool,
@@ -75,14 +68,7 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     umask(Mode::from_bits_truncate(UMASK));
-    let mut config = Config::load(arguments.config.as_deref())
-        .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
-    for kinds in &arguments.debug {
-        let kinds = DebugSet::parse(kinds)
-            .map_err(|word| Failure::new(Status::Usage, format!("-x: no such kind: {word}")))?;
-        config.debug = config.debug | kinds;
-    }
-    debug::start(&config);
+    let config = arguments.common.load()?;
     let mail = MailConfig::load(&config.directory)
         .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
@@ -174,7 +160,7 @@ fn start_retry(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Optio
     }
     let mut command = Command::new(own_program());
     command.arg("--retry-kept").stdin(Stdio::null());
-    if let Some(file) = &arguments.config {
+    if let Some(file) = &arguments.common.config {
         command.arg("--config").arg(file);
     }
     command.spawn().ok()
@@ -193,13 +179,7 @@ fn run_jobs(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Result<T
 /// A worker is this program again, told what it was told.
 fn worker_command(program: &Path, arguments: &Arguments) -> Command {
     let mut command = Command::new(program);
-    command.arg("--worker");
-    if let Some(file) = &arguments.config {
-        command.arg("--config").arg(file);
-    }
-    for kinds in &arguments.debug {
-        command.arg("--debug").arg(kinds);
-    }
+    command.arg("--worker").args(arguments.common.words());
     if let Some(only) = &arguments.command {
         command.arg("--command").arg(only);
     }
@@ -269,7 +249,6 @@ mod tests {
         let again = Arguments::try_parse_from(words).unwrap();
         assert!(again.worker && again.now);
         assert_eq!(again.command, arguments.command);
-        assert_eq!(again.config, arguments.config);
-        assert_eq!(again.debug, arguments.debug);
+        assert_eq!(again.common, arguments.common);
     }
 }

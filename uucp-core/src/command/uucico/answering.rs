@@ -147,9 +147,7 @@ impl Site<'_> {
         if let Some(login) = &self.arguments.login {
             words.extend(["--login".into(), login.into()]);
         }
-        for kinds in &self.arguments.debug {
-            words.extend(["--debug".into(), kinds.into()]);
-        }
+        words.extend(self.arguments.common.debug_words());
         words
     }
 

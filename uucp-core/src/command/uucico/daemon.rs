@@ -44,7 +44,7 @@ impl Site<'_> {
             gap: Duration::from_secs(self.arguments.gap),
             call,
         };
-        let file = self.arguments.config.clone();
+        let file = self.arguments.common.config.clone();
         let mut reload = move || {
             let config = Config::load(file.as_deref()).map_err(|error| error.to_one_line())?;
             let spool = Spool::open(&config).map_err(|error| error.to_string())?;
@@ -93,9 +93,7 @@ impl Site<'_> {
         if let Some(grade) = self.arguments.grade {
             words.extend(["--grade".into(), grade.to_string().into()]);
         }
-        for kinds in &self.arguments.debug {
-            words.extend(["--debug".into(), kinds.into()]);
-        }
+        words.extend(self.arguments.common.debug_words());
         words.push("--system".into());
         words
     }

@@ -1,10 +1,9 @@
 //! The command line, as Taylor's and Debian's `uucico` take it.
 
-use std::path::PathBuf;
-
 use clap::Parser;
 
 use super::parse_grade;
+use crate::command::common::Common;
 use crate::name::{Grade, SystemName};
 
 /// Call other systems, answer their calls, and move what is queued.
@@ -88,15 +87,8 @@ pub(super) struct Arguments {
     /// If a call fails, try the next alternate
     #[arg(short = 'z', long = "try-next")]
     pub(super) try_next: bool,
-    /// Write debugging messages of these kinds, such as chat or handshake or a number up to 11, to the Debug file
-    #[arg(short = 'x', short_alias = 'X', long, value_name = "KINDS")]
-    pub(super) debug: Vec<String>,
-    /// Read this configuration file
-    #[arg(short = 'I', long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// Print the version
-    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    pub(super) common: Common,
     /// Standard input is a connection that came in on this port and was prompted; what uucico starts itself with
     #[arg(long, hide = true, value_name = "PORT")]
     pub(super) accepted: Option<String>,

@@ -25,9 +25,7 @@ impl Starter {
         if let Some(file) = &config.source {
             words.extend(["-I".into(), file.into()]);
         }
-        for kinds in &arguments.debug {
-            words.extend(["-x".into(), kinds.into()]);
-        }
+        words.extend(arguments.common.debug_words());
         Self {
             program: find(),
             arguments: words,

@@ -1,9 +1,10 @@
 //! The command line of `uucp`, as the peer's takes it: options before, between and after the names of files.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser};
+
+use crate::command::common::Common;
 
 /// Copies files between this system and others.
 #[derive(Debug, Clone, Parser)]
@@ -73,15 +74,8 @@ pub(in crate::command) struct Options {
         allow_hyphen_values = true
     )]
     pub(in crate::command) user: Option<OsString>,
-    /// Debugging: words or a number, as in the config file.
-    #[arg(short = 'x', long, value_name = "TYPES", action = ArgAction::Append)]
-    pub(in crate::command) debug: Vec<String>,
-    /// The config file to use.
-    #[arg(short = 'I', long, value_name = "FILE")]
-    pub(in crate::command) config: Option<PathBuf>,
-    /// Print the version.
-    #[arg(short = 'v', long, action = ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    pub(in crate::command) common: Common,
     /// Print this help.
     #[arg(long, action = ArgAction::HelpLong)]
     help: Option<bool>,

@@ -3,9 +3,10 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, ValueEnum};
+
+use crate::command::common::Common;
 
 /// Queues a command to be executed on another system.
 #[derive(Debug, Clone, Parser)]
@@ -61,15 +62,8 @@ pub(super) struct Arguments {
     /// Do not put the working directory before relative names of remote files.
     #[arg(short = 'W', long)]
     pub(super) noexpand: bool,
-    /// Debugging: words or a number, as in the config file.
-    #[arg(short = 'x', long, value_name = "TYPES", action = ArgAction::Append)]
-    pub(super) debug: Vec<String>,
-    /// The config file to use.
-    #[arg(short = 'I', long, value_name = "FILE")]
-    pub(super) config: Option<PathBuf>,
-    /// Print the version.
-    #[arg(short = 'v', long, action = ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    pub(super) common: Common,
     /// Print this help.
     #[arg(long, action = ArgAction::HelpLong)]
     help: Option<bool>,

@@ -1,0 +1,75 @@
+//! What all programs of the engine are told in the same way: `-I`, `-x`, `-v`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args};
+
+use super::debug;
+use super::queueing::{of_config, warn};
+use crate::config::{Config, DebugSet};
+use crate::sysexits::{Failure, Status};
+
+/// The options.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+pub(super) struct Common {
+    /// Write debugging messages of these kinds, such as chat or execute or a number up to 11, to the Debug file
+    #[arg(short = 'x', short_alias = 'X', long, value_name = "KINDS", action = ArgAction::Append)]
+    debug: Vec<String>,
+    /// Read this configuration file
+    #[arg(short = 'I', long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Print the version
+    #[arg(short = 'v', long, action = ArgAction::Version)]
+    version: Option<bool>,
+}
+
+impl Common {
+    /// Reads the configuration and starts the Debug file; `-x` adds kinds of messages.
+    pub(super) fn load(&self) -> Result<Config, Failure> {
+        let mut config = self.read()?;
+        for word in &self.debug {
+            let kinds = DebugSet::parse(word)
+                .map_err(|word| Failure::new(Status::Usage, format!("-x: no such kind: {word}")))?;
+            config.debug = config.debug | kinds;
+        }
+        debug::start(&config);
+        Ok(config)
+    }
+
+    /// The same for programs that take mail, which must not bounce for a typing error in `-x`, and which have nothing to
+    /// tell unless asked.
+    pub(super) fn load_for_queueing(&self, program: &str) -> Result<Config, Failure> {
+        let mut config = self.read()?;
+        for word in &self.debug {
+            match DebugSet::parse(word) {
+                Ok(kinds) => config.debug = config.debug | kinds,
+                Err(word) => warn(program, &format!("-x: no such kind of message: {word}")),
+            }
+        }
+        if !self.debug.is_empty() {
+            debug::start(&config);
+        }
+        Ok(config)
+    }
+
+    fn read(&self) -> Result<Config, Failure> {
+        Config::load(self.config.as_deref()).map_err(of_config)
+    }
+
+    /// `-x` for a program that this one starts.
+    pub(super) fn debug_words(&self) -> Vec<OsString> {
+        let pairs = self.debug.iter();
+        pairs
+            .flat_map(|kinds| ["--debug".into(), kinds.into()])
+            .collect()
+    }
+
+    /// The same with `-I`.
+    pub(super) fn words(&self) -> Vec<OsString> {
+        let file = self.config.iter();
+        file.flat_map(|file| ["--config".into(), file.into()])
+            .chain(self.debug_words())
+            .collect()
+    }
+}

@@ -124,8 +124,7 @@ fn lines_and_tests_are_found_as_they_are_written() {
         (lines[0].section.as_str(), lines[0].tests.len()),
         ("port", 2)
     );
-    let source =
-        "#[test]\nfn one() {\n}\nfn two() {}\n    #[test]\n    #[ignore]\n    fn three(x: u8) {\n";
+    let source = "#[test]\nfn one() {\n}\nfn two() {}\n    #[test]\n    #[should_panic]\n    fn three(x: u8) {\n";
     let found: Vec<String> = tests_of(source).into_iter().collect();
     assert_eq!(found, ["one", "three"]);
 }

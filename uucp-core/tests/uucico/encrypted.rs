@@ -43,6 +43,24 @@ fn call(lab: &Lab) -> (Output, bool) {
     lab.call_answered(&["-l", "-p", "in"])
 }
 
+/// Such a call, and both sides are content.
+fn assert_succeeds(lab: &Lab) {
+    let (output, answered) = call(lab);
+    assert!(
+        output.status.success() && answered,
+        "{}\n{}",
+        text(&output),
+        lab.beta.log()
+    );
+}
+
+/// Such a call, and neither is; what the caller says.
+fn assert_fails(lab: &Lab) -> String {
+    let (output, answered) = call(lab);
+    assert!(!output.status.success() && !answered);
+    text(&output)
+}
+
 /// The last line of an error in the log that has this word.
 fn complaint(node: &Node, word: &str) -> String {
     let log = node.log();
@@ -60,13 +78,7 @@ fn a_call_goes_both_ways_after_key_and_password() {
     let lab = friends("");
     lab.alpha.queue("beta", "joe", b"there");
     lab.beta.queue("alpha", "ann", b"back");
-    let (output, answered) = call(&lab);
-    assert!(
-        output.status.success() && answered,
-        "{}\n{}",
-        text(&output),
-        lab.beta.log()
-    );
+    assert_succeeds(&lab);
     assert_eq!(lab.beta.arrived("alpha"), [b"there"]);
     assert_eq!(lab.alpha.arrived("beta"), [b"back"]);
     let log = lab.beta.log();
@@ -77,8 +89,7 @@ fn a_call_goes_both_ways_after_key_and_password() {
     // The key alone is not enough.
     lab.alpha.write("etc/call", "beta Ualpha wrong\n");
     lab.alpha.queue("beta", "joe", b"more");
-    let (output, answered) = call(&lab);
-    assert!(!output.status.success() && !answered);
+    assert_fails(&lab);
     complaint(&lab.beta, "Bad login for Ualpha");
     assert_eq!(lab.alpha.queued("beta"), 1);
 }
@@ -110,13 +121,7 @@ fn the_key_alone_is_enough_where_that_is_said_and_it_is_one_systems() {
     lab.beta.append("etc/mail.toml", "login = false\n");
     lab.alpha.append("etc/sys", "chat \"\"\n");
     lab.alpha.queue("beta", "joe", b"mail");
-    let (output, answered) = call(&lab);
-    assert!(
-        output.status.success() && answered,
-        "{}\n{}",
-        text(&output),
-        lab.beta.log()
-    );
+    assert_succeeds(&lab);
     assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
     let log = lab.beta.log();
     assert!(
@@ -131,8 +136,7 @@ fn the_key_alone_is_enough_where_that_is_said_and_it_is_one_systems() {
         &config.replace("nodename alpha", "nodename gamma"),
     );
     lab.alpha.queue("beta", "joe", b"not from alpha");
-    let (output, answered) = call(&lab);
-    assert!(!output.status.success() && !answered);
+    assert_fails(&lab);
     assert!(
         complaint(&lab.beta, "key of")
             .contains("System gamma called with the key of alpha (sha256:")
@@ -159,13 +163,8 @@ fn a_known_key_with_anothers_password_is_refused() {
         format!("\n[neighbour.gamma.tls]\npins = [\"{anothers}\"]\n"),
     ] {
         lab.beta.write("etc/mail.toml", &format!("{pins}{more}"));
-        let (output, answered) = call(&lab);
-        assert!(!output.status.success() && !answered);
-        assert!(
-            text(&output).contains("another login name"),
-            "{}",
-            text(&output)
-        );
+        let output = assert_fails(&lab);
+        assert!(output.contains("another login name"), "{output}");
         assert!(
             complaint(&lab.beta, "key of")
                 .contains("System gamma called with the key of alpha (sha256:")
@@ -213,18 +212,13 @@ fn strangers_are_told_by_their_key_on_both_sides_and_the_job_stays() {
     };
     // The wrong one is called.
     pin(&lab.alpha, &alphas, "beta");
-    let (output, answered) = call(&lab);
-    assert!(!output.status.success() && !answered);
+    let output = assert_fails(&lab);
     let told = complaint(&lab.alpha, "shows the key");
     assert!(
         told.contains(&format!("port 'out': the other side shows the key {betas}, which is unknown; mail.toml pins another one for beta")),
         "{told}"
     );
-    assert!(
-        text(&output).contains("[neighbour.beta.tls]"),
-        "{}",
-        text(&output)
-    );
+    assert!(output.contains("[neighbour.beta.tls]"), "{output}");
     let told = complaint(&lab.beta, "refused (port in)");
     assert!(
         told.contains(
@@ -240,17 +234,15 @@ fn strangers_are_told_by_their_key_on_both_sides_and_the_job_stays() {
     // The wrong one calls.
     pin(&lab.alpha, &betas, "beta");
     pin(&lab.beta, &betas, "alpha");
-    let (output, answered) = call(&lab);
-    assert!(!output.status.success() && !answered);
+    let output = assert_fails(&lab);
     let told = complaint(&lab.beta, &alphas);
     assert!(
         told.contains("which is unknown; if it is a neighbour's, add it to 'pins'"),
         "{told}"
     );
     assert!(
-        text(&output).contains(&format!("have it pin our key, {alphas}")),
-        "{}",
-        text(&output)
+        output.contains(&format!("have it pin our key, {alphas}")),
+        "{output}"
     );
     // Nobody is believed for being the first.
     fs::remove_file(lab.beta.root.join("etc/mail.toml")).unwrap();
@@ -292,8 +284,7 @@ fn plain_and_encrypted_ports_do_not_meet() {
         .write("etc/port", &format!("port out\ntype tcp\nservice {port}\n"));
     lab.alpha
         .append("etc/sys", "chat \"\" \\r\\c ogin: \\L word: \\P\n");
-    let (output, answered) = call(&lab);
-    assert!(!output.status.success() && !answered);
+    assert_fails(&lab);
     let told = complaint(&lab.beta, "does not speak");
     assert!(
         told.contains("Call from 127.0.0.1 refused (port in): the other side does not speak TLS"),
@@ -339,8 +330,7 @@ fn a_cut_in_the_middle_fails_the_call_and_loses_nothing() {
     assert!(complaint(&lab.beta, "cut").contains("Line disconnected (cut without TLS's farewell)"));
     assert_eq!(lab.alpha.queued("beta"), 1);
     assert!(lab.beta.arrived("alpha").is_empty());
-    let (output, _) = call(&lab);
-    assert!(output.status.success(), "{}", text(&output));
+    assert_succeeds(&lab);
     assert!(lab.beta.arrived("alpha") == [content]);
 }
 
@@ -363,13 +353,7 @@ fn chat_programs_speak_through_the_encryption() {
         &format!("called-chat-program {} \\Z\n", called.display()),
     );
     lab.alpha.queue("beta", "joe", b"mail");
-    let (output, answered) = call(&lab);
-    assert!(
-        output.status.success() && answered,
-        "{}\n{}",
-        text(&output),
-        lab.beta.log()
-    );
+    assert_succeeds(&lab);
     assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
     assert!(lab.beta.log().contains("chat: called by alpha"));
     // One that fails ends the call, as on a plain line.

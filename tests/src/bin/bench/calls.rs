@@ -96,23 +96,33 @@ pub(crate) fn jobs(table: &mut Table, count: usize) {
         } else {
             few
         };
-        let mut other = None;
-        for (name, caller, answerer) in [
-            ("ours both ends", Side::Ours, Side::Ours),
-            ("ours calls Taylor's", Side::Ours, Side::Taylor),
-            ("Taylor's calls ours", Side::Taylor, Side::Ours),
-        ] {
-            let name = format!("mails of 4 KB, {protocol}, {name}");
-            if !table.wants(&name) {
-                continue;
-            }
-            let other = *other.get_or_insert_with(|| {
-                table.median(rate(Side::Taylor, Side::Taylor, protocol, few))
-            });
-            let count = if caller == answerer { count } else { few };
-            let ours = table.median(rate(caller, answerer, protocol, count));
-            table.row(&name, "/s", Better::More, ours, Some(other));
+        ways(table, ("", protocol), (count, few), rate);
+    }
+}
+
+/// Ours with ours, and with Taylor's both ways round, each beside Taylor's pair: `counts` are the numbers of mails that ours
+/// alone carry, and that any other pair does. `rate` makes the measurement of two sides, a protocol, a number of mails.
+pub(crate) fn ways<F: FnMut() -> f64>(
+    table: &mut Table,
+    (line, protocol): (&str, &'static str),
+    (count, few): (usize, usize),
+    rate: impl Fn(Side, Side, &'static str, usize) -> F,
+) {
+    let mut other = None;
+    for (name, caller, answerer) in [
+        ("ours both ends", Side::Ours, Side::Ours),
+        ("ours calls Taylor's", Side::Ours, Side::Taylor),
+        ("Taylor's calls ours", Side::Taylor, Side::Ours),
+    ] {
+        let name = format!("{line}mails of 4 KB, {protocol}, {name}");
+        if !table.wants(&name) {
+            continue;
         }
+        let other = *other
+            .get_or_insert_with(|| table.median(rate(Side::Taylor, Side::Taylor, protocol, few)));
+        let count = if caller == answerer { count } else { few };
+        let ours = table.median(rate(caller, answerer, protocol, count));
+        table.row(&name, "/s", Better::More, ours, Some(other));
     }
 }
 

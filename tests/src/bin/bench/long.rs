@@ -7,8 +7,8 @@ use suite_tests::payload::Random;
 use suite_tests::programs::Side;
 use suite_tests::queue::HandQueue;
 
-use crate::calls::{PROTOCOLS, call, pair_over, per_second};
-use crate::table::{Better, Table};
+use crate::calls::{PROTOCOLS, call, pair_over, per_second, ways};
+use crate::table::Table;
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
 const BYTES_PER_SECOND: u32 = 1_250_000;
@@ -22,23 +22,12 @@ pub(crate) fn mails(table: &mut Table, count: usize) {
             "a" => count.div_ceil(100),
             _ => count.div_ceil(10),
         };
-        let mut other = None;
-        for (name, caller, answerer) in [
-            ("ours both ends", Side::Ours, Side::Ours),
-            ("ours calls Taylor's", Side::Ours, Side::Taylor),
-            ("Taylor's calls ours", Side::Taylor, Side::Ours),
-        ] {
-            let name = format!("long line, mails of 4 KB, {protocol}, {name}");
-            if !table.wants(&name) {
-                continue;
-            }
-            let other = *other.get_or_insert_with(|| {
-                table.median(|| rate(Side::Taylor, Side::Taylor, protocol, few))
-            });
-            let count = if caller == answerer { count } else { few };
-            let ours = table.median(|| rate(caller, answerer, protocol, count));
-            table.row(&name, "/s", Better::More, ours, Some(other));
-        }
+        ways(
+            table,
+            ("long line, ", protocol),
+            (count, few),
+            |caller, answerer, protocol, count| move || rate(caller, answerer, protocol, count),
+        );
     }
 }
 

@@ -259,6 +259,35 @@ fn a_file_goes_from_one_neighbour_to_another() {
 }
 
 #[test]
+fn a_command_gets_its_file_from_a_third_system() {
+    if peers_or_skip("forwarding: a third system").is_none() {
+        return;
+    }
+    for sides in CHAINS {
+        let chain = Chain::new(sides, &ALL);
+        let data = Random::new(11).bytes(3000);
+        put(&chain.hub.node, "pub/wanted", &data, 0o644);
+        make_uucp(&chain.leaf);
+        // Taylor's asks a description of this system itself what its users may have forwarded.
+        let path = chain.leaf.path("bin");
+        let own = format!("system leaf\nforward ANY\ncommand-path {}", path.display());
+        chain.leaf.append_neighbour_rule(&own);
+        chain
+            .leaf
+            .run("uux", &["-r", "hub!far!store", "letter", "<hub!~/wanted"])
+            .expect_success("uux");
+        // The command is on its way at once, its file when it has been to leaf.
+        chain.to_far();
+        assert!(!chain.far.node.path("stored/letter").exists(), "{sides:?}");
+        execute(&chain.leaf);
+        chain.to_far();
+        let stored = chain.far.node.path("stored/letter");
+        assert!(read(&stored) == data, "{sides:?}");
+        chain.assert_nothing_left();
+    }
+}
+
+#[test]
 fn what_may_not_be_forwarded_is_not() {
     if peers_or_skip("forwarding: refused").is_none() {
         return;

@@ -4,6 +4,7 @@
 //! Taylor's does, and exits 0 only when they are durable. What a command line of UUCP cannot carry exactly is refused
 //! before anything is queued.
 
+mod fetch;
 mod line;
 mod local;
 mod options;

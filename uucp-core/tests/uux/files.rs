@@ -96,10 +96,52 @@ fn files_of_other_systems_are_fetched_for_a_command_of_this_one() {
         assert!(execute[0].contains(&wanted), "{wanted}{}", execute[0]);
     }
     assert!(execute[0].ends_with("C diff one two\n"), "{}", execute[0]);
-    // For a command of another system they would have to be forwarded.
-    let refused = site.uux(&["-r", "beta!diff", "gamma!~/two"]);
-    assert_eq!(refused.status.code(), Some(69));
     let unknown = site.uux(&["-r", "cat", "nowhere!/x"]);
     assert_eq!(unknown.status.code(), Some(69));
     assert_eq!(site.files(), files);
+}
+
+#[test]
+fn files_of_a_third_system_are_fetched_and_sent_on() {
+    let site = Site::new();
+    let output = site.uux(&["-r", "-j", "beta!diff", "!f1", "gamma!~/two", "<gamma!~/in"]);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
+    let files = site.files();
+    let texts = |part: &str| -> Vec<&str> {
+        let found = files.iter().filter(|(name, _)| name.contains(part));
+        found
+            .map(|(_, bytes)| std::str::from_utf8(bytes).unwrap())
+            .collect()
+    };
+    let execute = texts("beta/D.X/");
+    assert_eq!(execute.len(), 1, "{files:?}");
+    let (requests, here) = (texts("gamma/C./"), texts("alpha/X./"));
+    assert_eq!((requests.len(), here.len()), (2, 2), "{files:?}");
+    for (path, run_name) in [("~/two", Some("two")), ("~/in", None)] {
+        let request = requests
+            .iter()
+            .find(|text| text.starts_with(&format!("R {path} ")));
+        let name = request.unwrap().split_whitespace().nth(2).unwrap();
+        // What comes under this name is sent on by a command here, under the name that is waited for there.
+        let command = here
+            .iter()
+            .find(|text| text.contains(&format!("F {name} {name}\n")))
+            .unwrap();
+        let (_, target) = command.trim_end().split_once(" beta!").unwrap();
+        assert!(
+            command.ends_with(&format!("\nC uucp -C -W -d -g N {name} beta!{target}\n")),
+            "{command}"
+        );
+        let waits = match run_name {
+            Some(run_name) => format!("F {target} {run_name}\n"),
+            None => format!("F {target}\nI {target}\n"),
+        };
+        assert!(execute[0].contains(&waits), "{waits}{}", execute[0]);
+    }
+    assert!(execute[0].ends_with("C diff f1 two\n"), "{}", execute[0]);
 }

@@ -4,14 +4,16 @@
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use super::execute_text::ExecuteText;
+use super::fetch::fetch;
 use super::files::open;
 use super::plan::{Body, Plan, Source};
 use super::submit::describe;
 use super::{Request, of_config, of_spool};
-use crate::name::{JobId, SpoolKind, SpoolName, SystemName};
+use crate::name::{JobId, SpoolKind, SpoolName};
 use crate::spool::{Admission, Inbox, Incoming, LockError, Reception, SystemLock};
 use crate::sysexits::{Failure, Status};
-use crate::wire::command::{ReceiveRequest, Request as Wire, RequestOptions};
+use crate::wire::command::RequestOptions;
 
 /// How long to wait for another `uux` that does the same.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -31,8 +33,8 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
     for part in &plan.parts {
         let mut source: Box<dyn Read> = match &part.source {
             Source::Stdin => Box::new(io::stdin().lock()),
-            Source::Fetch { system, path } => {
-                jobs.push(fetch(request, &part.peer_name, system, path)?);
+            Source::Fetch(file) => {
+                jobs.push(fetch(request, &part.peer_name, file)?);
                 continue;
             }
             Source::Copy(path) | Source::Leave(path) | Source::Link { path, .. } => {
@@ -41,34 +43,31 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
         };
         receptions.push(take(request, &mut inbox, &part.peer_name, &mut *source)?);
     }
-    let name = request.spool.peer_name(SpoolKind::Execute, request.grade);
-    let text = text.emit();
-    receptions.push(take(request, &mut inbox, &name, &mut text.as_slice())?);
-    for result in inbox.commit(receptions) {
-        result.map_err(|e| of_spool(&e))?;
-    }
+    take_in(request, &mut inbox, receptions, text)?;
     super::log(request, &describe(&plan.command, &[]));
     Ok(jobs)
 }
 
-/// The file comes into the spool under the name that the execute file has for it, which waits for it.
-fn fetch(
+/// A command without files that are here already.
+pub(super) fn take_command(request: &Request<'_>, text: &ExecuteText) -> Result<(), Failure> {
+    let lock = lock(request)?;
+    let mut inbox = request.spool.inbox(&lock).map_err(|e| of_spool(&e))?;
+    take_in(request, &mut inbox, Vec::new(), text)
+}
+
+/// The execute file is taken in behind what it needs.
+fn take_in(
     request: &Request<'_>,
-    name: &SpoolName,
-    system: &SystemName,
-    path: &[u8],
-) -> Result<JobId, Failure> {
-    let receive = Wire::Receive(ReceiveRequest {
-        from: path.to_vec(),
-        to: name.as_bytes().to_vec(),
-        user: request.user.clone(),
-        options: RequestOptions::new(b"9"),
-        size: None,
-    });
-    request
-        .spool
-        .queue(system, request.grade, &[receive], Vec::new())
-        .map_err(|e| of_spool(&e))
+    inbox: &mut Inbox,
+    mut receptions: Vec<Reception>,
+    text: &ExecuteText,
+) -> Result<(), Failure> {
+    let name = request.spool.peer_name(SpoolKind::Execute, request.grade);
+    receptions.push(take(request, inbox, &name, &mut text.emit().as_slice())?);
+    for result in inbox.commit(receptions) {
+        result.map_err(|e| of_spool(&e))?;
+    }
+    Ok(())
 }
 
 fn lock(request: &Request<'_>) -> Result<SystemLock, Failure> {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use super::Request;
 use super::execute_text::ExecuteText;
+use super::fetch::Remote;
 use super::files::{check_readable, local_path, remote_path};
 use super::line::{CommandLine, FileName, Word};
 use super::way::{Way, look_up};
@@ -48,13 +49,8 @@ pub(super) enum Source {
         /// Whether it may be copied.
         or_copy: bool,
     },
-    /// A file of another system, to be fetched for a command that is executed here.
-    Fetch {
-        /// The system.
-        system: SystemName,
-        /// The path there.
-        path: Vec<u8>,
-    },
+    /// A file of a system that is neither this one nor the one that executes.
+    Fetch(Remote),
     /// A file that is read when it is sent.
     Leave(PathBuf),
 }
@@ -261,27 +257,18 @@ impl Maker<'_> {
         peer_name
     }
 
-    /// A file that does not lie where the command is executed. One of another system can be fetched for a command that is
-    /// executed here.
-    fn source(&self, name: &FileName) -> Result<Source, Failure> {
+    /// A file that does not lie where the command is executed.
+    fn source(&mut self, name: &FileName) -> Result<Source, Failure> {
         let here = self.request.config.nodename.as_bytes();
         if name.system.is_empty() || name.system == here {
             return self.local_source(name);
-        }
-        if !matches!(self.request.way, Way::Local) {
-            return Err(Failure::new(
-                Status::Unavailable,
-                format!(
-                    "a file of {0} can only be an argument of a command that {0} or this system executes",
-                    name.system.escape_ascii()
-                ),
-            ));
         }
         let system = SystemName::parse(&name.system)
             .map_err(|e| Failure::new(Status::DataError, e.to_string()))?;
         let system = look_up(self.request.config, &system)?.name;
         let path = remote_path(&name.path, !self.request.arguments.noexpand)?;
-        Ok(Source::Fetch { system, path })
+        self.only_input = false;
+        Ok(Source::Fetch(Remote { system, path }))
     }
 
     /// A file of this system, checked.

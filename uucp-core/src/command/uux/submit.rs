@@ -6,13 +6,14 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::execute_text::ExecuteText;
+use super::fetch::{pass_on, push_uucp};
 use super::files::{copy, open};
 use super::plan::{Body, Part, Plan, Source};
 use super::way::Way;
 use super::{Request, of_spool};
 use crate::name::{JobId, SpoolKind, SpoolName, SystemName};
 use crate::spool::{StageKind, Staged};
-use crate::sysexits::{Failure, Status};
+use crate::sysexits::Failure;
 use crate::wire::command::{ExecuteRequest, Request as Wire, RequestOptions, SendRequest};
 
 /// Queues the job. One that is executed here has no work file, but the files that it needs may have.
@@ -20,10 +21,12 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
     let Way::Remote { first, beyond } = request.way else {
         return super::local::submit(request, plan);
     };
+    let way: Vec<&SystemName> = std::iter::once(&first.name).chain(beyond).collect();
     let mut job = Job {
         request,
         system: &first.name,
-        beyond,
+        way,
+        fetched: Vec::new(),
         requests: Vec::new(),
         staged: Vec::new(),
         sent: Vec::new(),
@@ -40,7 +43,9 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
         .queue(&first.name, request.grade, &job.requests, job.staged)
         .map_err(|e| of_spool(&e))?;
     super::log(request, &described);
-    Ok(vec![id])
+    let mut ids = job.fetched;
+    ids.push(id);
+    Ok(ids)
 }
 
 /// The command and the names of its files, as the log has them.
@@ -56,8 +61,12 @@ pub(super) fn describe(command: &[u8], files: &[Vec<u8>]) -> String {
 /// A job in the making.
 struct Job<'a> {
     request: &'a Request<'a>,
+    /// The neighbour.
     system: &'a SystemName,
-    beyond: &'a [SystemName],
+    /// It and those behind it, the one that executes last.
+    way: Vec<&'a SystemName>,
+    /// Requests for files of other systems.
+    fetched: Vec<JobId>,
     requests: Vec<Wire>,
     staged: Vec<Staged>,
     /// What is sent, as the log names it.
@@ -82,11 +91,10 @@ impl Job<'_> {
             Source::Stdin => self.stage_from(&mut io::stdin().lock(), "standard input")?,
             Source::Copy(path) => self.copy(path)?,
             Source::Leave(path) => self.leave(path)?,
-            Source::Fetch { system, .. } => {
-                return Err(Failure::new(
-                    Status::Software,
-                    format!("a file of {system} is fetched for a command of another system"),
-                ));
+            Source::Fetch(file) => {
+                let id = pass_on(self.request, file, &self.way, &part.peer_name)?;
+                self.fetched.push(id);
+                return Ok(());
             }
             Source::Link { path, or_copy } => match self.link(path)? {
                 Some(linked) => linked,
@@ -122,38 +130,26 @@ impl Job<'_> {
 
     /// A file for the executing system: as it is to a neighbour; with a command that sends it on to a system behind one.
     fn send(&mut self, outgoing: &Outgoing, peer_name: &SpoolName) -> Result<(), Failure> {
-        if self.beyond.is_empty() {
+        let beyond = self.way.get(1..).unwrap_or_default();
+        if beyond.is_empty() {
             self.push_send(outgoing, peer_name);
             return Ok(());
         }
         let spool = self.request.spool;
         let grade = self.request.grade;
         let data = spool.peer_name(SpoolKind::Data, grade);
-        let mut target = Vec::new();
-        for system in self.beyond {
-            target.extend_from_slice(system.as_bytes());
-            target.push(b'!');
-        }
-        target.extend_from_slice(peer_name.as_bytes());
         let mut text = ExecuteText::default();
         text.push(
             b'U',
             &[&self.request.user, self.request.config.nodename.as_bytes()],
         );
         text.push(b'F', &[data.as_bytes(), &outgoing.run_name]);
-        let grade_word = [grade.byte()];
-        text.push(
-            b'C',
-            &[
-                b"uucp",
-                b"-C",
-                b"-W",
-                b"-d",
-                b"-g",
-                &grade_word,
-                &outgoing.run_name,
-                &target,
-            ],
+        push_uucp(
+            &mut text,
+            self.request,
+            &outgoing.run_name,
+            beyond,
+            peer_name,
         );
         let forwarding = self.stage_text(&text)?;
         self.push_send(&forwarding, &spool.peer_name(SpoolKind::Execute, grade));

@@ -313,7 +313,7 @@ impl Batch {
 }
 
 /// Opens for a write lock, or, a directory, for the only lock it can have.
-fn open_for_lock(path: &Path) -> io::Result<File> {
+pub(super) fn open_for_lock(path: &Path) -> io::Result<File> {
     let writing = File::options()
         .read(true)
         .write(true)

@@ -4,6 +4,11 @@
 //! A lock file that was left by one who died would stop all mail to that file, so it is broken: Exim's, whose holder cannot
 //! be asked, when it is older than half an hour, as Exim does. One of ours holds an open-file lock on it as long as
 //! it lives; without that it goes at once.
+//!
+//! An Exim that was killed while it appended has left half a message, too, and the next Exim that breaks its lock appends to
+//! that: the second message becomes text of the first, and is lost. So who collects must come before that. Exim
+//! has a lock on FILE itself while it writes, which ends with its process: where that can be had, and neither the lock file
+//! nor FILE was touched for five minutes, nobody writes any more, and the lock file is taken over without ever being away.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -12,11 +17,14 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::drop_box::{lock_writing, open_for_lock};
 use super::error::{At, CollectError};
 use super::unique;
 
 /// Exim's `lockfile_timeout`.
 pub(super) const STALE: Duration = Duration::from_mins(30);
+/// For how long nothing may have happened before a lock file is taken over whose holder has no other lock.
+const ABANDONED: Duration = Duration::from_mins(5);
 /// What stands in ours.
 const OURS: &[u8] = b"bangpath\n";
 /// How often one that is taken is looked at again. Nobody but a reader holds it for longer than a message takes.
@@ -85,6 +93,13 @@ impl LockFile {
                 }
                 _ => {}
             }
+            if take_over(&path, file, &post.0)? {
+                return Ok(Self {
+                    path,
+                    inode: metadata.ino(),
+                    _file: own,
+                });
+            }
             if break_stale(&path)? {
                 continue;
             }
@@ -124,8 +139,43 @@ pub(super) fn sweep(path: &Path) {
 }
 
 fn is_old(made: SystemTime) -> bool {
+    is_older(made, STALE)
+}
+
+fn is_older(made: SystemTime, than: Duration) -> bool {
     let age = SystemTime::now().duration_since(made);
-    age.is_ok_and(|age| age > STALE)
+    age.is_ok_and(|age| age > than)
+}
+
+/// When something was last written to.
+fn written(path: &Path) -> io::Result<SystemTime> {
+    fs::symlink_metadata(path)?.modified()
+}
+
+/// Puts our lock file in the place of one whose holder was killed while it appended to `file`; false when it may live.
+fn take_over(path: &Path, file: &Path, post: &Path) -> Result<bool, CollectError> {
+    let untouched = |path: &Path| written(path).is_ok_and(|time| is_older(time, ABANDONED));
+    if !untouched(path) || !untouched(file) {
+        return Ok(false);
+    }
+    let _order = in_order(path)?;
+    let Ok(open) = open_for_lock(file) else {
+        return Ok(false);
+    };
+    // From here on nobody appends; whoever was faster than we has touched one of the two.
+    if !lock_writing(&open).unwrap_or(false) || !untouched(path) || !untouched(file) {
+        return Ok(false);
+    }
+    fs::rename(post, path).at("take over", path)?;
+    Ok(true)
+}
+
+/// Ours break locks one after another: who finds an old one must not remove the new one of another who was faster.
+fn in_order(path: &Path) -> Result<File, CollectError> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
+    let order = File::open(directory).at("open", directory)?;
+    order.lock().at("lock", directory)?;
+    Ok(order)
 }
 
 /// Opens a lock file, and tells whether it is one of ours.
@@ -162,12 +212,9 @@ fn break_stale(path: &Path) -> Result<bool, CollectError> {
     remove_same(path, &file).map(|()| true)
 }
 
-/// Breaks one that is old enough. Ours do it one after another: who finds an old one must not remove the new one of another
-/// who was faster.
+/// Breaks one that is old enough.
 fn break_old(path: &Path) -> Result<bool, CollectError> {
-    let directory = path.parent().unwrap_or_else(|| Path::new("."));
-    let order = File::open(directory).at("open", directory)?;
-    order.lock().at("lock", directory)?;
+    let _order = in_order(path)?;
     let metadata = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
         other => other.at("examine", path)?,

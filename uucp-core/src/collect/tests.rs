@@ -1,7 +1,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -163,6 +163,36 @@ fn a_lock_is_broken_when_it_is_half_an_hour_old() {
     set(31);
     assert!(site.take().unwrap().is_some());
     assert!(!lock.exists());
+}
+
+#[test]
+fn the_lock_of_one_who_was_killed_while_it_appended_is_taken_over() {
+    let site = Site::new();
+    let path = site.put(
+        "hub",
+        &[MAIL, b"MAIL FROM:<>\nRCPT TO:<a@b>\nDATA\nhalf"].concat(),
+    );
+    let lock = site.put("hub.lock", b"");
+    let set = |path: &Path, minutes| {
+        let file = File::options().write(true).open(path).unwrap();
+        let time = SystemTime::now() - Duration::from_mins(minutes);
+        file.set_modified(time).unwrap();
+    };
+    for (lock_age, age) in [(4, 4), (6, 4), (4, 6)] {
+        set(&lock, lock_age);
+        set(&path, age);
+        assert!(matches!(site.take(), Err(CollectError::Busy { .. })));
+    }
+    set(&lock, 6);
+    // Alive, it only takes its time.
+    let open = File::options().write(true).open(&path).unwrap();
+    assert!(lock_writing(&open).unwrap());
+    assert!(matches!(site.take(), Err(CollectError::Busy { .. })));
+    assert!(fs::read(&lock).unwrap().is_empty());
+    drop(open);
+    let batch = site.take().unwrap().unwrap();
+    assert!(content(&batch).ends_with(b"half"));
+    assert_eq!(site.names(), [batch.name().to_str().unwrap()]);
 }
 
 #[test]

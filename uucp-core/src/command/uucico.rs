@@ -122,7 +122,7 @@ impl Site<'_> {
             if_work: arguments.if_work,
             named: named && !arguments.if_work,
             grade: arguments.grade,
-            port: arguments.port.clone(),
+            port: arguments.port().cloned(),
             try_next: arguments.try_next,
             progress: !arguments.no_uuxqt && !arguments.quiet,
             execute_every: self.execute_every(),

@@ -64,6 +64,34 @@ fn a_server_takes_calls_until_it_is_told_to_stop() {
     assert!(server.wait().unwrap().success());
 }
 
+#[test]
+fn a_daemon_waits_on_all_ports_that_it_is_given() {
+    let lab = Lab::new("");
+    let numbers = [free_port(), free_port()];
+    let named = format!("port second\ntype tcp\nservice {}\n", numbers[1]);
+    lab.beta.write("etc/port", &named);
+    let mut daemon = lab
+        .beta
+        .command(UUCICO)
+        .args(["--daemon", "-p", &numbers[0].to_string(), "-p", "second"])
+        .spawn()
+        .unwrap();
+    for number in numbers {
+        await_listener(&mut daemon, number);
+        let port = format!("port out\ntype tcp\nservice {number}\n");
+        lab.alpha.write("etc/port", &port);
+        lab.alpha.queue("beta", "joe", b"mail");
+        let output = lab.alpha.uucico(&["-S", "beta"]);
+        assert!(output.status.success(), "{}", text(&output));
+    }
+    stop(daemon);
+    let log = lab.beta.log();
+    for port in ["TCP", "second"] {
+        let call = format!("Incoming call (login Ualpha port {port})");
+        assert!(log.contains(&call), "{log}");
+    }
+}
+
 /// Ends a server in the orderly way.
 fn stop(mut server: Child) {
     let kill = Command::new("kill").arg(server.id().to_string()).status();

@@ -103,9 +103,14 @@ impl Site<'_> {
 
     /// The port that `-p` names, if it is one to wait on.
     pub(super) fn place(&self) -> Result<Option<Place>, Failure> {
-        let Some(name) = &self.arguments.port else {
-            return Ok(None);
-        };
+        match self.arguments.port() {
+            Some(name) => self.place_named(name),
+            None => Ok(None),
+        }
+    }
+
+    /// The port of a name, if it is one to wait on.
+    pub(super) fn place_named(&self, name: &str) -> Result<Option<Place>, Failure> {
         if let Ok(number) = name.parse() {
             return Ok(Some(Place {
                 name: "TCP".into(),
@@ -230,7 +235,7 @@ impl Site<'_> {
     /// The name of the port that a call has come in on.
     fn name_of_call(&self) -> Option<&String> {
         let accepted = self.arguments.accepted.as_ref();
-        accepted.or(self.arguments.port.as_ref())
+        accepted.or(self.arguments.port())
     }
 
     /// What the port file says of it.

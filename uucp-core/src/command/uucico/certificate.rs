@@ -31,7 +31,7 @@ impl Site<'_> {
         let mut ports = ports
             .map_err(|error| unusable(error.to_string()))?
             .into_iter();
-        let found = match &self.arguments.port {
+        let found = match self.arguments.port() {
             Some(name) => Some(
                 ports
                     .find(|port| port.name == *name)

@@ -16,21 +16,19 @@ impl Site<'_> {
     pub(super) fn stay(self) -> Result<bool, Failure> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::new(Status::OsError, error.to_string());
-        let place = self.place()?;
+        let names = self.arguments.ports.iter();
+        let places = names.filter_map(|name| self.place_named(name).transpose());
+        let mut places = places.collect::<Result<Vec<Place>, _>>()?;
         let mut listeners = Vec::new();
         for listener in Listener::inherited().map_err(|error| failed(&error))? {
             let number = listener.port().unwrap_or_default();
-            let answer = match &place {
-                Some(place) if place.number == number => self.answerer(place)?,
-                _ => self.answerer(&self.place_of_number(number)?)?,
+            let place = match places.iter().position(|place| place.number == number) {
+                Some(index) => places.swap_remove(index),
+                None => self.place_of_number(number)?,
             };
-            listeners.push(Waiting::new(listener, answer));
+            listeners.push(Waiting::new(listener, self.answerer(&place)?));
         }
-        if let Some(place) = &place
-            && !listeners
-                .iter()
-                .any(|waiting| waiting.listener.port() == Some(place.number))
-        {
+        for place in &places {
             let bound = Listener::bind(place.number, place.version);
             let bound = bound.map_err(|error| failed(&error))?;
             listeners.push(Waiting::new(bound, self.answerer(place)?));

@@ -36,9 +36,9 @@ pub(super) struct Arguments {
     /// Same as -r0
     #[arg(long)]
     pub(super) slave: bool,
-    /// Call on, or wait on, this port of the port file; a number is a TCP port to wait on
-    #[arg(short = 'p', long, value_name = "PORT")]
-    pub(super) port: Option<String>,
+    /// Call on, or wait on, this port of the port file; a number is a TCP port to wait on. --daemon waits on several
+    #[arg(short = 'p', long = "port", value_name = "PORT")]
+    pub(super) ports: Vec<String>,
     /// Answer with prompts for login name and password
     #[arg(short = 'l', long)]
     pub(super) prompt: bool,
@@ -99,6 +99,11 @@ impl Arguments {
     pub(super) fn is_master(&self) -> bool {
         let named = self.named_system().is_some();
         !self.slave && self.state != Some(0) && (self.master || self.state == Some(1) || named)
+    }
+
+    /// The one port that counts where there can be but one.
+    pub(super) fn port(&self) -> Option<&String> {
+        self.ports.last()
     }
 
     /// The system asked for by name.

@@ -235,7 +235,7 @@ impl Site<'_> {
     /// The name of the port that a call has come in on.
     fn name_of_call(&self) -> Option<&String> {
         let accepted = self.arguments.accepted.as_ref();
-        accepted.or(self.arguments.port())
+        accepted.or_else(|| self.arguments.port())
     }
 
     /// What the port file says of it.

@@ -236,3 +236,26 @@ fn broken_by(error: &io::Error) -> Broken {
         _ => Broken::new(format!("the connection broke: {error}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_acknowledged_at_once() {
+        let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = server.local_addr().unwrap().to_string();
+        let peer = Peer::Server(ServerAddress::Tcp(address.parse().unwrap()));
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let mut connection = Connection::open(&peer, Path::new("/"), deadline).unwrap();
+        let (mut accepted, _) = server.accept().unwrap();
+        // Of a side that has answered several times the system takes it that it always will.
+        for _ in 0..20 {
+            accepted.write_all(b"250 ok\r\n").unwrap();
+            connection.receive(deadline).unwrap();
+            assert!(rustix::net::sockopt::tcp_quickack(&connection.input).unwrap());
+            connection.send(b"NOOP\r\n", deadline).unwrap();
+            accepted.read_exact(&mut [0; 6]).unwrap();
+        }
+    }
+}

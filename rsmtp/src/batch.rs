@@ -12,8 +12,8 @@ use uucp_core::clock;
 use uucp_core::delivery::{Identity, Message, Reply};
 use uucp_core::receive::bang_mail::{HEADER_LIMIT, stand_in, strip_own_hosts};
 use uucp_core::receive::content::{Incoming, Item, Messages, Sight};
-use uucp_core::receive::handing::{Mail, Source};
 use uucp_core::receive::kept::Kept;
+use uucp_core::receive::mail::{Mail, Source};
 use uucp_core::receive::{Origin, Site, Stamp, Trace, received_line};
 use uucp_core::spool::ObservedTime;
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use uucp_core::clock;
 use uucp_core::delivery::{Ledger, Pool, Receiver};
-use uucp_core::receive::handing::{Handing, Source, Tally};
+use uucp_core::receive::handing::{Handing, Tally};
 use uucp_core::receive::kept::Kept;
+use uucp_core::receive::mail::Source;
 use uucp_core::receive::{Origin, Site};
 use uucp_core::sysexits::{Failure, Status};
 

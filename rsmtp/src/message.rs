@@ -4,8 +4,8 @@
 use uucp_core::bsmtp::Transaction;
 use uucp_core::delivery::Identity;
 use uucp_core::receive::bang_mail::BangMail;
-use uucp_core::receive::handing::{Mail, Source};
 use uucp_core::receive::kept::Kept;
+use uucp_core::receive::mail::{Mail, Source};
 use uucp_core::receive::{Origin, Site};
 use uucp_core::sysexits::Failure;
 

@@ -11,14 +11,15 @@ use std::time::{Duration, Instant, SystemTime};
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
+use super::batch::Batch;
 use super::error::{At, CollectError};
 use super::lockfile::{self, LockFile, STALE, with_suffix};
 use super::unique;
 
 /// Between the system and what is unique in the name of a batch that was moved aside.
-const ASIDE: &str = ".batch.";
+pub(super) const ASIDE: &str = ".batch.";
 /// The same, in the name of what was not understood of it.
-const UNREAD: &str = ".unread.";
+pub(super) const UNREAD: &str = ".unread.";
 /// How long is waited for one who has the file.
 const WAIT: Duration = Duration::from_secs(5);
 const AGAIN: Duration = Duration::from_millis(5);
@@ -46,16 +47,6 @@ pub struct Waiting {
     pub system: OsString,
     /// Whether it is a directory, with a file for a message.
     pub directory: bool,
-}
-
-/// A batch that was moved aside and is locked: nobody else reads it, nobody appends to it.
-#[derive(Debug)]
-pub struct Batch {
-    path: PathBuf,
-    system: OsString,
-    directory: bool,
-    /// The file, or the directory, with its lock.
-    _open: File,
 }
 
 /// The system in the name of a batch that was moved aside.
@@ -222,93 +213,6 @@ impl DropBox {
             directory,
             _open: open,
         }))
-    }
-}
-
-impl Batch {
-    /// The system it is for: the name that its file had.
-    #[must_use]
-    pub fn system(&self) -> &OsStr {
-        &self.system
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// What no other batch is called: its name.
-    #[must_use]
-    pub fn name(&self) -> &OsStr {
-        self.path.file_name().unwrap_or_default()
-    }
-
-    /// Where that is kept for a person which cannot be understood: nobody takes it for a batch.
-    #[must_use]
-    pub fn unread_path(&self) -> PathBuf {
-        let unique = self
-            .name()
-            .as_bytes()
-            .get(self.system.len() + ASIDE.len()..);
-        let mut name = self.system.clone();
-        name.push(UNREAD);
-        name.push(OsStr::from_bytes(unique.unwrap_or_default()));
-        self.path.with_file_name(name)
-    }
-
-    /// Its files, by name; one, unless it is a directory.
-    ///
-    /// # Errors
-    /// When they cannot be listed.
-    pub fn files(&self) -> Result<Vec<PathBuf>, CollectError> {
-        if !self.directory {
-            return Ok(vec![self.path.clone()]);
-        }
-        let entries = fs::read_dir(&self.path).at("read", &self.path)?;
-        let mut files = entries
-            .map(|entry| entry.map(|entry| entry.path()))
-            .collect::<io::Result<Vec<_>>>()
-            .at("read", &self.path)?;
-        files.sort_unstable();
-        Ok(files)
-    }
-
-    /// Opens one of its files.
-    ///
-    /// # Errors
-    /// When it cannot be opened.
-    pub fn open(&self, file: &Path) -> Result<File, CollectError> {
-        File::options()
-            .read(true)
-            .custom_flags(nix::libc::O_NOFOLLOW)
-            .open(file)
-            .at("open", file)
-    }
-
-    /// How many bytes there are; more than before, when somebody who knows no locks still writes to it.
-    ///
-    /// # Errors
-    /// When it cannot be examined.
-    pub fn size(&self) -> Result<u64, CollectError> {
-        self.files()?.iter().try_fold(0, |sum, file| {
-            let metadata = fs::symlink_metadata(file).at("examine", file)?;
-            Ok(sum + metadata.len())
-        })
-    }
-
-    /// Removes it. Nothing of it may be needed any more.
-    ///
-    /// # Errors
-    /// When it cannot be removed; it is found again next time, then.
-    pub fn remove(self) -> Result<(), CollectError> {
-        if !self.directory {
-            return fs::remove_file(&self.path).at("remove", &self.path);
-        }
-        for file in self.files()? {
-            fs::remove_file(&file).at("remove", &file)?;
-        }
-        fs::remove_dir(&self.path).at("remove", &self.path)
     }
 }
 

@@ -13,11 +13,13 @@
 //!
 //! While both are held, the name must still lead to the file that was locked.
 
+mod batch;
 mod drop_box;
 mod error;
 mod lockfile;
 
-pub use drop_box::{Batch, DropBox, Found, Waiting};
+pub use batch::Batch;
+pub use drop_box::{DropBox, Found, Waiting};
 pub use error::CollectError;
 
 /// Something that no other process has: time, process, count.

@@ -9,6 +9,7 @@ pub mod bang_mail;
 pub mod content;
 pub mod handing;
 pub mod kept;
+pub mod mail;
 mod marks;
 mod options;
 mod origin;

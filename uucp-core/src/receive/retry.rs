@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Site;
-use super::handing::{Handing, Mail, Source, Tally, Times, Waited};
+use super::handing::{Handing, Tally, Times};
 use super::kept::Kept;
+use super::mail::{Mail, Source, Waited};
 use crate::clock;
 use crate::delivery::{Identity, Ledger, Pool, Receiver};
 use crate::name::SystemName;

@@ -24,6 +24,15 @@ pub struct SerialLine {
     heard: Arc<Mutex<Vec<String>>>,
 }
 
+/// The other end of a cable.
+#[derive(Debug)]
+pub struct FarEnd {
+    /// The device there.
+    pub device: PathBuf,
+    /// Keeps the line there while nobody waits.
+    _kept: OwnedFd,
+}
+
 /// One pseudo terminal, raw from the beginning.
 struct Terminal {
     master: File,
@@ -135,6 +144,20 @@ impl SerialLine {
             }
         });
         line.keep(terminal)
+    }
+
+    /// A cable whose other end is a device of `other`, which may wait on it by itself.
+    pub fn between(other: &Node, caller: &Node) -> (Self, FarEnd) {
+        let (near, far) = (Terminal::new(), Terminal::new());
+        let line = Self::of(&near, caller, Arc::default());
+        let device = far.device();
+        other.owner().give(&device);
+        join(near.other_end(), far.other_end());
+        let end = FarEnd {
+            device,
+            _kept: far.slave,
+        };
+        (line.keep(near), end)
     }
 
     fn of(terminal: &Terminal, caller: &Node, answerer: Arc<Mutex<Option<Child>>>) -> Self {

@@ -8,8 +8,10 @@
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
+use nix::sys::signal::{Signal, kill};
 use suite_tests::node::{Node, Reach};
 use suite_tests::payload::Random;
+use suite_tests::process::Running;
 use suite_tests::programs::Side;
 use suite_tests::queue::HandQueue;
 use suite_tests::serial::SerialLine;
@@ -52,6 +54,11 @@ fn fill(pair: &Pair) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 fn assert_arrived(pair: &Pair, sent: &[(Vec<u8>, Vec<u8>)], what: &str) {
+    assert_files(pair, sent, what);
+    assert_nothing_left(pair, what);
+}
+
+fn assert_files(pair: &Pair, sent: &[(Vec<u8>, Vec<u8>)], what: &str) {
     let read = |node: &Node, name: &str| std::fs::read(node.public().join(name)).ok();
     for (number, (there, back)) in sent.iter().enumerate() {
         let arrived = read(&pair.hub, &format!("there{number}"));
@@ -59,6 +66,9 @@ fn assert_arrived(pair: &Pair, sent: &[(Vec<u8>, Vec<u8>)], what: &str) {
         let arrived = read(&pair.leaf, &format!("back{number}"));
         assert!(arrived.as_ref() == Some(back), "{what}: back{number}");
     }
+}
+
+fn assert_nothing_left(pair: &Pair, what: &str) {
     for node in [&pair.leaf, &pair.hub] {
         assert_eq!(node.leftovers(), Vec::<String>::new(), "{what}");
         let locks = std::fs::read_dir(node.path("lock")).unwrap().count();
@@ -90,6 +100,37 @@ fn files_pass_a_cable_both_ways() {
             println!("{what}: {:?}", began.elapsed());
             assert_arrived(&pair, &sent, &what);
         }
+    }
+}
+
+#[test]
+fn a_node_waits_on_a_cable_without_a_getty() {
+    for (caller, answerer) in sides() {
+        let what = format!("{caller:?} calls {answerer:?}");
+        let pair = pair(caller, answerer, "g");
+        let (line, far) = SerialLine::between(&pair.hub, &pair.leaf);
+        pair.leaf.add_neighbour(
+            "hub",
+            "g",
+            &Reach::Serial,
+            "chat \"\" \\r\\c ogin: \\L word: \\P",
+        );
+        pair.leaf.connect("hub", line.device());
+        pair.hub.connect("leaf", &far.device);
+        let mut command = pair.hub.command("uucico");
+        command.args(["-e", "-p", "out-leaf"]);
+        let waiting = Running::start(command, &pair.hub.path("log/waiting"));
+        // Taylor's asks for a login before it listens again, and takes what came meanwhile for the name.
+        let calls = if answerer == Side::Ours { 2 } else { 1 };
+        for call in 1..=calls {
+            let what = format!("{what}, call {call}");
+            let sent = fill(&pair);
+            pair.leaf.call("hub").expect_success(&what);
+            assert_files(&pair, &sent, &what);
+        }
+        kill(waiting.pid(), Signal::SIGTERM).unwrap();
+        waiting.finish(process::PATIENCE);
+        assert_nothing_left(&pair, &what);
     }
 }
 

@@ -6,6 +6,7 @@
 mod answering;
 mod certificate;
 mod daemon;
+mod line;
 mod options;
 mod uuxqt;
 

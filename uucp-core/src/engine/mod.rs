@@ -28,6 +28,7 @@ mod program;
 mod progress;
 mod receive;
 mod relay;
+mod serial;
 mod serve;
 mod server;
 mod signals;
@@ -43,5 +44,6 @@ pub use line::LineInfo;
 #[cfg(feature = "cli")]
 pub(crate) use opening::ports;
 pub use outcome::Finished;
+pub use serial::WaitingLine;
 pub use server::{Answerer, ChildCommand, ToServer, serve};
 pub use signals::Signals;

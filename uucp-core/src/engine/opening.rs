@@ -16,6 +16,9 @@ use crate::port::{
 };
 use crate::spool::{LockError, PidLock, Spool};
 
+/// How long a modem waits for carrier that nobody has asked for: as good as without end.
+const UNTIL_SOMEBODY_CALLS: Duration = Duration::from_hours(24 * 365);
+
 /// An open port.
 pub(super) struct Opened {
     /// The line.
@@ -210,6 +213,31 @@ fn open_modem(
     }
     opened.dialing = Some(dialing);
     Ok(opened)
+}
+
+/// Opens and locks a serial port for calls that come in on it, as `-e -p` and `-l -p` have it; `None`: it is not serial.
+///
+/// # Errors
+/// Why it cannot be opened, or may not be now.
+pub(super) fn open_for_calls(
+    spool: &Spool,
+    port: &PortConfig,
+) -> Result<Option<(SerialPort, PidLock)>, PortError> {
+    let (device, speed, hardware_flow, carrier) = match &port.kind {
+        PortKind::Modem(one) => (&one.device, one.speed, one.hardflow, one.carrier),
+        PortKind::Direct(one) => (&one.device, one.speed, one.hardflow, one.carrier),
+        _ => return Ok(None),
+    };
+    let device = device_path(device.as_deref(), &port.name);
+    let lock = lock(spool, port, &device)?;
+    let line = SerialPort::open(&SerialTarget {
+        device,
+        speed,
+        hardware_flow,
+        carrier: carrier.then_some(UNTIL_SOMEBODY_CALLS),
+        traits: traits_of(port),
+    })?;
+    Ok(Some((line, lock)))
 }
 
 fn lock(spool: &Spool, port: &PortConfig, device: &Path) -> Result<PidLock, PortError> {

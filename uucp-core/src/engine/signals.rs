@@ -6,7 +6,9 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -76,6 +78,14 @@ impl Signals {
             self.stop.store(true, Ordering::Relaxed);
         }
         received.terminate || received.hang_up
+    }
+
+    /// Lets time pass; less, when a signal comes.
+    pub fn pause(&self, time: Duration) {
+        let mut watched = [PollFd::new(self.as_fd(), PollFlags::POLLIN)];
+        let time = PollTimeout::try_from(time).unwrap_or(PollTimeout::MAX);
+        // Whatever ends it, the time is over.
+        let _ = poll(&mut watched, time);
     }
 
     /// Whether no further call is to begin.

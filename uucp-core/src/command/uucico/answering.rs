@@ -12,7 +12,8 @@ use crate::config::port::IpVersion;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
 use crate::engine::{
-    Answer, Answerer, Certified, ChildCommand, LineInfo, ToServer, answer, answer_encrypted, serve,
+    Answer, Answerer, Certified, ChildCommand, Finished, LineInfo, ToServer, answer,
+    answer_encrypted, serve,
 };
 use crate::port::{
     LineTraits, Listener, Port, PortError, StdioPort, TlsFault, caller_address, service_number,
@@ -61,15 +62,23 @@ impl Site<'_> {
         // inetd and systemd hand the call over, on whatever port it has come in.
         let is_here = !self.arguments.endless && caller_address().is_some();
         let asked = (self.arguments.endless || self.arguments.prompt) && !is_here;
-        if asked && self.arguments.accepted.is_none() && self.place()?.is_some() {
-            self.serve()?;
-            return Ok(true);
+        if asked && self.arguments.accepted.is_none() {
+            if let Some(port) = self.serial_port()? {
+                return self.answer_on_line(&port);
+            }
+            if self.place()?.is_some() {
+                self.serve()?;
+                return Ok(true);
+            }
         }
         self.answer_stdin()
     }
 
     /// Waits for calls until a signal comes.
     pub(super) fn serve(&self) -> Result<(), Failure> {
+        if let Some(port) = self.serial_port()? {
+            return self.answer_on_line(&port).map(drop);
+        }
         let Some(place) = self.place()? else {
             return Err(Failure::new(
                 Status::Usage,
@@ -86,11 +95,11 @@ impl Site<'_> {
 
     /// What answers the calls that come in on a port.
     pub(super) fn answerer(&self, place: &Place) -> Result<Answerer, Failure> {
-        let greeting = match self.arguments.login {
-            // Nothing is said before the keys are known.
-            _ if place.encrypted => Vec::new(),
-            Some(_) => b"Password:".to_vec(),
-            None => b"login: ".to_vec(),
+        // Nothing is said before the keys are known.
+        let greeting = if place.encrypted {
+            Vec::new()
+        } else {
+            self.first_prompt()
         };
         Ok(Answerer {
             command: ChildCommand {
@@ -99,6 +108,14 @@ impl Site<'_> {
             },
             greeting,
         })
+    }
+
+    /// What a caller sees first.
+    pub(super) fn first_prompt(&self) -> Vec<u8> {
+        match self.arguments.login {
+            Some(_) => b"Password:".to_vec(),
+            None => b"login: ".to_vec(),
+        }
     }
 
     /// The port that `-p` names, if it is one to wait on.
@@ -126,7 +143,9 @@ impl Site<'_> {
                 Some(place) => Ok(Some(place)),
                 None => Err(Failure::new(
                     Status::Configuration,
-                    format!("port {name}: calls are waited for on ports of type tcp and tls only"),
+                    format!(
+                        "port {name}: calls are waited for on ports of type tcp and tls, and with -e on serial ones"
+                    ),
                 )),
             },
         }
@@ -204,16 +223,18 @@ impl Site<'_> {
             Some(&self.signals),
         );
         drop(port);
+        Ok(self.after_answer(&finished, silent))
+    }
+
+    /// Starts uuxqt after a call that was answered; whether the call went well.
+    pub(super) fn after_answer(&self, finished: &Finished, silent: bool) -> bool {
         let starter = self.starter();
         self.after_call(starter.as_ref(), finished.executions);
         self.at_the_end(starter.as_ref(), finished.executions);
-        match finished.result {
-            Ok(()) => Ok(true),
-            Err(error) => {
-                self.complain(error.to_string(), silent);
-                Ok(false)
-            }
+        if let Err(error) = &finished.result {
+            self.complain(error.to_string(), silent);
         }
+        finished.result.is_ok()
     }
 
     /// One line on standard error, unless that is the line or belongs to a server.
@@ -279,17 +300,21 @@ impl Site<'_> {
             return Ok((LoginMode::Done, Some(named.unwrap_or(login))));
         }
         if self.arguments.prompt || self.arguments.endless {
-            let mode = match given {
-                Some(name) => LoginMode::Password(name.clone().into_bytes()),
-                None => LoginMode::Prompt,
-            };
-            return Ok((mode, None));
+            return Ok((self.asking(), None));
         }
         let user = match given {
             Some(name) => name.clone(),
             None => user_name(getuid()),
         };
         Ok((LoginMode::Done, Some(user.into_bytes())))
+    }
+
+    /// A caller is asked for name and password, or for the password of the name that was given.
+    pub(super) fn asking(&self) -> LoginMode {
+        match &self.arguments.login {
+            Some(name) => LoginMode::Password(name.clone().into_bytes()),
+            None => LoginMode::Prompt,
+        }
     }
 
     /// Root, the owner of the spool, and whoever is called uucp.

@@ -114,7 +114,7 @@ mod tests {
     fn only_the_features_change() {
         for (before, after) in [
             (&b"\x10Sleaf -R -N047\0"[..], &b"\x10Sleaf -R -N043\0"[..]),
-            (b"\x10ROKN03147\0\x10Pt\0", b"\x10ROKN03143\0\x10Pt\0"),
+            (b"\x10ROKN07147\0\x10Pt\0", b"\x10ROKN07143\0\x10Pt\0"),
             (b"E D.0N07 D.N04 uucp\0", b"E D.0N07 D.N04 uucp\0"),
         ] {
             let mut bytes = before.to_vec();

@@ -53,6 +53,8 @@ pub struct Arrival {
     pub mode: u32,
     /// Its size, where told.
     pub size: Option<u64>,
+    /// Of a file that we asked for: what tells it from what it was before, where the peer knows such a thing.
+    pub version: Option<u64>,
     /// Whether a partial file may be continued.
     pub restart: bool,
 }
@@ -184,6 +186,8 @@ pub struct Offer {
     pub mode: u32,
     /// Its size.
     pub size: u64,
+    /// A number that is another one when the file has changed; `None` where that cannot be told.
+    pub version: Option<u64>,
 }
 
 /// How one file of [`Event::Commit`] fared.

@@ -7,7 +7,10 @@ use super::session::{Flow, Session};
 use super::{ConversationError, Question};
 use crate::link::Channel;
 use crate::name::Grade;
-use crate::wire::command::{Refusal, Reply, Request, RequestKind};
+use crate::wire::command::{Features, Refusal, Reply, Request, RequestKind};
+
+/// How many bytes a file must have for the requester to be asked from where on it wants it: a round trip's worth.
+const RESTART_WORTH: u64 = 64 * 1024;
 
 /// A request of the peer on its channel.
 pub(super) struct Incoming {
@@ -26,6 +29,8 @@ enum Progress {
     Discarding,
     /// `S`, `E`: the file is here and waits for its commit.
     Complete,
+    /// `R`: the requester is to say from where on it wants the file of this size.
+    Announced { size: u64 },
     /// `R`: the file flows.
     Flowing { position: u64, size: u64 },
     /// `R`: the whole file of this size is out, the confirmation is awaited.
@@ -131,6 +136,7 @@ impl Session {
             ours: false,
             mode,
             size,
+            version: None,
             restart: self.can_restart(),
         };
         self.ask(
@@ -180,10 +186,15 @@ impl Session {
         offer: Result<Offer, Refusal>,
         more_work: bool,
     ) {
+        let resumes = self.can_resume();
         let Some(one) = self.theirs.get_mut(&channel) else {
             return;
         };
-        let Offer { mode, size } = match offer {
+        let Offer {
+            mode,
+            size,
+            version,
+        } = match offer {
             Ok(offer) => offer,
             Err(refusal) => {
                 let to = one.kind;
@@ -192,24 +203,29 @@ impl Session {
                 return;
             }
         };
+        let version = version.filter(|_| resumes && size >= RESTART_WORTH);
+        one.progress = Progress::Announced { size };
         let reply = Reply::ReceiveYes {
             mode,
             size: Some(size),
+            version,
             more_work,
         };
         self.send(now, channel, true, &reply.into());
-        self.begin_serving(now, channel, size);
+        if version.is_none() {
+            self.begin_serving(now, channel, 0, size);
+        }
     }
 
-    fn begin_serving(&mut self, now: Instant, channel: Channel, size: u64) {
+    fn begin_serving(&mut self, now: Instant, channel: Channel, position: u64, size: u64) {
         let Some(one) = self.theirs.get_mut(&channel) else {
             return;
         };
-        one.progress = Progress::Flowing { position: 0, size };
+        one.progress = Progress::Flowing { position, size };
         let key = one.key;
         let done = one.advance(0);
-        self.link.begin_file(channel, true, 0, Some(size));
-        self.events.push_back(Event::Sending(key, 0));
+        self.link.begin_file(channel, true, position, Some(size));
+        self.events.push_back(Event::Sending(key, position));
         if done {
             self.link.end_file(now, channel, true);
         }
@@ -223,28 +239,48 @@ impl Session {
     ) -> Result<(), ConversationError> {
         match self.theirs.get(&channel).map(|one| one.progress) {
             Some(Progress::Ended { size }) => {
-                self.begin_serving(now, channel, size);
+                self.begin_serving(now, channel, 0, size);
                 Ok(())
             }
             _ => self.out_of_turn("a file is wanted again that was not sent"),
         }
     }
 
-    /// The peer's word on the file that it had asked for.
+    /// The peer's word on the file that it had asked for: from where on, or what came of it.
     pub(super) fn handle_served(
         &mut self,
+        now: Instant,
         channel: Channel,
         reply: Reply,
     ) -> Result<(), ConversationError> {
-        match self.theirs.get(&channel) {
-            Some(one) if matches!(one.progress, Progress::Ended { .. }) => {
-                let key = one.key;
-                self.theirs.remove(&channel);
-                let yes = matches!(reply, Reply::FileYes { .. });
-                self.events.push_back(Event::Served(key, yes));
-                Ok(())
+        let Some(one) = self.theirs.get(&channel) else {
+            return self.out_of_turn("a word on a file that was not asked for");
+        };
+        let key = one.key;
+        let served = match (one.progress, reply) {
+            (Progress::Announced { size }, Reply::GoOn { position }) if position <= size => {
+                self.begin_serving(now, channel, position, size);
+                return Ok(());
             }
-            _ => self.out_of_turn("a confirmation of a file that was not sent"),
-        }
+            (Progress::Announced { .. }, Reply::FileNo(_)) => {
+                if self.ahead {
+                    // Where files need no word to flow, one that was announced has an end.
+                    self.link.end_file(now, channel, true);
+                }
+                false
+            }
+            (Progress::Ended { .. }, Reply::FileNo(_)) => false,
+            (Progress::Ended { .. }, Reply::FileYes { .. }) => true,
+            (_, Reply::GoOn { .. }) => return self.out_of_turn("a file that nobody announced"),
+            _ => return self.out_of_turn("a confirmation of a file that was not sent"),
+        };
+        self.theirs.remove(&channel);
+        self.events.push_back(Event::Served(key, served));
+        Ok(())
+    }
+
+    /// Whether a file that was asked for may be continued.
+    pub(super) fn can_resume(&self) -> bool {
+        self.features.contains(Features::RESUMED) && self.can_restart()
     }
 }

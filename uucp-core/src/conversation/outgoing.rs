@@ -26,12 +26,14 @@ enum Progress {
     Flowing { position: u64, answered: bool },
     /// `S`, `E`: the whole file is out.
     Ended { answered: bool },
-    /// `R`: the peer begins to send; our spool is being asked.
-    Admitting,
+    /// `R`: the peer begins to send, or waits to be told from where on; our spool is being asked.
+    Admitting { waits: bool },
     /// `R`: the file comes.
     Receiving,
     /// `R`: the file comes, but cannot be stored.
     Discarding(Refusal),
+    /// `R`: the file is refused before any of it has come; its end comes all the same.
+    Refusing(Refusal),
     /// `R`: the file is here and waits for its commit.
     Complete,
 }
@@ -45,7 +47,7 @@ impl Outgoing {
     pub(super) fn receiving(&mut self) -> Option<Option<TransferKey>> {
         match self.progress {
             Progress::Receiving => Some(Some(self.key)),
-            Progress::Discarding(_) => Some(None),
+            Progress::Discarding(_) | Progress::Refusing(_) => Some(None),
             _ => None,
         }
     }
@@ -92,7 +94,7 @@ impl Outgoing {
 
     fn discards(&self) -> Option<Refusal> {
         match self.progress {
-            Progress::Discarding(refusal) => Some(refusal),
+            Progress::Discarding(refusal) | Progress::Refusing(refusal) => Some(refusal),
             _ => None,
         }
     }
@@ -198,11 +200,15 @@ impl Session {
             }
             (
                 Reply::ReceiveYes {
-                    mode, size: told, ..
+                    mode,
+                    size: told,
+                    version,
+                    ..
                 },
                 RequestKind::Receive,
             ) if progress == Progress::Asked => {
-                self.ask_to_store(channel, mode, told);
+                let version = version.filter(|_| self.can_resume());
+                self.ask_to_store(channel, mode, told, version);
                 Ok(())
             }
             (Reply::ExpandYes, RequestKind::Expand) => {
@@ -286,19 +292,27 @@ impl Session {
         Ok(())
     }
 
-    /// `RY`: the file comes; where to?
-    fn ask_to_store(&mut self, channel: Channel, mode: u32, size: Option<u64>) {
+    /// `RY`: the file comes; where to, and from where on?
+    fn ask_to_store(
+        &mut self,
+        channel: Channel,
+        mode: u32,
+        size: Option<u64>,
+        version: Option<u64>,
+    ) {
         let Some(one) = self.ours.get_mut(&channel) else {
             return;
         };
-        one.progress = Progress::Admitting;
+        let waits = version.is_some();
+        one.progress = Progress::Admitting { waits };
         let arrival = Arrival {
             key: one.key,
             request: one.request.clone(),
             ours: true,
             mode,
             size,
-            restart: false,
+            version,
+            restart: waits,
         };
         self.ask(
             Question::ReceiveOurs(channel),
@@ -306,15 +320,31 @@ impl Session {
         );
     }
 
-    pub(super) fn admit_ours(&mut self, channel: Channel, admission: Admission) {
+    pub(super) fn admit_ours(&mut self, now: Instant, channel: Channel, admission: Admission) {
         let Some(one) = self.ours.get_mut(&channel) else {
             return;
         };
+        let waits = one.progress == Progress::Admitting { waits: true };
         one.progress = match admission {
             Admission::Begin(_) => Progress::Receiving,
+            Admission::Refuse(refusal) if waits => Progress::Refusing(refusal),
             Admission::Refuse(refusal) => Progress::Discarding(refusal),
         };
-        self.link.expect_file(channel, false, 0);
+        match admission {
+            Admission::Begin(position) if waits => {
+                let word = Reply::GoOn { position };
+                self.send(now, channel, false, &word.into());
+                self.link.expect_file(channel, false, position);
+            }
+            Admission::Refuse(_) if waits => {
+                let word = Reply::FileNo(Refusal::NotPlaced);
+                self.send(now, channel, false, &word.into());
+                if !self.ahead {
+                    self.end_discarded(now, channel);
+                }
+            }
+            _ => self.link.expect_file(channel, false, 0),
+        }
     }
 
     /// The end of a file that we had asked for and could not store.
@@ -322,12 +352,10 @@ impl Session {
         let Some(one) = self.ours.remove(&channel) else {
             return;
         };
-        self.send(
-            now,
-            channel,
-            false,
-            &Reply::FileNo(Refusal::NotPlaced).into(),
-        );
+        if matches!(one.progress, Progress::Discarding(_)) {
+            let word = Reply::FileNo(Refusal::NotPlaced);
+            self.send(now, channel, false, &word.into());
+        }
         let refusal = one.discards().unwrap_or(Refusal::Unexplained);
         self.events.push_back(Event::Refused(one.key, refusal));
     }

@@ -267,14 +267,17 @@ impl Session {
         from_peer: bool,
         reply: Reply,
     ) -> Result<(), ConversationError> {
-        let confirms = matches!(reply, Reply::FileYes { .. } | Reply::FileNo(_));
+        let confirms = matches!(
+            reply,
+            Reply::FileYes { .. } | Reply::FileNo(_) | Reply::GoOn { .. }
+        );
         let serves = if self.duplex {
             from_peer
         } else {
             self.theirs.contains_key(&channel)
         };
         if confirms && serves {
-            return self.handle_served(channel, reply);
+            return self.handle_served(now, channel, reply);
         }
         self.fruit = Fruit::new(now);
         if let Reply::FileYes { more_work: true }

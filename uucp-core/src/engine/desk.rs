@@ -349,7 +349,7 @@ impl<'a> Desk<'a> {
             return;
         }
         if let Some(served) = self.served.get(&key) {
-            let (user, text) = served.announcement();
+            let (user, text) = served.announcement(position);
             self.log(Some(&user), spool::Severity::Info, &text);
             return;
         }
@@ -483,7 +483,8 @@ impl<'a> Desk<'a> {
         let flow = self.flows.remove(&key);
         if let (Some(served), Some(flow)) = (self.served.remove(&key), flow) {
             let (user, size) = served.account();
-            self.stats(&user, true, !good, size, flow.since.elapsed());
+            let sent = size.saturating_sub(flow.from);
+            self.stats(&user, true, !good, sent, flow.since.elapsed());
         }
     }
 }

@@ -88,6 +88,7 @@ impl Desk<'_> {
                 request,
                 arrival.mode,
                 arrival.size,
+                arrival.version,
                 &settings.local_receive,
                 &pubdir,
                 free_space,

@@ -1,15 +1,17 @@
 //! What the peer asks for: single files, files by a pattern.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 use super::desk::{Desk, described};
 use super::neighbour::Neighbour;
 use super::paths;
 use super::pattern::matches;
-use super::work::ASKED_FOR;
+use super::work::{ASKED_FOR, TICK, state_changed};
 use crate::conversation::{Offer, TransferKey};
 use crate::name::Grade;
 use crate::spool::Severity;
@@ -30,10 +32,11 @@ impl Served {
         self.file.read_at(buffer, position)
     }
 
-    /// The user and the line of the log.
-    pub(super) fn announcement(&self) -> (Vec<u8>, String) {
+    /// The user and the line of the log, of a file that begins to flow there.
+    pub(super) fn announcement(&self, position: u64) -> (Vec<u8>, String) {
         let request = Request::Receive(self.request.clone());
-        let text = format!("Sending {}", described(&request, Some(self.size), 0));
+        let what = described(&request, Some(self.size), position);
+        let text = format!("Sending {what}");
         (self.request.user.clone(), text)
     }
 
@@ -51,10 +54,9 @@ impl Desk<'_> {
         request: &ReceiveRequest,
     ) -> Result<Offer, Refusal> {
         match self.open_offer(request) {
-            Ok((served, mode)) => {
-                let size = served.size;
+            Ok((served, offer)) => {
                 self.served.insert(key, served);
-                Ok(Offer { mode, size })
+                Ok(offer)
             }
             Err((refusal, reason)) => {
                 let shown = request.from.escape_ascii();
@@ -65,7 +67,7 @@ impl Desk<'_> {
         }
     }
 
-    fn open_offer(&self, request: &ReceiveRequest) -> Result<(Served, u32), (Refusal, String)> {
+    fn open_offer(&self, request: &ReceiveRequest) -> Result<(Served, Offer), (Refusal, String)> {
         let no = |reason: &str| (Refusal::NotPermitted, reason.to_owned());
         let Some(neighbour) = &self.neighbour else {
             return Err(no("no system"));
@@ -91,12 +93,17 @@ impl Desk<'_> {
         {
             return Err((Refusal::TooLargeNow, "too large".to_owned()));
         }
+        let offer = Offer {
+            mode: metadata.mode() & 0o777,
+            size: metadata.len(),
+            version: version(&metadata),
+        };
         let served = Served {
             file,
             size: metadata.len(),
             request: request.clone(),
         };
-        Ok((served, metadata.mode() & 0o777))
+        Ok((served, offer))
     }
 
     /// Queues the files of a pattern for the peer that asked for them.
@@ -169,6 +176,29 @@ impl Desk<'_> {
         }
         Ok(requests.len())
     }
+}
+
+/// A number that is another one whenever the file has been written, moved away or replaced since. A change within the same tick
+/// of the file system's clock would not show: a file that is too young has no version.
+fn version(file: &Metadata) -> Option<u64> {
+    let changed = state_changed(file)?;
+    if changed.elapsed().is_ok_and(|age| age > TICK) {
+        let mut hash = Sha256::new();
+        for part in [file.dev(), file.ino(), file.len()] {
+            hash.update(part.to_be_bytes());
+        }
+        for part in [
+            file.mtime(),
+            file.mtime_nsec(),
+            file.ctime(),
+            file.ctime_nsec(),
+        ] {
+            hash.update(part.to_be_bytes());
+        }
+        let first: [u8; 8] = hash.finalize().first_chunk().copied()?;
+        return Some(u64::from_be_bytes(first));
+    }
+    None
 }
 
 /// The real path of a file that the peer may read: permitted as it is named and, where links lead elsewhere, as it is.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use self::ahead::{AHEAD, Ahead};
+pub(super) use self::changed::state_changed;
 use super::outside::{self, Outside};
 use super::packer::Packer;
 use super::paths;
@@ -24,7 +25,7 @@ use crate::wire::command::{ExecuteRequest, Features, Request, SendRequest};
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Longer than a tick of any file system's clock but FAT's.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// The temporary name of a file that has none, as one that the peer has asked for by a pattern.
 pub(super) const ASKED_FOR: &[u8] = b"D.0";

@@ -19,7 +19,7 @@ impl Inbox {
             receptions.into_iter().zip(results.iter_mut()).collect();
         // What came before is here, durably; it goes when this value goes.
         for (reception, _) in group.iter_mut().filter(|(r, _)| r.is_repetition()) {
-            reception.key = None;
+            reception.forget();
         }
         group.retain(|(reception, result)| result.is_ok() && !reception.is_repetition());
         if let Err(error) = self.commit_group(&mut group) {
@@ -130,7 +130,7 @@ fn sync_received(receptions: &mut [Reception]) -> Vec<Result<(), SpoolError>> {
     for (reception, result) in receptions.iter_mut().zip(&results) {
         if result.is_err() {
             // Nobody knows what of it is on the disk: it is not to be continued.
-            reception.key = None;
+            reception.forget();
         }
     }
     results

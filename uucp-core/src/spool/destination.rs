@@ -123,6 +123,23 @@ impl Destination {
         unlinkat(&self.directory, staged_name, UnlinkatFlags::NoRemoveDir).map_err(Into::into)
     }
 
+    /// Removes the files in the making whose names begin so, but for one: what an earlier attempt has left of a file that has
+    /// changed since. Those that somebody works at stay; and what cannot be removed harms nobody.
+    pub(super) fn sweep(&self, beginning: &str, but: &str) {
+        let names = durable::names(&self.directory_path).unwrap_or_default();
+        for name in names
+            .iter()
+            .filter(|name| name.starts_with(beginning) && *name != but)
+        {
+            let unused = self
+                .open_staged(name)
+                .is_ok_and(|file| file.try_lock().is_ok());
+            if unused {
+                let _ = self.remove_staged(name);
+            }
+        }
+    }
+
     /// Puts the file in its place, over an older one of that name.
     pub(super) fn place(&self, staged_name: &str) -> Result<(), SpoolError> {
         let path = self.path();

@@ -221,10 +221,9 @@ impl Inbox {
         reception.returning = returning;
         reception.earlier = earlier;
         let restart_at = match (key, incoming.size) {
-            _ if !incoming.restart => 0,
             // A small file is not worth the doubt whether a name that comes back still means the same one.
             (Some(_), Some(size)) if returning && size < RESTART_WORTH => 0,
-            (Some(_), Some(size)) if reception.end <= size => reception.end,
+            (_, Some(size)) if reception.restart && reception.end <= size => reception.end,
             _ => 0,
         };
         reception.end = restart_at;
@@ -234,7 +233,7 @@ impl Inbox {
             Err(SpoolError::Full { free, needed, .. }) => {
                 if restart_at == 0 {
                     // Nothing has come: nothing of it stays.
-                    reception.key = None;
+                    reception.forget();
                 }
                 Ok(Admission::refuse(
                     Refusal::TooLargeNow,

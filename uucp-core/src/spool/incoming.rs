@@ -25,6 +25,8 @@ pub struct Incoming<'a> {
     pub notify: &'a [u8],
     /// The size announced, in bytes.
     pub size: Option<u64>,
+    /// Of an answer to our own `R`: what tells the file from what it was before, where the peer has told.
+    pub version: Option<u64>,
     /// The command line of an `E`.
     pub command: Option<&'a [u8]>,
     /// Whether the request is our own (`R` out of our work file): then spool files may not be written, except for a data file
@@ -64,6 +66,7 @@ impl<'a> Incoming<'a> {
             mode: file.mode,
             notify: &file.notify,
             size: file.size,
+            version: None,
             command,
             own_request: false,
             rules,
@@ -73,12 +76,13 @@ impl<'a> Incoming<'a> {
         })
     }
 
-    /// The file that answers our own `R`.
+    /// The file that answers our own `R`. Without a version it begins at the beginning.
     #[must_use]
     pub fn of_own(
         request: &'a ReceiveRequest,
         mode: u32,
         size: Option<u64>,
+        version: Option<u64>,
         rules: &'a PathRules,
         pubdir: &'a Path,
         free_space: u64,
@@ -92,12 +96,13 @@ impl<'a> Incoming<'a> {
             mode,
             notify: &[],
             size,
+            version,
             command: None,
             own_request: true,
             rules,
             pubdir,
             free_space,
-            restart: true,
+            restart: version.is_some(),
         }
     }
 

@@ -36,22 +36,32 @@ impl Key {
         let size = incoming
             .size
             .map_or_else(Vec::new, |s| s.to_be_bytes().into());
-        let mut hash = Sha256::new();
-        for field in [
+        Some(Self::hashed(&[
             temp.as_spool_name().as_bytes(),
             incoming.from,
             incoming.to,
             incoming.user,
             &size,
             incoming.command.unwrap_or_default(),
-        ] {
+        ]))
+    }
+
+    /// What makes two files the same that a system was asked for: all but what may have changed there in between. It has no
+    /// receipt; who asks twice gets two.
+    pub(super) fn of_answer(incoming: &Incoming<'_>, system: &SystemName) -> Self {
+        Self::hashed(&[system.as_bytes(), incoming.from, incoming.to, incoming.user])
+    }
+
+    fn hashed(fields: &[&[u8]]) -> Self {
+        let mut hash = Sha256::new();
+        for field in fields {
             hash.update((field.len() as u64).to_be_bytes());
             hash.update(field);
         }
         let hash = hash.finalize();
         let mut key = [0; 16];
         key.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
-        Some(Self(key))
+        Self(key)
     }
 
     /// The key as 32 hexadecimal digits.

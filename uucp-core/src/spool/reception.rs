@@ -58,7 +58,7 @@ pub struct Reception {
     pub(super) execute_file: Option<File>,
     /// Its part of the room that the neighbour has.
     pub(super) claim: Option<Claim>,
-    /// Whether what has come can be continued, should it be cut.
+    /// Whether what has come can be continued, should it be cut: it is known again by its name.
     pub(super) restart: bool,
     /// Whether what is there stays when this value goes.
     pub(super) kept: bool,
@@ -210,8 +210,14 @@ impl Reception {
 
     /// Forgets what has come: not even a partial file is kept.
     pub fn discard(mut self) {
+        self.forget();
+    }
+
+    /// What has come goes when this value goes.
+    pub(super) fn forget(&mut self) {
         self.kept = false;
         self.key = None;
+        self.restart = false;
     }
 
     pub(super) fn staged_path(&self) -> PathBuf {
@@ -253,7 +259,7 @@ impl Drop for Reception {
     fn drop(&mut self) {
         let _ = self.file.unlock();
         // A file with a name of its own can be continued; one without can never be told from another.
-        if !self.kept && (self.key.is_none() || !self.restart) {
+        if !self.kept && !self.restart {
             self.remove_staged();
         }
     }

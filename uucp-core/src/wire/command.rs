@@ -50,12 +50,15 @@ impl Features {
     pub const SEALED: Self = Self(0o1000);
     /// `t` and `e` carry tagged frames, many requests at once (see [`super::mux`]). An extension of ours; Taylor ignores the bit.
     pub const MULTIPLEX: Self = Self(0o2000);
+    /// A file that was asked for goes on where it stopped: `RY` names its version, and `RG` says from where on. An extension of
+    /// ours; Taylor ignores the bit.
+    pub const RESUMED: Self = Self(0o4000);
     /// What a bare `-N` or `ROKN` means.
     pub const BARE: Self = Self(0o11);
     /// What `ROK -R` means: an SVR4 that knows restart.
     pub const SVR4: Self = Self(0o23);
     /// What this implementation announces. Debian's Taylor announces 047, Taylor's later master 0147.
-    pub const OURS: Self = Self(0o3147);
+    pub const OURS: Self = Self(0o7147);
 
     /// Whether every bit of `other` is there.
     #[must_use]

@@ -118,7 +118,7 @@ fn a_signal_in_mid_call_leaves_the_jobs_and_no_lock() {
         expect(b"secret-of-alpha\r")
             .write_all(b"\x10Shere=beta\0")
             .unwrap();
-        expect(b"N03147\0")
+        expect(b"N07147\0")
             .write_all(b"\x10ROKN047\0\x10Pt\0")
             .unwrap();
         expect(b"\x10Ut\0");

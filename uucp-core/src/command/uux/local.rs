@@ -102,6 +102,7 @@ fn take(
         mode: 0o666,
         notify: b"",
         size: None,
+        version: None,
         command: None,
         own_request: false,
         rules: &settings.local_receive,

@@ -73,7 +73,7 @@ impl Session {
     pub(in crate::conversation) fn answer_receive(&mut self, now: Instant, admission: Admission) {
         match self.question.take() {
             Some(Question::ReceiveTheirs(channel)) => self.admit_theirs(now, channel, admission),
-            Some(Question::ReceiveOurs(channel)) => self.admit_ours(channel, admission),
+            Some(Question::ReceiveOurs(channel)) => self.admit_ours(now, channel, admission),
             other => self.question = other,
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct Side {
     pub(super) received: BTreeMap<String, Vec<u8>>,
     pub(super) asked_for: BTreeMap<String, Vec<u8>>,
     pub(super) offered: HashMap<Vec<u8>, Vec<u8>>,
+    /// Of what is offered it can be told whether it has changed.
+    pub(super) versions: bool,
     pub(super) refuse: HashMap<String, Refusal>,
     pub(super) partial: HashMap<String, Vec<u8>>,
     pub(super) verdict: Option<Answer>,
@@ -67,6 +69,7 @@ impl Side {
             received: BTreeMap::new(),
             asked_for: BTreeMap::new(),
             offered: HashMap::new(),
+            versions: true,
             refuse: HashMap::new(),
             partial: HashMap::new(),
             verdict: None,
@@ -241,6 +244,7 @@ impl Side {
                         Ok(Offer {
                             mode: 0o644,
                             size: content.len() as u64,
+                            version: self.versions.then_some(7),
                         })
                     }
                     None => Err(Refusal::NotPermitted),

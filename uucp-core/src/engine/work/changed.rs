@@ -66,7 +66,7 @@ impl WorkQueue {
 }
 
 /// When a file's content, name or mode last changed.
-fn state_changed(file: &Metadata) -> Option<SystemTime> {
+pub(in crate::engine) fn state_changed(file: &Metadata) -> Option<SystemTime> {
     let seconds = Duration::from_secs(u64::try_from(file.ctime()).ok()?);
     let rest = Duration::from_nanos(u64::try_from(file.ctime_nsec()).ok()?);
     UNIX_EPOCH.checked_add(seconds + rest)

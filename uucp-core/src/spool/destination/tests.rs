@@ -52,6 +52,7 @@ impl Site {
             mode: 0o644,
             notify: &[],
             size: None,
+            version: None,
             command: None,
             own_request: user.is_some(),
             rules: &self.rules,

@@ -58,13 +58,10 @@ impl Inbox {
         target: Target,
         incoming: &Incoming<'_>,
     ) -> Result<Reception, Stop> {
-        let base = key.map_or_else(names::unique, Key::text);
-        // Under another name, should we be killed: what cannot be trusted is not continued.
-        let whole = if incoming.restart { "" } else { "-whole" };
-        let staged_name = match &target {
-            Target::Outside(_) => format!(".bangpath-{base}-{}{whole}", self.boot),
-            _ => format!("{base}-{}{whole}", self.boot),
-        };
+        let Staging {
+            name: staged_name,
+            restart,
+        } = self.staging(key, &target, incoming);
         let (file, path) = if let Target::Outside(destination) = &target {
             let path = destination.staged_path(&staged_name);
             let file = destination.open_staged(&staged_name).map_err(|error| {
@@ -78,6 +75,15 @@ impl Inbox {
         };
         match file.try_lock() {
             Ok(()) => {}
+            // Whoever asks twice for a file gets it twice.
+            Err(TryLockError::WouldBlock) if incoming.version.is_some() => {
+                let whole = Incoming {
+                    version: None,
+                    restart: false,
+                    ..incoming.clone()
+                };
+                return self.open(key, target, &whole);
+            }
             Err(TryLockError::WouldBlock) => {
                 return Err(Stop::Answer(Admission::refuse(
                     Refusal::CannotCreate,
@@ -105,10 +111,48 @@ impl Inbox {
             moves: Vec::new(),
             execute_file: None,
             claim: None,
-            restart: incoming.restart,
+            restart,
             kept: false,
         })
     }
+
+    /// What the file is called while it is in the making.
+    fn staging(&self, key: Option<Key>, target: &Target, incoming: &Incoming<'_>) -> Staging {
+        let boot = &self.boot;
+        // Under another name, should we be killed: what cannot be trusted is not continued.
+        let whole = if incoming.restart { "" } else { "-whole" };
+        let name = match (key, incoming.version) {
+            (Some(key), _) => Some(format!("{}-{boot}{whole}", key.text())),
+            (None, Some(version)) => {
+                let request = Key::of_answer(incoming, &self.system).text();
+                let name = format!("{request}-{version:016x}-{boot}");
+                if let Target::Outside(destination) = target {
+                    destination.sweep(
+                        &format!(".bangpath-{request}-"),
+                        &format!(".bangpath-{name}"),
+                    );
+                }
+                Some(name)
+            }
+            (None, None) => None,
+        };
+        let restart = incoming.restart && name.is_some();
+        let name = name.unwrap_or_else(|| format!("{}-{boot}{whole}", names::unique()));
+        match target {
+            Target::Outside(_) => Staging {
+                name: format!(".bangpath-{name}"),
+                restart,
+            },
+            _ => Staging { name, restart },
+        }
+    }
+}
+
+/// The name of a file in the making.
+struct Staging {
+    name: String,
+    /// Whether another attempt will know it by this name.
+    restart: bool,
 }
 
 /// Opens a file in the making in our own folder: a fresh one, or what was kept of an earlier attempt.

@@ -1,5 +1,6 @@
 //! Receiving: what is taken, refused, recognised and continued; death and a full disk at every step.
 
+mod asked;
 mod crashes;
 mod placed;
 mod repeated;

@@ -74,14 +74,21 @@ pub enum Reply {
         /// As in [`Reply::SendYes`].
         position: u64,
     },
-    /// `RY 0mode 0xsize`: the file comes.
+    /// `RY 0mode 0xsize [0xversion]`: the file comes; of one with a version, when [`Reply::GoOn`] has said from where on.
     ReceiveYes {
         /// Permission bits of the file.
         mode: u32,
         /// Its size, where told.
         size: Option<u64>,
+        /// A number that is another one when the file has changed.
+        version: Option<u64>,
         /// `M`: the slave has found work and wants to be master.
         more_work: bool,
+    },
+    /// `RG 0xpos`: the requester's word on a file with a version: send it, from `position` on.
+    GoOn {
+        /// Where to go on; 0 is the beginning.
+        position: u64,
     },
     /// `XY`.
     ExpandYes,
@@ -122,9 +129,13 @@ impl Reply {
                 Self::ReceiveYes {
                     mode: parse_mode(mode).unwrap_or(0o666),
                     size: parse_c(size),
+                    version: words.next().and_then(parse_c),
                     more_work: flagged || size_flagged,
                 }
             }
+            b"RG" => Self::GoOn {
+                position: position(words.next()),
+            },
             b"XY" => Self::ExpandYes,
             [b'C', b'Y', flags @ ..] => Self::FileYes {
                 more_work: flags.contains(&b'M'),
@@ -145,14 +156,19 @@ impl Reply {
             Self::ReceiveYes {
                 mode,
                 size,
+                version,
                 more_work,
             } => {
                 let more = if more_work { "M" } else { "" };
                 out.extend_from_slice(format!("RY 0{mode:03o}{more}").as_bytes());
                 if let (Some(size), true) = (size, features.contains(Features::SIZES)) {
                     out.extend_from_slice(format!(" 0x{size:x}{more}").as_bytes());
+                    if let (Some(version), true) = (version, features.contains(Features::RESUMED)) {
+                        out.extend_from_slice(format!(" 0x{version:x}").as_bytes());
+                    }
                 }
             }
+            Self::GoOn { position } => emit_position(b"RG", position, out),
             Self::ExpandYes => out.extend_from_slice(b"XY"),
             Self::No { to, refusal } => emit_no(to.letter(), refusal, out),
             Self::FileYes { more_work } => {

@@ -103,6 +103,7 @@ fn answers_as_seen_on_the_wire() {
         Reply::ReceiveYes {
             mode: 0o666,
             size: Some(16),
+            version: None,
             more_work: true,
         },
         AGREED,
@@ -112,10 +113,26 @@ fn answers_as_seen_on_the_wire() {
         Reply::ReceiveYes {
             mode: 0o755,
             size: None,
+            version: None,
             more_work: false,
         },
         Features::NONE,
     );
+    let resumed = Features(AGREED.0 | Features::RESUMED.0);
+    let of_version = |version| Reply::ReceiveYes {
+        mode: 0o644,
+        size: Some(16),
+        version: Some(version),
+        more_work: false,
+    };
+    both_ways(b"RY 0644 0x10 0xfedc", of_version(0xfedc), resumed);
+    let told = of_version(u64::MAX);
+    both_ways(b"RY 0644 0x10 0xffffffffffffffff", told, resumed);
+    let mut untold = Vec::new();
+    told.emit(AGREED, &mut untold);
+    assert_eq!(untold, b"RY 0644 0x10");
+    both_ways(b"RG", Reply::GoOn { position: 0 }, AGREED);
+    both_ways(b"RG 0xe", Reply::GoOn { position: 14 }, AGREED);
     both_ways(b"CY", Reply::FileYes { more_work: false }, AGREED);
     both_ways(b"CYM", Reply::FileYes { more_work: true }, AGREED);
     both_ways(b"CN5", Reply::FileNo(Refusal::NotPlaced), AGREED);

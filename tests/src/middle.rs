@@ -16,6 +16,16 @@ pub enum Tampering {
     WithoutExecute,
 }
 
+/// What happens to a call when so many bytes of one side have passed: then the line ends, and what was on its way is lost.
+pub struct Fate {
+    /// So many.
+    pub after: u64,
+    /// Whether the caller's bytes are counted, or the answerer's.
+    pub of_caller: bool,
+    /// What is done then, before the line ends.
+    pub then: Box<dyn FnOnce() + Send>,
+}
+
 /// A TCP port in front of another.
 #[derive(Debug)]
 pub struct Middle {
@@ -25,6 +35,10 @@ pub struct Middle {
 /// One call that passes; tells how many bytes the caller has sent.
 #[derive(Debug)]
 pub struct Passage(JoinHandle<u64>);
+
+/// One call that passes; tells how many bytes each side has sent, the caller first.
+#[derive(Debug)]
+pub struct Measured(JoinHandle<(u64, u64)>);
 
 impl Middle {
     /// A port of its own.
@@ -55,6 +69,53 @@ impl Middle {
             sent
         }))
     }
+}
+
+impl Middle {
+    /// Passes the next call on to the port `target` until its fate comes.
+    pub fn measure(&self, target: u16, fate: Option<Fate>) -> Measured {
+        let listener = self.listener.try_clone().expect("a second descriptor");
+        Measured(std::thread::spawn(move || {
+            let (caller, _) = listener.accept().expect("the call");
+            let answerer = TcpStream::connect(("127.0.0.1", target)).expect("the answerer");
+            let of_caller = fate.as_ref().is_some_and(|fate| fate.of_caller);
+            let (out, back) = if of_caller {
+                (fate, None)
+            } else {
+                (None, fate)
+            };
+            std::thread::scope(|scope| {
+                let answers = scope.spawn(|| count(&answerer, &caller, back));
+                let sent = count(&caller, &answerer, out);
+                (sent, answers.join().expect("the other direction"))
+            })
+        }))
+    }
+}
+
+impl Measured {
+    /// Waits for the end of the call.
+    pub fn finish(self) -> (u64, u64) {
+        self.0.join().expect("the line")
+    }
+}
+
+fn count(mut from: &TcpStream, mut to: &TcpStream, mut fate: Option<Fate>) -> u64 {
+    let mut buffer = [0; 8192];
+    let mut passed = 0;
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        passed += count as u64;
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+        if let Some(fate) = fate.take_if(|fate| passed >= fate.after) {
+            (fate.then)();
+            let _ = from.shutdown(Shutdown::Both);
+            let _ = to.shutdown(Shutdown::Both);
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+    passed
 }
 
 impl Passage {

@@ -58,6 +58,13 @@ impl<'a> HandQueue<'a> {
         self.work(grade, &line);
     }
 
+    /// The file `from` of this node, as it is when it is sent, is to be put into the file `to` over there.
+    pub fn file_in_place(&mut self, grade: char, from: &Path, to: &str) {
+        let (from, name) = (from.display(), base36(self.next));
+        self.next += 1;
+        self.work(grade, &format!("S {from} {to} uucp -cd D.{name} 0644 \n"));
+    }
+
     /// The file `from` over there is to be fetched to `to` here.
     pub fn fetch(&mut self, grade: char, from: &str, to: &Path) {
         self.next += 1;

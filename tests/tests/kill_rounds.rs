@@ -1,0 +1,364 @@
+//! kill -9 at a random byte of a large file: the next call sends the rest, and the file is as it was.
+//!
+//! One round is one file: a call in which one of the sides is killed, or the line cut, when so many bytes have passed, and a
+//! call that goes on. `ROUNDS=50 SIZE_MB=256` makes more and larger ones, `PROTOCOLS=ti` others,
+//! `SEED=n` repeats a run.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a scenario: a broken precondition stops it where it is"
+)]
+
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use suite_tests::middle::{Fate, Middle};
+use suite_tests::node::{Listener, Node, Reach, walk};
+use suite_tests::payload::{Random, seed};
+use suite_tests::process;
+use suite_tests::programs::Side;
+use suite_tests::queue::HandQueue;
+use suite_tests::{Site, peers_or_skip};
+
+/// The link protocols that can go on in the middle of a file; `f` cannot.
+const PROTOCOLS: &str = "tigejGyva";
+
+/// Who is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Caller,
+    Answerer,
+    Line,
+}
+
+const VICTIMS: [Victim; 3] = [Victim::Caller, Victim::Answerer, Victim::Line];
+
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    caller: Side,
+    answerer: Side,
+    protocol: char,
+    /// The file goes from the caller to the answerer, or the other way.
+    outward: bool,
+    /// Its receiver has asked for it.
+    asked: bool,
+    victim: Victim,
+}
+
+struct Scene {
+    leaf: Node,
+    hub: Node,
+    line: Middle,
+    listener: Listener,
+    _site: Site,
+}
+
+/// How many bytes of the caller and of the answerer have passed.
+type Passed = (u64, u64);
+
+impl Scene {
+    fn new(caller: Side, answerer: Side, protocol: char) -> Self {
+        let site = Site::new("kill-rounds");
+        let (leaf, hub) = (
+            Node::new(&site, "leaf", caller),
+            Node::new(&site, "hub", answerer),
+        );
+        let line = Middle::new();
+        let both = [caller, answerer];
+        // Packets of the peer's default size stand still for every window where Nagle meets delayed acknowledgements.
+        let extra = match protocol {
+            'g' | 'G' if both.contains(&Side::Taylor) => {
+                format!("protocol-parameter {protocol} packet-size 512\n")
+            }
+            _ => String::new(),
+        };
+        let letter = protocol.to_string();
+        leaf.add_neighbour("hub", &letter, &Reach::Tcp(line.port()), &extra);
+        hub.add_neighbour("leaf", &letter, &Reach::Never, &extra);
+        let listener = hub.listen();
+        Self {
+            leaf,
+            hub,
+            line,
+            listener,
+            _site: site,
+        }
+    }
+
+    /// A call that ends when so many bytes of the sender have passed, and the receiver has got some of them.
+    fn broken_call(&self, victim: Victim, after: u64, of_caller: bool) -> Passed {
+        let caller = Arc::new(OnceLock::new());
+        let (known, server) = (Arc::clone(&caller), self.listener.pid());
+        let answering = self.hub.config();
+        let (_, receiver) = self.sides(of_caller);
+        let places = [receiver.spool(), receiver.public()];
+        let then = move || {
+            process::wait_for("a part of the file", process::PATIENCE, || {
+                places.iter().any(|place| has_large(place)).then_some(())
+            });
+            match victim {
+                Victim::Caller => kill_all(&[*known.wait()]),
+                Victim::Answerer => kill_all(&answerers(&answering, server)),
+                Victim::Line => {}
+            }
+        };
+        let fate = Fate {
+            after,
+            of_caller,
+            then: Box::new(then),
+        };
+        let passage = self.line.measure(self.listener.port(), Some(fate));
+        let call = self.leaf.start("uucico", &["-S", "hub"]);
+        caller.set(call.pid()).expect("one caller");
+        let ended = call.finish(process::PATIENCE);
+        assert!(!ended.status.success(), "the call was not broken");
+        self.wait_for_answerer();
+        passage.finish()
+    }
+
+    fn whole_call(&self) -> Passed {
+        let passage = self.line.measure(self.listener.port(), None);
+        self.leaf.call("hub").expect_success("the second call");
+        self.wait_for_answerer();
+        passage.finish()
+    }
+
+    fn wait_for_answerer(&self) {
+        process::wait_for("the answering uucico to end", process::PATIENCE, || {
+            let left = answerers(&self.hub.config(), self.listener.pid());
+            // One that is just dying has no command line any more, but still its lock.
+            (left.is_empty() && !is_locked(&self.hub)).then_some(())
+        });
+    }
+
+    /// Who sends, who receives.
+    fn sides(&self, outward: bool) -> (&Node, &Node) {
+        if outward {
+            (&self.leaf, &self.hub)
+        } else {
+            (&self.hub, &self.leaf)
+        }
+    }
+
+    fn assert_nothing_left(&self) {
+        for node in [&self.leaf, &self.hub] {
+            assert_eq!(node.leftovers(), Vec::<String>::new(), "{}", node.name());
+        }
+    }
+}
+
+/// Whoever answers for a node but the server itself; Taylor's are not its children.
+fn answerers(config: &Path, server: Pid) -> Vec<Pid> {
+    let mut found = process::find(&["uucico", &config.display().to_string()]);
+    found.retain(|process| *process != server);
+    found
+}
+
+/// Whether a lock of the node has a holder, be it one that is dead and not yet buried.
+fn is_locked(node: &Node) -> bool {
+    let mut locked = false;
+    walk(&node.path("lock"), &mut |path| {
+        let holder = process::lossy(path);
+        locked |= !holder.is_empty() && Path::new("/proc").join(holder.trim()).exists();
+    });
+    locked
+}
+
+fn kill_all(processes: &[Pid]) {
+    assert!(!processes.is_empty(), "nobody to kill");
+    for process in processes {
+        let _ = kill(*process, Signal::SIGKILL);
+    }
+}
+
+/// Whether there is more under a folder than the small files that a call leaves.
+fn has_large(folder: &Path) -> bool {
+    let mut found = false;
+    walk(folder, &mut |path| {
+        found |= path.metadata().is_ok_and(|file| file.len() > 65_536);
+    });
+    found
+}
+
+/// How many files in the making there are at their destination.
+fn parts(node: &Node) -> usize {
+    let names = std::fs::read_dir(node.public()).unwrap().flatten();
+    let begins = |name: &std::ffi::OsString| name.as_encoded_bytes().starts_with(b".bangpath-");
+    names.filter(|entry| begins(&entry.file_name())).count()
+}
+
+fn pick((caller, answerer): Passed, outward: bool) -> u64 {
+    if outward { caller } else { answerer }
+}
+
+fn assert_same(path: &Path, data: &[u8]) {
+    let found = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    // Not by assert_eq: the bytes would fill the screen.
+    assert!(found == data, "{} is another file", path.display());
+}
+
+/// How much of the file the second call did not need, by the receiver's log.
+fn resumed_at(receiver: &Node) -> u64 {
+    let log = receiver.log();
+    let place = log.rsplit_once("resume at ");
+    let (_, place) = place.unwrap_or_else(|| panic!("no restart:\n{log}"));
+    let (digits, _) = place.split_once(')').unwrap();
+    // Taylor's counts in tens.
+    match digits.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).unwrap(),
+        None => digits.parse().unwrap(),
+    }
+}
+
+fn run(round: Round, random: &mut Random, size: u64) {
+    let start = Instant::now();
+    let scene = Scene::new(round.caller, round.answerer, round.protocol);
+    let (sender, receiver) = scene.sides(round.outward);
+    println!("{round:?}");
+    let data = random.bytes(usize::try_from(size).unwrap());
+    queue(round, sender, receiver, &data);
+    let after = size / 3 + random.below(size / 2);
+    let first = scene.broken_call(round.victim, after, round.outward);
+    let broken = start.elapsed();
+    assert!(!receiver.path("pub/large").exists(), "half a file");
+    let second = pick(scene.whole_call(), round.outward);
+    let resumed = resumed_at(receiver);
+    println!(
+        "broken at {after} of {size} after {broken:.1?}, resumed at {resumed}, {second} bytes in the second call, {:.1?} in all",
+        start.elapsed()
+    );
+    assert!(pick(first, round.outward) >= after && resumed > 0);
+    // Taylor answers over i and j only when the data pause, so that all of them are on their way before they are stopped.
+    let both = [round.caller, round.answerer];
+    let stops = !(both.contains(&Side::Taylor) && "ij".contains(round.protocol));
+    assert!(second < size || !stops, "the whole file was sent again");
+    assert_same(&receiver.path("pub/large"), &data);
+    scene.assert_nothing_left();
+}
+
+/// One job: the file is to be sent, or it is asked for.
+fn queue(round: Round, sender: &Node, receiver: &Node, data: &[u8]) {
+    let path = sender.path("pub/original");
+    let from = path.display().to_string();
+    if round.asked {
+        write_old(sender, &path, data);
+        let to = receiver.path("pub/large");
+        HandQueue::new(receiver, sender.name()).fetch('N', &from, &to);
+    } else {
+        HandQueue::new(sender, receiver.name()).file('N', &from, "~/large", data);
+    }
+}
+
+/// Writes a file and waits until it can be told whether it changes again: its times say nothing for a second.
+fn write_old(node: &Node, path: &Path, data: &[u8]) {
+    std::fs::write(path, data).unwrap();
+    node.owner().give(path);
+    process::wait_for("the file to be old", process::PATIENCE, || {
+        let written = path.metadata().unwrap().modified().unwrap();
+        let age = written.elapsed().unwrap_or_default();
+        (age > Duration::from_millis(1100)).then_some(())
+    });
+}
+
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name}"))
+    })
+}
+
+/// One round after the other, each with another protocol; direction and victim are drawn.
+fn rounds(pairs: &[(Side, Side)], protocols: &str, asked: bool, count: u64, size: u64) {
+    let seed = seed();
+    println!("SEED={seed}");
+    let mut random = Random::new(seed);
+    let chosen = std::env::var("PROTOCOLS").unwrap_or_else(|_| protocols.to_owned());
+    let protocols: Vec<char> = chosen.chars().collect();
+    for index in 0..usize::try_from(number("ROUNDS", count)).unwrap() {
+        let pick = |count: usize, step: usize| (index / step) % count;
+        let (caller, answerer) = pairs[pick(pairs.len(), 1)];
+        let round = Round {
+            caller,
+            answerer,
+            protocol: protocols[pick(protocols.len(), pairs.len())],
+            outward: random.below(2) == 0,
+            asked,
+            victim: VICTIMS[usize::try_from(random.below(3)).unwrap()],
+        };
+        run(round, &mut random, number("SIZE_MB", size) << 20);
+    }
+}
+
+const OURS: [(Side, Side); 1] = [(Side::Ours, Side::Ours)];
+
+#[test]
+fn ours_goes_on_where_a_kill_has_stopped_it() {
+    rounds(&OURS, PROTOCOLS, false, PROTOCOLS.len() as u64, 8);
+}
+
+#[test]
+fn so_does_a_file_that_was_asked_for() {
+    rounds(&OURS, PROTOCOLS, true, 4, 8);
+}
+
+#[test]
+fn so_does_ours_with_taylors() {
+    if peers_or_skip("kill rounds: taylor").is_none() {
+        return;
+    }
+    let pairs = [(Side::Ours, Side::Taylor), (Side::Taylor, Side::Ours)];
+    rounds(&pairs, "tgi", false, 6, 1);
+}
+
+#[test]
+fn a_file_that_changes_between_two_calls_is_sent_anew() {
+    let mut random = Random::new(seed());
+    let size = 4 << 20;
+    let mut pairs = vec![(Side::Ours, Side::Ours)];
+    if peers_or_skip("kill rounds: a changed file").is_some() {
+        pairs.push((Side::Ours, Side::Taylor));
+    }
+    for (caller, answerer) in pairs {
+        for protocol in ['t', 'i', 'g'] {
+            let scene = Scene::new(caller, answerer, protocol);
+            let path = scene.leaf.path("pub/large");
+            std::fs::write(&path, random.bytes(size)).unwrap();
+            scene.leaf.owner().give(&path);
+            HandQueue::new(&scene.leaf, "hub").file_in_place('N', &path, "~/changed");
+            scene.broken_call(Victim::Line, size as u64 / 2, true);
+            // As long as before.
+            let changed = random.bytes(size);
+            std::fs::write(&path, &changed).unwrap();
+            let (sent, _) = scene.whole_call();
+            assert!(sent > size as u64, "{protocol}: the rest of another file");
+            assert_same(&scene.hub.path("pub/changed"), &changed);
+        }
+    }
+}
+
+#[test]
+fn so_is_one_that_was_asked_for() {
+    let mut random = Random::new(seed());
+    let size = 4 << 20;
+    for protocol in ['t', 'g'] {
+        let scene = Scene::new(Side::Ours, Side::Ours, protocol);
+        let path = scene.leaf.path("pub/large");
+        let to = scene.hub.path("pub/changed");
+        write_old(&scene.leaf, &path, &random.bytes(size));
+        HandQueue::new(&scene.hub, "leaf").fetch('N', &path.display().to_string(), &to);
+        scene.broken_call(Victim::Line, size as u64 / 2, true);
+        let kept = parts(&scene.hub);
+        assert_eq!(kept, 1, "nothing was kept");
+        let changed = random.bytes(size);
+        write_old(&scene.leaf, &path, &changed);
+        let (sent, _) = scene.whole_call();
+        assert!(sent > size as u64, "{protocol}: the rest of another file");
+        assert_same(&to, &changed);
+        assert_eq!(parts(&scene.hub), 0, "what is of no use stays");
+    }
+}

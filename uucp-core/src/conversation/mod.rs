@@ -89,6 +89,8 @@ pub struct Conversation {
     protocols: Protocols,
     /// What the stage after chat or login needs.
     next: Option<Next>,
+    /// The peer has said its last word twice, as it is used.
+    peer_is_done: bool,
 }
 
 impl Conversation {
@@ -127,6 +129,7 @@ impl Conversation {
             last: now,
             protocols: Protocols::default(),
             next: None,
+            peer_is_done: false,
         }
     }
 
@@ -146,6 +149,12 @@ impl Conversation {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         matches!(self.stage, Stage::Done)
+    }
+
+    /// Whether nothing more comes from the other side: a line that is given up now loses nothing.
+    #[must_use]
+    pub fn peer_is_done(&self) -> bool {
+        self.peer_is_done
     }
 
     /// Takes bytes from the line, in pieces of any size; gives back how many were used. The rest are to be offered again

@@ -362,6 +362,9 @@ impl Conversation {
             Ok((used, Some(text))) => {
                 *strings += 1;
                 if is_over(&text) || *strings >= FAREWELL_STRINGS {
+                    // The second one mostly comes along with the first.
+                    let rest = input.get(used..).unwrap_or_default();
+                    self.peer_is_done = is_over(rest) && rest.ends_with(&[0]);
                     self.finish(now, Ok(()));
                 }
                 used

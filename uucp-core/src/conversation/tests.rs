@@ -65,6 +65,28 @@ fn every_protocol_carries_files_of_both_sides_in_one_call() {
 }
 
 #[test]
+fn who_has_said_the_last_word_is_not_waited_for() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(options(protocol));
+        pair.caller.queue_mail("A1", b"mail");
+        pair.run();
+        pair.assert_complete();
+        let sides = [&pair.caller, &pair.called];
+        let done = sides.map(|side| side.conversation.as_ref().unwrap().peer_is_done());
+        assert_eq!(done, [true; 2], "{}", char::from(protocol));
+    }
+    // A line that was lost says nothing of the kind.
+    let mut pair = Pair::new(PairOptions {
+        hang_up_at: Some(700),
+        ..options(b't')
+    });
+    pair.caller.queue_mail("A1", b"mail");
+    pair.run();
+    let caller = pair.caller.conversation.as_ref().unwrap();
+    assert!(pair.caller.result != Some(Ok(())) && !caller.peer_is_done());
+}
+
+#[test]
 fn a_line_of_one_direction_at_a_time_carries_files_of_both_sides() {
     for protocol in PROTOCOLS {
         let mut pair = Pair::new(PairOptions {

@@ -105,7 +105,11 @@ impl<'a> Driver<'a> {
         let mut driver = self;
         let result = driver.converse(desk);
         tracing::debug!(target: "uucp::port", "hanging up");
-        driver.port.hang_up();
+        if result.is_ok() && driver.conversation.peer_is_done() {
+            driver.port.part();
+        } else {
+            driver.port.hang_up();
+        }
         result
     }
 

@@ -176,6 +176,11 @@ pub trait Port: Send {
     /// Ends the connection in an orderly way: what was written arrives. Takes a second or two at most when the other side
     /// does not do its part.
     fn hang_up(&mut self);
+
+    /// The same where the other side has said its last word, and need not be waited for.
+    fn part(&mut self) {
+        self.hang_up();
+    }
 }
 
 /// Why a port could not be opened.

@@ -158,13 +158,43 @@ impl Port for TcpPort {
     fn hang_up(&mut self) {
         close(&mut self.line);
     }
+
+    fn part(&mut self) {
+        use std::os::fd::AsRawFd;
+        let (_, output) = self.line.descriptors();
+        let _ = shutdown(output.as_raw_fd(), Shutdown::Write);
+        let mut buffer = [0; 1024];
+        // Of what is left unread the system would tell the peer, who could take it for a lost line.
+        for _ in 0..64 {
+            if !matches!(self.line.read(&mut buffer), Ok(PortRead::Bytes(_))) {
+                break;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
     use std::net::TcpListener;
 
     use super::*;
+
+    #[test]
+    fn who_parts_is_heard_to_the_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let mut port = TcpPort::new(stream).unwrap();
+        let (mut peer, _) = listener.accept().unwrap();
+        // Something that was not read does no harm.
+        peer.write_all(&[7; 5000]).unwrap();
+        port.write(b"the last word").unwrap();
+        port.part();
+        drop(port);
+        let mut heard = Vec::new();
+        peer.read_to_end(&mut heard).unwrap();
+        assert_eq!(heard, b"the last word");
+    }
 
     #[test]
     fn the_next_address_is_tried_where_one_does_not_answer() {

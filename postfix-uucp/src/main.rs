@@ -10,9 +10,11 @@ mod send;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    uucp_core::program::main(
+    uucp_core::program::main_quick(
         "postfix-uucp",
         uucp_core::sysexits::Audience::Mail,
+        std::env::args_os().collect(),
+        cli::Arguments::quick,
         send::run,
     )
 }

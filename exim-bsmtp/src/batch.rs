@@ -13,8 +13,10 @@ use uucp_core::sysexits::{Failure, Status};
 /// Batches up to this size are held in memory; mail is seldom larger.
 const MEMORY: usize = 1 << 20;
 
-/// How much is read at once.
-const BUFFER: usize = 64 << 10;
+/// How much is read at first: most mail is smaller, and memory that is not touched need not be had.
+const FIRST_READ: usize = 8 << 10;
+/// How much is read at once of larger batches.
+const FURTHER_READS: usize = 64 << 10;
 
 /// A batch that is whole.
 #[derive(Debug)]
@@ -32,10 +34,11 @@ impl Batch {
     pub(crate) fn read(source: &mut impl Read, folder: &Path) -> Result<Self, Failure> {
         let mut file = tempfile::spooled_tempfile_in(MEMORY, folder);
         let mut reader = Reader::new(Limits::default());
-        let mut buffer = vec![0; BUFFER];
+        let mut pieces = Pieces::new();
         let mut fault = None;
         loop {
-            let piece = next_piece(source, &mut buffer)
+            let piece = pieces
+                .next(source)
                 .map_err(|e| Failure::temporary(format!("cannot read the batch: {e}")))?;
             if piece.is_empty() {
                 break;
@@ -111,9 +114,10 @@ pub(crate) trait Visitor {
 
 fn visit(source: &mut impl Read, visitor: &mut impl Visitor) -> Result<(), Failure> {
     let mut reader = Reader::new(Limits::default());
-    let mut buffer = vec![0; BUFFER];
+    let mut pieces = Pieces::new();
     loop {
-        let piece = next_piece(source, &mut buffer)
+        let piece = pieces
+            .next(source)
             .map_err(|e| Failure::temporary(format!("cannot read the batch again: {e}")))?;
         if piece.is_empty() {
             return Ok(());
@@ -142,12 +146,34 @@ fn each_event<'a>(
     }
 }
 
-fn next_piece<'b>(source: &mut impl Read, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
-    loop {
-        match source.read(buffer) {
-            Ok(count) => return Ok(buffer.get(..count).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// What is read piece by piece.
+struct Pieces {
+    buffer: Vec<u8>,
+    /// Whether the last piece filled it.
+    filled: bool,
+}
+
+impl Pieces {
+    fn new() -> Self {
+        Self {
+            buffer: vec![0; FIRST_READ],
+            filled: false,
+        }
+    }
+
+    fn next(&mut self, source: &mut impl Read) -> io::Result<&[u8]> {
+        if self.filled {
+            self.buffer.resize(FURTHER_READS, 0);
+        }
+        loop {
+            match source.read(&mut self.buffer) {
+                Ok(count) => {
+                    self.filled = count == self.buffer.len();
+                    return Ok(self.buffer.get(..count).unwrap_or_default());
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 }

@@ -19,6 +19,11 @@ pub(crate) struct Content {
     pub(crate) eight_bit: bool,
 }
 
+/// How much is read at first: most mail is smaller, and memory that is not touched need not be had.
+const FIRST_READ: usize = 8 << 10;
+/// How much is read at once of larger mail.
+const FURTHER_READS: usize = 64 << 10;
+
 /// Reads a message to its end and writes it to all `targets`.
 ///
 /// A `From ` line at its head (`flags=F`) is left out: the sender is known, and that line's date would make every repeated
@@ -40,7 +45,7 @@ pub(crate) fn read(
         eight_bit: false,
     };
     let mut first = FirstLine::Unknown(Vec::new());
-    let mut buffer = vec![0; 64 * 1024];
+    let mut buffer = vec![0; FIRST_READ];
     loop {
         let count = match source.read(&mut buffer) {
             Ok(0) => break,
@@ -54,6 +59,9 @@ pub(crate) fn read(
         };
         let bytes = buffer.get(..count).unwrap_or_default();
         first = first.take(bytes, &mut intake)?;
+        if count == FIRST_READ {
+            buffer.resize(FURTHER_READS, 0);
+        }
     }
     if let FirstLine::Unknown(kept) = first {
         intake.write(&kept)?;

@@ -16,6 +16,7 @@ use std::path::Path;
 
 use crate::bsmtp::{Event, LineEnd, Reader, Transaction};
 use crate::spool::{ObservedTime, SpoolError};
+use crate::wire::checksum;
 
 /// `end `, ten digits, a blank, eight hexadecimal digits, a line feed.
 const FOOTER: usize = 24;
@@ -50,7 +51,7 @@ pub(super) fn emit(
     if head.get(begin..).and_then(parse_envelope).as_ref() != Some(&kept) {
         return Err(format!("SMTP cannot say '{}'", kept.summary()));
     }
-    let footer = format!("end {:010} {:08x}\n", head.len(), crc32fast::hash(&head));
+    let footer = format!("end {:010} {:08x}\n", head.len(), checksum::crc32(&head));
     head.extend_from_slice(footer.as_bytes());
     Ok(head)
 }
@@ -80,7 +81,7 @@ pub(super) fn read(file: &mut File, path: &Path) -> Result<EntryHead, SpoolError
         .ok_or_else(|| corrupt("its last line does not fit its length"))?;
     let mut head = vec![0; usize::try_from(head_length).unwrap_or_default()];
     read_at(file, begin, &mut head).map_err(failed)?;
-    if crc32fast::hash(&head) != check {
+    if checksum::crc32(&head) != check {
         return Err(corrupt("the check sum of its envelope is wrong"));
     }
     let head = parse(&head).ok_or_else(|| corrupt("its envelope cannot be understood"))?;

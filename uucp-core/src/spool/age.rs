@@ -4,6 +4,7 @@
 //! the wall clock says, but at most a day and never less than nothing, and the time since boot. So a machine that boots in
 //! 1970 and is set right by NTP ages its queue by the minutes it ran; one that was off for a month ages it by a day.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::time::{ClockId, clock_gettime};
@@ -38,7 +39,6 @@ struct Reading {
 
 impl Reading {
     fn now() -> Self {
-        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
         let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME)
             .map(|time| u64::try_from(time.tv_sec()).unwrap_or_default())
             .unwrap_or_default();
@@ -46,11 +46,20 @@ impl Reading {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default();
         Self {
-            boot: boot.trim().replace(' ', "-"),
+            boot: boot_id().to_owned(),
             since_boot,
             wall: wall.as_secs(),
         }
     }
+}
+
+/// What the kernel calls this boot; a process sees one.
+fn boot_id() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        boot.trim().replace(' ', "-")
+    })
 }
 
 /// The most that a reboot may add for the time when nobody looked, in seconds.

@@ -17,6 +17,10 @@ pub(super) const FILE_MODE: u32 = 0o660;
 /// Directories that we make: the group is inherited, so that every member of it can work on the spool.
 pub(super) const DIRECTORY_MODE: u32 = 0o2770;
 
+/// Bytes that a file in the making holds back, so that lines are not written one by one. Most mail fits; larger pieces are
+/// written as they come.
+pub(super) const WRITE_BUFFER: usize = 16 << 10;
+
 /// Makes a directory and those above it, as far as they are missing.
 pub(super) fn make_directory(path: &Path) -> Result<(), SpoolError> {
     make_directory_with(path, DIRECTORY_MODE)

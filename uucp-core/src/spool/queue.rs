@@ -236,7 +236,7 @@ impl Spool {
         // Tells the sweeper that somebody is at work on it. It is ours, so nobody else has it.
         let _ = file.try_lock();
         Ok(Staged {
-            writer: BufWriter::with_capacity(64 * 1024, file),
+            writer: BufWriter::with_capacity(durable::WRITE_BUFFER, file),
             path: folder.join(name.as_str()),
             place: self.data_path(system, &name),
             name,

@@ -15,6 +15,7 @@ use super::outbox::EntryName;
 use super::queue::{NAME_ATTEMPTS, NewFile, Prepared, is_taken};
 use super::{Spool, SpoolError, durable};
 use crate::name::{JobId, SpoolName, SystemName};
+use crate::wire::checksum;
 
 /// The longest record read, in bytes: that of a delivery to 100,000 recipients is a tenth of this.
 const RECORD_LIMIT: u64 = 64 << 20;
@@ -95,7 +96,7 @@ impl Part {
         for mail in &self.mails {
             let _ = writeln!(text, "mail {mail}");
         }
-        let check = crc32fast::hash(text.as_bytes());
+        let check = checksum::crc32(text.as_bytes());
         let _ = writeln!(text, "end {check:08x}");
         text.into_bytes()
     }
@@ -128,7 +129,7 @@ pub(super) fn parse_parts(content: &[u8]) -> (Vec<Part>, u64) {
         };
         if let Some(check) = text.strip_prefix("end ") {
             let body = content.get(begin..at).unwrap_or_default();
-            if format!("{:08x}", crc32fast::hash(body)) != check {
+            if format!("{:08x}", checksum::crc32(body)) != check {
                 break;
             }
             parts.push(std::mem::take(&mut part));

@@ -33,6 +33,24 @@ pub fn rotating_more(sum: u16, data: &[u8]) -> u16 {
     })
 }
 
+/// CRC-32 as everywhere.
+///
+/// Short data goes bit by bit: to ask the processor what it can do, as the fast way does once in a process, takes a program
+/// that lives for a few milliseconds longer than that, above all in a virtual machine.
+#[must_use]
+pub fn crc32(data: &[u8]) -> u32 {
+    const SHORT: usize = 4096;
+    /// The polynomial, lowest bit first.
+    const POLYNOMIAL: u32 = 0xedb8_8320;
+    if data.len() > SHORT {
+        return crc32fast::hash(data);
+    }
+    let bit = |crc: u32| (crc >> 1) ^ (POLYNOMIAL & (crc & 1).wrapping_neg());
+    !data.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc))
+    })
+}
+
 /// The CRC of `i` and `j`: CRC-32 as everywhere, but without the inversion at the end.
 #[must_use]
 pub fn i(data: &[u8]) -> u32 {
@@ -51,6 +69,15 @@ pub fn seal(header: &[u8], data: &[u8]) -> [u8; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn short_and_long_data_have_the_same_crc() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        let data: Vec<u8> = (0..5000).map(|n: u32| n.to_le_bytes()[0]).collect();
+        for length in [0, 1, 300, 4096, 4097, 5000] {
+            assert_eq!(crc32(&data[..length]), crc32fast::hash(&data[..length]));
+        }
+    }
 
     #[test]
     fn sums_as_seen_on_the_wire() {

@@ -23,9 +23,14 @@ impl Drop for LockedFile {
 pub(in crate::spool) fn wait_for(path: &Path, deadline: Instant) -> Result<LockedFile, SpoolError> {
     let file = open_guard(path)?;
     // Made under a umask of 077 it must still open for others of the group.
-    let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
-        durable::FILE_MODE,
-    ));
+    if file
+        .metadata()
+        .is_ok_and(|found| found.mode() & 0o777 != durable::FILE_MODE)
+    {
+        let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
+            durable::FILE_MODE,
+        ));
+    }
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(LockedFile(file)),

@@ -150,7 +150,7 @@ impl Spool {
         // Tells the sweeper that somebody is at work on it. It is ours, so nobody else has it.
         let _ = file.try_lock();
         Ok(StagedMessage {
-            writer: BufWriter::with_capacity(64 * 1024, file),
+            writer: BufWriter::with_capacity(durable::WRITE_BUFFER, file),
             file: Transient {
                 path: folder.join(&unique),
                 kept: false,

@@ -36,6 +36,7 @@ pub(crate) mod tests;
 mod unnamed;
 mod work;
 mod workfile;
+mod writeout;
 
 use std::path::{Path, PathBuf};
 

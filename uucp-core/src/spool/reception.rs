@@ -13,6 +13,7 @@ use super::error::At;
 use super::fault::step;
 use super::quota::{Claim, NoRoom};
 use super::receipt::{Content, Key, Move};
+use super::writeout::WriteOut;
 use super::{ExecuteFile, Spool, SpoolError, durable, names};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 
@@ -52,6 +53,7 @@ pub struct Reception {
     /// Where the last bytes ended: the size of the file.
     pub(super) end: u64,
     pub(super) unchecked: u64,
+    pub(super) write_out: WriteOut,
     /// Filled when the file is complete: from where to where.
     pub(super) moves: Vec<Move>,
     /// The execute file that goes with it.
@@ -88,12 +90,14 @@ impl Reception {
         self.file.write_all_at(bytes, start).at("write", &path)?;
         // A sender that streams ahead begins at 0 before it hears where to go on; what was kept stays kept.
         self.end = self.end.max(start + bytes.len() as u64);
+        self.write_out.grown(&self.file, self.end);
         Ok(())
     }
 
     /// What has come is damaged, and the file begins anew.
     pub fn begin_anew(&mut self) {
         self.end = 0;
+        self.write_out = WriteOut::default();
     }
 
     /// More bytes than were announced need more room.
@@ -131,7 +135,7 @@ impl Reception {
         self.file
             .set_permissions(Permissions::from_mode(mode))
             .at("set the mode of", &path)?;
-        durable::start_writeback(&self.file);
+        self.write_out.start(&self.file, self.end);
         if self.returning && !matches!(self.target, Target::Outside(_)) {
             self.content = Some(content_of(&self.file).at("read", &path)?);
             if self.is_repetition() {

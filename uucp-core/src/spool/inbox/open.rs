@@ -12,6 +12,7 @@ use crate::spool::fault::step;
 use crate::spool::quota::{Claim, NoRoom};
 use crate::spool::receipt::Key;
 use crate::spool::reception::{Reception, Target};
+use crate::spool::writeout::WriteOut;
 use crate::spool::{Incoming, SpoolError, durable, names};
 use crate::wire::command::Refusal;
 
@@ -108,6 +109,7 @@ impl Inbox {
             free_space: incoming.free_space,
             end,
             unchecked: 0,
+            write_out: WriteOut::after(end),
             moves: Vec::new(),
             execute_file: None,
             claim: None,

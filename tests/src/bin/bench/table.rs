@@ -57,23 +57,21 @@ impl Table {
 
     /// The median of several measurements.
     pub(crate) fn median(&self, mut measure: impl FnMut() -> f64) -> f64 {
-        let mut values: Vec<f64> = (0..self.runs).map(|_| measure()).collect();
-        values.sort_by(f64::total_cmp);
-        values[values.len() / 2]
+        middle((0..self.runs).map(|_| measure()).collect())
     }
 
-    /// Measures ours and the other and adds a row.
+    /// Measures ours and the other in turn, so that a machine that is busy for a while is so for both, and adds a row.
     pub(crate) fn compare(
         &mut self,
         name: &str,
         unit: &str,
         better: Better,
-        ours: impl FnMut() -> f64,
-        other: impl FnMut() -> f64,
+        mut ours: impl FnMut() -> f64,
+        mut other: impl FnMut() -> f64,
     ) {
         if self.wants(name) {
-            let (ours, other) = (self.median(ours), self.median(other));
-            self.row(name, unit, better, ours, Some(other));
+            let (ours, other) = (0..self.runs).map(|_| (ours(), other())).unzip();
+            self.row(name, unit, better, middle(ours), Some(middle(other)));
         }
     }
 
@@ -110,6 +108,11 @@ impl Table {
             println!("{line}");
         }
     }
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 fn short(value: f64) -> String {

@@ -32,15 +32,18 @@ impl System {
 
     /// The description that holds when the system has logged in by this name; `None`: by this name it may not.
     ///
-    /// Login names choose among alternates only if the first one has a `called-login`.
+    /// It is the first one that names the login, else the first that leaves it open: so Taylor's uucico chooses, and what a
+    /// neighbour may do must not change with the program. The manual has it otherwise (DEVIATIONS.md).
     #[must_use]
     pub fn for_login(&self, login: &[u8]) -> Option<&Settings> {
-        if self.settings().called_login.is_none() {
-            return Some(self.settings());
-        }
-        self.alternates.iter().find(|alternate| {
-            let wanted = alternate.called_login.as_deref();
-            wanted.is_none_or(|wanted| wanted.as_bytes() == login)
+        let mut all = self.alternates.iter();
+        let naming = all.find(|one| {
+            let wanted = one.called_login.as_deref();
+            wanted.is_some_and(|wanted| wanted.as_bytes() == login)
+        });
+        naming.or_else(|| {
+            let mut all = self.alternates.iter();
+            all.find(|one| one.called_login.is_none())
         })
     }
 
@@ -206,11 +209,10 @@ impl Settings {
         call_window(&self.time, now)
     }
 
-    /// Whether some time and some way to call are given: a port, a speed or a phone number.
+    /// Whether there is a time at which the system may be called. A port need not be given: then any will do.
     #[must_use]
     pub fn can_be_called(&self) -> bool {
-        let way = self.port != PortChoice::None || self.speed.is_some() || self.phone.is_some();
-        way && self.time.iter().any(|rule| !rule.times.is_empty())
+        self.time.iter().any(|rule| !rule.times.is_empty())
     }
 
     /// What this system may do to itself: everything.

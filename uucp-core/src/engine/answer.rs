@@ -247,14 +247,10 @@ impl Desk<'_> {
         )
     }
 
-    /// The first alternate that this login name may use; `None`: it may use none.
+    /// The alternate that this login name may use; `None`: it may use none.
     fn alternate_of_login<'s>(&self, system: &'s System) -> Option<&'s Settings> {
         let login = self.login.clone().unwrap_or_default();
-        let fits = |settings: &&Settings| match &settings.called_login {
-            None => true,
-            Some(name) => name.as_bytes() == login,
-        };
-        let settings = system.alternates.iter().find(fits)?;
+        let settings = system.for_login(&login)?;
         // A login name with a list of systems is for those, and for systems that name it themselves.
         let listed = self.config.systems_of_login(&login).ok()?;
         let permitted = match listed {

@@ -136,9 +136,9 @@ impl Caller<'_> {
         journal.log(Some(&self.system.name), None, severity, text);
     }
 
-    fn not_made(&self, reason: &str) -> Called {
+    fn not_made(&self, severity: Severity, reason: &str) -> Called {
         if !self.options.quiet {
-            self.journal(Severity::Error, reason);
+            self.journal(severity, reason);
         }
         Called::NotMade(format!("{}: {reason}", self.system.name))
     }
@@ -154,26 +154,29 @@ impl Caller<'_> {
     fn reason_not_to(&self) -> Result<Option<Called>, CallError> {
         let least = self.options.grade.unwrap_or(Grade::LAST);
         if self.options.if_work && !self.has_work(least)? {
-            if !self.options.quiet {
-                self.journal(Severity::Info, "No work");
-            }
-            return Ok(Some(Called::NoWork));
+            return Ok(Some(self.no_work()));
         }
         if self.options.force {
             return Ok(None);
         }
         let held = held_up(self.system.settings(), self.status.as_ref(), now_seconds());
-        Ok(held.map(|held| self.not_made(held.reason)))
+        // Waiting is no error, waiting for somebody to look is one.
+        Ok(held.map(|held| match held.left {
+            Some(_) => self.not_made(Severity::Info, held.reason),
+            None => self.not_made(Severity::Error, held.reason),
+        }))
     }
 
     fn call(&mut self) -> Result<Called, CallError> {
         let alternates: Vec<Settings> = self.system.for_calling().cloned().collect();
         let mut last: Option<Called> = None;
+        let mut in_time = false;
         let mut may_call = false;
         for settings in alternates {
             let Some(window) = call_window(&settings.time, local_time()) else {
                 continue;
             };
+            in_time = true;
             let grade = self.options.grade.unwrap_or(Grade::LAST).min(window.grade);
             if !self.options.named && !self.has_work(grade)? {
                 continue;
@@ -203,7 +206,12 @@ impl Caller<'_> {
             }
         }
         if !may_call {
-            return Ok(self.wrong_time());
+            // What there is may not be urgent enough for this hour.
+            return Ok(if in_time {
+                self.no_work()
+            } else {
+                self.wrong_time()
+            });
         }
         Ok(last.unwrap_or_else(|| {
             self.journal(Severity::Error, "No matching ports");
@@ -215,15 +223,24 @@ impl Caller<'_> {
         }))
     }
 
-    fn wrong_time(&self) -> Called {
+    fn no_work(&self) -> Called {
         if !self.options.quiet {
+            self.journal(Severity::Info, "No work");
+        }
+        Called::NoWork
+    }
+
+    fn wrong_time(&self) -> Called {
+        // As with the peer, a system that is never called gets no status of a call.
+        let ever = self.system.for_calling().any(Settings::can_be_called);
+        if ever && !self.options.quiet {
             let failures = self.status.as_ref().map_or(0, |status| status.retries);
             let mut status = next_status(failures, StatusKind::WrongTimeToCall, None);
             status.retries = failures;
             status.wait = Duration::ZERO;
             let _ = self.spool.set_status(&self.system.name, &status);
         }
-        self.not_made("Wrong time to call")
+        self.not_made(Severity::Info, "Wrong time to call")
     }
 
     fn failed_before_talking(&self, kind: StatusKind, retry: Option<Duration>) {

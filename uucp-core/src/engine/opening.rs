@@ -33,7 +33,8 @@ pub(super) struct Opened {
     locks: Vec<PidLock>,
 }
 
-/// The ports that may be tried, in order: those of the name, those of the speed, or those of both.
+/// The ports that may be tried, in order: those of the name, those of the speed, those of both, or, where neither is given,
+/// all that can be called over.
 ///
 /// # Errors
 /// When a port file cannot be read or understood.
@@ -47,12 +48,12 @@ pub(crate) fn ports(
         (Some(name), _) => Some(name),
         (None, PortChoice::Named(name)) => Some(name.as_str()),
         (None, PortChoice::Inline(port)) => return Ok(vec![(**port).clone()]),
-        (None, PortChoice::None) if by_speed => None,
-        (None, PortChoice::None) => return Ok(Vec::new()),
+        (None, PortChoice::None) => None,
     };
     let suits = |port: &PortConfig| match name {
         Some(name) => port.name == name && runs_at(port, settings),
-        None => is_serial(port) && runs_at(port, settings),
+        None if by_speed => is_serial(port) && runs_at(port, settings),
+        None => !matches!(port.kind, PortKind::Stdin),
     };
     Ok(config.ports()?.into_iter().filter(suits).collect())
 }
@@ -306,7 +307,7 @@ mod tests {
             (
                 "port",
                 "port a\ntype modem\nspeed 2400\nspeed-range 300 9600\nport b\ntype direct\nspeed 9600\n\
-                 port c\ntype direct\nport b\ntype direct\nspeed 19200\nport t\ntype tcp\n"
+                 port c\ntype direct\nport b\ntype direct\nspeed 19200\nport t\ntype tcp\nport s\ntype stdin\n"
                     .to_owned(),
             ),
             ("config", format!("sysfile {}\nportfile {}\n", place("sys"), place("port"))),
@@ -334,6 +335,7 @@ mod tests {
         assert_eq!(suiting("speed 9600\nport b\n"), ["b9600"]);
         assert_eq!(suiting("speed 0\nport b\n"), ["b9600", "b19200"]);
         assert_eq!(suiting("speed 1200\nport t\n"), ["t0"]);
-        assert!(suiting("").is_empty() && suiting("speed 1200\nport b\n").is_empty());
+        assert_eq!(suiting(""), ["a0", "b9600", "c0", "b19200", "t0"]);
+        assert!(suiting("speed 1200\nport b\n").is_empty());
     }
 }

@@ -33,6 +33,7 @@ fn a_failed_call_is_not_repeated_at_once_unless_forced() {
         "{}",
         text(&again)
     );
+    assert!(lab.alpha.log().contains(") Retry time not reached"));
     let quiet = lab.alpha.uucico(&["-c", "-s", "beta"]);
     assert_eq!(text(&quiet), "");
     let (forced, _) = lab.call();
@@ -59,6 +60,9 @@ fn what_cannot_be_called_is_told() {
         "{}",
         text(&never)
     );
+    // It is no error, and no call to tell of.
+    assert!(lab.alpha.log().contains(") Wrong time to call"));
+    assert!(!lab.alpha.root.join("spool/.Status/beta").exists());
     lab.listener.set_nonblocking(true).unwrap();
     assert!(lab.listener.accept().is_err(), "somebody was called");
 }

@@ -48,8 +48,10 @@ fn a_grade_of_the_hour_decides_whether_to_call_and_what_goes() {
     lab.alpha.write("etc/sys", &graded);
     queue(&lab.alpha, "beta", "N");
     // No reason to call, unless it is asked for by name: then what is not urgent enough stays.
-    assert!(!lab.alpha.uucico(&["-r1"]).status.success());
-    assert!(!lab.alpha.uucico(&["-C", "-s", "beta"]).status.success());
+    assert!(lab.alpha.uucico(&["-r1"]).status.success());
+    assert!(lab.alpha.uucico(&["-C", "-s", "beta"]).status.success());
+    let log = lab.alpha.log();
+    assert!(log.contains("No work") && !log.contains("ERROR"), "{log}");
     nobody_was_called(&lab);
     queue(&lab.alpha, "beta", "B");
     queue(&lab.beta, "alpha", "N");

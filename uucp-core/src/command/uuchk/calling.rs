@@ -63,6 +63,7 @@ fn show_ports(alternate: &Alternate<'_>, page: &mut Page) -> bool {
     match (settings.speed, settings.speed_range) {
         (Some(speed), _) => how.push(format!("at speed {speed}")),
         (None, Some((low, high))) => how.push(format!("at speed {low} to {high}")),
+        (None, None) if how.is_empty() => how.push("using any port".into()),
         (None, None) => {}
     }
     page.line(1, format!("{lead} {}", how.join(" ")));

@@ -260,13 +260,18 @@ fn alternates_follow_the_first_section_and_the_defaults() {
 #[test]
 fn the_login_chooses_among_alternates() {
     let all = systems(
-        "system a\ncalled-login Ua\nalternate\ncalled-login Ub\ncommands x\nsystem b\nalternate\ncalled-login Ux\n",
+        "system a\ncalled-login Ua\nalternate\ncalled-login Ub\ncommands x\nsystem b\nalternate\ncalled-login Ux\n\
+         system c\ncalled-login Ua\nalternate\ncalled-login ANY\nalternate\ncalled-login Ux\n",
     );
     let permits = |login: &[u8]| all[0].for_login(login).map(|s| s.commands.permits(b"x"));
     assert_eq!(permits(b"Ua"), Some(false));
     assert_eq!(permits(b"Ub"), Some(true));
     assert_eq!(permits(b"Uc"), None);
+    // The name counts for more than the place: any login is for those that nobody names.
+    assert_eq!(all[1].for_login(b"Ux"), Some(&all[1].alternates[1]));
     assert_eq!(all[1].for_login(b"anything"), Some(all[1].settings()));
+    assert_eq!(all[2].for_login(b"Ux"), Some(&all[2].alternates[2]));
+    assert_eq!(all[2].for_login(b"other"), Some(&all[2].alternates[1]));
 }
 
 #[test]

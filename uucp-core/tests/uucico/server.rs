@@ -92,6 +92,23 @@ fn a_daemon_waits_on_all_ports_that_it_is_given() {
     }
 }
 
+#[test]
+fn a_port_alone_is_waited_on_and_nobody_comes_in_without_a_password() {
+    let lab = Lab::new("");
+    let number = free_port();
+    let mut command = lab.beta.command(UUCICO);
+    let mut server = command
+        .args(["--port", &number.to_string()])
+        .spawn()
+        .unwrap();
+    await_listener(&mut server, number);
+    let mut caller = TcpStream::connect((Ipv4Addr::LOCALHOST, number)).unwrap();
+    let mut greeting = [0; 7];
+    caller.read_exact(&mut greeting).unwrap();
+    assert_eq!(&greeting, b"login: ");
+    stop(server);
+}
+
 /// Ends a server in the orderly way.
 fn stop(mut server: Child) {
     let kill = Command::new("kill").arg(server.id().to_string()).status();

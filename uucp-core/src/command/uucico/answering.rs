@@ -61,17 +61,28 @@ impl Site<'_> {
     pub(super) fn answer(&self) -> Result<bool, Failure> {
         // inetd and systemd hand the call over, on whatever port it has come in.
         let is_here = !self.arguments.endless && caller_address().is_some();
-        let asked = (self.arguments.endless || self.arguments.prompt) && !is_here;
-        if asked && self.arguments.accepted.is_none() {
-            if let Some(port) = self.serial_port()? {
+        let asked = self.arguments.endless || self.arguments.prompt;
+        if !is_here && self.arguments.accepted.is_none() {
+            if asked && let Some(port) = self.serial_port()? {
                 return self.answer_on_line(&port);
             }
-            if self.place()?.is_some() {
+            if self.is_to_wait(asked)? {
                 self.serve()?;
                 return Ok(true);
             }
         }
         self.answer_stdin()
+    }
+
+    /// Whether calls are to be waited for. `-p` with a port for that says enough (the manual's `uucico -p TCP`), and callers
+    /// are always asked for a password.
+    fn is_to_wait(&self, asked: bool) -> Result<bool, Failure> {
+        match self.place() {
+            Err(failure) if asked => Err(failure),
+            // A port of another type describes standard input.
+            Err(_) => Ok(false),
+            Ok(place) => Ok(place.is_some()),
+        }
     }
 
     /// Waits for calls until a signal comes.

@@ -157,11 +157,11 @@ impl<I: BufRead, O: Write> Session<I, O> {
                     }
                 }
                 b"m" => {
-                    if self.report(move_into(path, directory(rest)))? {
+                    if self.report(move_into(path, &directory(rest)))? {
                         return Ok(Next::File);
                     }
                 }
-                b"a" => return Ok(Next::AllTo(directory(rest).to_path_buf())),
+                b"a" => return Ok(Next::AllTo(directory(rest))),
                 b"!" => {
                     let ran = shell(rest);
                     self.report(ran)?;
@@ -190,10 +190,13 @@ impl<I: BufRead, O: Write> Session<I, O> {
     }
 }
 
-fn directory(word: &[u8]) -> &Path {
-    match word {
-        b"" => Path::new("."),
-        word => Path::new(OsStr::from_bytes(word)),
+/// The directory that is meant; `~` is the user's own.
+fn directory(word: &[u8]) -> PathBuf {
+    let path = Path::new(OsStr::from_bytes(word));
+    match (path.strip_prefix("~"), std::env::home_dir()) {
+        (Ok(rest), Some(home)) => home.join(rest),
+        _ if word.is_empty() => PathBuf::from("."),
+        _ => path.to_path_buf(),
     }
 }
 
@@ -212,8 +215,9 @@ fn remove(path: &Path) -> Result<(), Failure> {
     removed.map_err(|error| failed(path, &error))
 }
 
-/// Moves a file or a directory into a directory, over nothing that is there.
+/// Moves a file or a directory into a directory, which is made if need be, over nothing that is there.
 fn move_into(path: &Path, directory: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
     let to = directory.join(path.file_name().unwrap_or_default());
     if to.symlink_metadata().is_ok() {
         let text = format!("{}: there is one already; it was not moved", to.display());

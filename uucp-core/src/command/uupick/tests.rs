@@ -97,9 +97,23 @@ fn what_is_not_understood_is_answered_with_the_commands() {
         let (said, _) = scene.answer("gamma", &format!("{odd}\nq\n"));
         assert!(said.contains("m [dir]: move file"), "{odd}: {said}");
     }
-    let (said, _) = scene.answer("gamma", "m OUT/nowhere\nq\n");
-    assert!(said.contains("No such file"), "{said}");
+    fs::write(scene.path("out/file"), "").unwrap();
+    let (said, _) = scene.answer("gamma", "m OUT/file\nq\n");
+    assert!(said.contains("out/file: "), "{said}");
     assert!(scene.has("in/gamma/g"));
+}
+
+#[test]
+fn a_directory_is_made_and_a_tilde_is_home() {
+    let scene = Scene::new();
+    let (said, _) = scene.answer("gamma", "m OUT/new/place\n");
+    assert_eq!(said, "from gamma: file g ?\n");
+    assert!(scene.has("out/new/place/g") && !scene.has("in/gamma/g"));
+    let home = std::env::home_dir().unwrap();
+    assert_eq!(directory(b"~/post"), home.join("post"));
+    assert_eq!(directory(b"~"), home);
+    assert_eq!(directory(b"a~"), Path::new("a~"));
+    assert_eq!(directory(b""), Path::new("."));
 }
 
 #[test]

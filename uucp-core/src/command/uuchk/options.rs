@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Taken, as by all programs, and without effect: nothing is done that leaves debugging messages
-    #[arg(short = 'x', long, value_name = "KINDS")]
+    #[arg(short = 'x', short_alias = 'X', long, value_name = "KINDS")]
     debug: Vec<String>,
     /// Print the version
     #[arg(short = 'v', long, action = clap::ArgAction::Version)]
@@ -46,7 +46,13 @@ mod tests {
     #[test]
     fn the_command_line_is_that_of_the_peer() {
         Arguments::command().debug_assert();
-        for line in ["-s hub -I f", "--system hub --config=f", "-x 3", "-Iconfig"] {
+        for line in [
+            "-s hub -I f",
+            "--system hub --config=f",
+            "-x 3",
+            "-X 3",
+            "-Iconfig",
+        ] {
             let words = std::iter::once("uuchk").chain(line.split(' '));
             assert!(Arguments::try_parse_from(words).is_ok(), "{line}");
         }

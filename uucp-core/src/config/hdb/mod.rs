@@ -9,6 +9,7 @@ mod permissions;
 mod systems;
 
 use std::fmt::Write as _;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
@@ -68,8 +69,14 @@ pub fn convert(directory: &Path) -> Result<Converted, HdbError> {
     let port = devices::ports(&names.devices)?;
     let dial = devices::dialers(&names.dialers)?;
     let dialcode = dialcodes(&directory.join("Dialcodes"))?;
+    let mut main = config(directory, &mut converted.notes)?;
+    main.push_str(&unknown_callers(
+        directory,
+        &permissions,
+        &mut converted.notes,
+    ));
     converted.files = vec![
-        ("config", config(directory, &mut converted.notes)?),
+        ("config", main),
         ("sys", sys),
         ("port", port),
         ("dial", dial),
@@ -77,11 +84,6 @@ pub fn convert(directory: &Path) -> Result<Converted, HdbError> {
     ];
     if let Some(text) = poll(&directory.join("Poll"))? {
         converted.files.push(("crontab", text));
-    }
-    if directory.join("remote.unknown").exists() {
-        converted.notes.push(
-            "remote.unknown: systems that are not described may not call; 'unknown' in config would let them".to_owned(),
-        );
     }
     Ok(converted)
 }
@@ -155,6 +157,30 @@ fn config(directory: &Path, notes: &mut Vec<String>) -> Result<String, ConfigErr
         ));
     }
     Ok(text)
+}
+
+/// What `remote.unknown` comes to. HDB runs it for a caller that is not described, and refuses; where it cannot be run, anybody
+/// may call. Taylor's programs refuse in any case, so what would let them in is written as a comment.
+fn unknown_callers(directory: &Path, permissions: &Permissions, notes: &mut Vec<String>) -> String {
+    let Ok(found) = directory.join("remote.unknown").metadata() else {
+        return String::new();
+    };
+    if found.permissions().mode() & 0o111 != 0 {
+        notes.push(
+            "remote.unknown: callers that are not described are refused, as before, and named in the Log; nothing is run for them"
+                .to_owned(),
+        );
+        return String::new();
+    }
+    notes.push(
+        "remote.unknown cannot be executed, so that to HDB itself systems that are not described are welcome; Taylor's programs \
+         refuse them all the same. 'unknown' in config, written as a comment, would let them call"
+            .to_owned(),
+    );
+    let lines = systems::unknown(permissions).into_iter();
+    let lines = lines.map(|line| format!("#{line}\n"));
+    let head = "# systems that are not described; without the '#' of these lines they may call:\n";
+    std::iter::once(head.to_owned()).chain(lines).collect()
 }
 
 fn dialcodes(path: &Path) -> Result<String, ConfigError> {

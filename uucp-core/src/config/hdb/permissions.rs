@@ -48,6 +48,17 @@ impl Permissions {
         named(system).or_else(|| named("OTHER"))
     }
 
+    /// What holds for a system that no entry names.
+    pub(super) fn of_others(&self) -> Option<&Entry> {
+        self.of_machine("OTHER")
+    }
+
+    /// The entries of logins that are not kept to certain systems.
+    pub(super) fn of_any_login(&self) -> Vec<&Entry> {
+        let open = |entry: &&Entry| !entry.logins.is_empty() && entry.validate.is_empty();
+        self.0.iter().filter(open).collect()
+    }
+
     /// What holds when a system calls, by login: the entries that validate it, or all.
     pub(super) fn of_logins(&self, system: &str) -> Vec<&Entry> {
         let validates = |entry: &&Entry| entry.validate.iter().any(|one| one == system);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::lines::{self, Line};
-use super::permissions::Permissions;
+use super::permissions::{Entry, Permissions};
 use super::{Class, escaped, typed};
 use crate::config::error::ConfigError;
 use crate::name::SystemName;
@@ -53,9 +53,23 @@ pub(super) fn convert(
 
 /// The lines for one system.
 fn system(name: &str, ways: &[Way], permissions: &Permissions) -> Vec<String> {
-    let machine = permissions.of_machine(name);
-    let logins = permissions.of_logins(name);
     let mut lines = vec![String::new(), format!("system {name}")];
+    let logins = permissions.of_logins(name);
+    lines.extend(description(ways, permissions.of_machine(name), logins));
+    lines
+}
+
+/// What a system may do that no file describes, as `unknown` lines of config.
+pub(super) fn unknown(permissions: &Permissions) -> Vec<String> {
+    let machine = permissions.of_others();
+    let lines = description(&[], machine, permissions.of_any_login());
+    let lines = lines.into_iter().map(|line| format!("unknown {line}"));
+    lines.collect()
+}
+
+/// The lines that follow `system`.
+fn description(ways: &[Way], machine: Option<&Entry>, logins: Vec<&Entry>) -> Vec<String> {
+    let mut lines = Vec::new();
     if let Some(machine) = machine {
         lines.extend(machine.aliases.iter().map(|alias| format!("alias {alias}")));
         // What an execution may do does not depend on who called.

@@ -208,6 +208,31 @@ fn the_small_files_are_read_or_named() {
 }
 
 #[test]
+fn unknown_callers_are_let_in_by_a_comment_only() {
+    let files = [
+        ("Systems", "hub Any ACU 1200 1\n"),
+        ("remote.unknown", ""),
+        (
+            "Permissions",
+            "LOGNAME=Uhub VALIDATE=hub\nLOGNAME=nuucp REQUEST=yes COMMANDS=none\nMACHINE=OTHER COMMANDS=rmail:who\n",
+        ),
+    ];
+    let (folder, config, notes) = converted(&files);
+    assert!(notes.join("\n").contains("remote.unknown"), "{notes:?}");
+    let zeta = "zeta".parse().unwrap();
+    assert!(config.unknown_system(&zeta).unwrap().is_none());
+    let path = folder.path().join("config");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("#unknown", "unknown")).unwrap();
+    let config = Config::load(Some(&path)).unwrap();
+    let zeta = config.unknown_system(&zeta).unwrap().unwrap();
+    assert!(zeta.for_login(b"Uhub").is_none(), "that is hub's");
+    let settings = zeta.for_login(b"nuucp").unwrap();
+    assert!(settings.send_request && settings.commands.permits(b"who"));
+    assert!(!settings.can_be_called());
+}
+
+#[test]
 fn what_cannot_be_understood_is_refused_with_its_place() {
     let systems = ("Systems", "hub Any ACU 1200 1 ogin: secret\n");
     for (files, wanted) in [

@@ -444,7 +444,13 @@ pub(in crate::config) fn find_port_with<T>(
     while let Some(line) = lines.next_line()? {
         let command = line.command();
         if command.key() == "port" {
-            let name = command.one_text()?;
+            let name = match command.one_text() {
+                Ok(name) => name,
+                Err(error) => {
+                    fault(error)?;
+                    String::new()
+                }
+            };
             if let Some(port) = current.take().and_then(|port| found(port.finish())) {
                 return Ok(Some(port));
             }

@@ -306,6 +306,7 @@ impl<'a> Desk<'a> {
         }
         let work = neighbour.queue.next(key);
         let complaints = std::mem::take(&mut neighbour.queue.complaints);
+        let hopeless = std::mem::take(&mut neighbour.queue.hopeless);
         let packer = neighbour.queue.packer.as_mut();
         let notes = packer.map(|packer| std::mem::take(&mut packer.notes));
         for note in notes.into_iter().flatten() {
@@ -313,6 +314,9 @@ impl<'a> Desk<'a> {
         }
         for complaint in complaints {
             self.complain(&complaint);
+        }
+        for (request, reason) in hopeless {
+            self.give_up(&request, &reason);
         }
         work.map_err(|error| error.to_string())
     }

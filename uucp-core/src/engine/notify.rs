@@ -1,7 +1,8 @@
 //! Mail about files: to the user who asked for one, when it has come or gone (`uucp -m`) or was refused for good, and to the
 //! user here for whom the peer has sent one (`uucp -n`). All of it waits in the spool: no MTA can hold a call up.
 
-use super::desk::Desk;
+use super::desk::{Desk, described};
+use super::work::ASKED_FOR;
 use crate::report::note::queue_note;
 use crate::spool::Severity;
 use crate::wire::command::{ReceiveRequest, Request, SendRequest};
@@ -107,6 +108,16 @@ impl Desk<'_> {
             text: format!("{what}\n"),
             of_peer: false,
         });
+    }
+
+    /// A request that can never be done is out of the queue: the log says so, and mail to the local user whose it was.
+    pub(super) fn give_up(&mut self, request: &Request, reason: &str) {
+        let text = format!("{}: given up ({reason})", described(request, None, 0));
+        self.log(Some(request.user()), Severity::Error, &text);
+        let asked_for = matches!(request, Request::Send(send) if send.temp == ASKED_FOR);
+        if !asked_for {
+            self.tell_requester(request, &text);
+        }
     }
 
     /// Queues a note. That it cannot be queued is no reason to end a call.

@@ -140,6 +140,8 @@ pub(super) struct WorkQueue {
     under_way: HashMap<TransferKey, Outgoing>,
     /// Lines for the log: what was found wrong with the queue.
     pub(super) complaints: Vec<String>,
+    /// Requests that can never be done, each with the reason; they are out of the queue.
+    pub(super) hopeless: Vec<(Request, String)>,
     /// Turns what waits in the outbox into jobs.
     pub(super) packer: Option<Packer>,
     /// Who opens files outside of the spool.
@@ -183,6 +185,7 @@ impl WorkQueue {
             jobs: HashMap::new(),
             under_way: HashMap::new(),
             complaints: Vec::new(),
+            hopeless: Vec::new(),
             packer: None,
             outside: Outside::default(),
             offered,
@@ -364,6 +367,11 @@ impl WorkQueue {
                 self.postpone(&job);
                 return Ok(None);
             }
+            Err(Unopened::Never(reason)) => {
+                self.finish(&job, None)?;
+                self.hopeless.push((request, reason));
+                return Ok(None);
+            }
         };
         let size = opened.size;
         if !matches!(opened.source, Source::None) {
@@ -444,14 +452,14 @@ impl WorkQueue {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound && spooled.is_some() => {
                 return Err(Unopened::Done);
             }
+            Err(error) if spooled.is_none() && is_final(&error) => {
+                return Err(Unopened::Never(format!("{}: {error}", path.display())));
+            }
             Err(error) => return Err(later(&path, &error)),
         };
         let metadata = file.metadata().map_err(|error| later(&path, &error))?;
         if !metadata.is_file() {
-            return Err(Unopened::Later(Some(format!(
-                "{}: not a file",
-                path.display()
-            ))));
+            return Err(Unopened::Never(format!("{}: not a file", path.display())));
         }
         if self.limits.size.is_some_and(|limit| metadata.len() > limit) {
             return Err(Unopened::Later(None));
@@ -506,6 +514,14 @@ enum Unopened {
     Done,
     /// Not in this call; with a line for the log.
     Later(Option<String>),
+    /// In no call: what was queued without a copy (`uucp -c`) is gone, or may not be read.
+    Never(String),
+}
+
+/// Whether a file of a user will not be there another time either.
+fn is_final(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
+    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied)
 }
 
 fn later(path: &Path, error: &std::io::Error) -> Unopened {

@@ -149,6 +149,15 @@ impl Node {
         fs::read_to_string(self.root.join("log/Debug")).unwrap_or_default()
     }
 
+    /// Mail for users of this node that waits in its spool.
+    pub(crate) fn notes(&self) -> String {
+        let folder = self.root.join("spool/.Bangpath/local-mail");
+        let files = fs::read_dir(folder).into_iter().flatten().flatten();
+        files
+            .map(|file| fs::read_to_string(file.path()).unwrap())
+            .collect()
+    }
+
     pub(crate) fn status(&self, peer: &str) -> String {
         fs::read_to_string(self.root.join("spool/.Status").join(peer)).unwrap_or_default()
     }

@@ -7,6 +7,24 @@ use std::os::unix::fs::PermissionsExt;
 use crate::lab::{Lab, UUCICO, UUX, script, text};
 
 #[test]
+fn a_file_that_is_gone_is_given_up_and_its_user_is_told() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    lab.alpha.write(
+        "spool/beta/C./C.N00000000001",
+        "S /nowhere/file ~/there joe -c D.0001 0644 \n",
+    );
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.alpha.queued("beta"), 0);
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
+    let log = lab.alpha.log();
+    assert!(log.contains("given up (/nowhere/file: "), "{log}");
+    let told = lab.alpha.notes();
+    assert!(told.contains("UUCP request to beta refused"), "{told}");
+}
+
+#[test]
 fn a_call_with_login_moves_the_jobs_of_both_sides() {
     for protocol in ["t", "e", "g", "i"] {
         let lab = Lab::new(&format!("protocol {protocol}"));

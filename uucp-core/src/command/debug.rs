@@ -17,6 +17,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Config, DebugKind, DebugSet};
 use crate::port::stderr_is_the_line;
+use crate::spool::LOG_TARGET;
 
 /// The filter of this program, once it has begun.
 static SWITCH: OnceLock<Switch> = OnceLock::new();
@@ -75,10 +76,12 @@ fn filter(kinds: DebugSet) -> Targets {
     let wanted = DebugKind::ALL
         .into_iter()
         .filter(|kind| kinds.contains(*kind));
-    targets.with_targets(wanted.map(|kind| {
+    let targets = targets.with_targets(wanted.map(|kind| {
         let target = format!("uucp::{}", kind.word().replace('-', "_"));
         (target, LevelFilter::TRACE)
-    }))
+    }));
+    // The lines of the Log stand between the messages, so that the order of things can be seen.
+    targets.with_target(LOG_TARGET, LevelFilter::INFO)
 }
 
 /// The Debug file: opened by the first message.
@@ -157,6 +160,7 @@ mod tests {
         tracing::trace!(target: "uucp::uucp_proto", "of commands");
         tracing::trace!(target: "uucp::incoming", "of bytes");
         tracing::warn!(target: "uucp::config", "of a warning");
+        tracing::info!(target: LOG_TARGET, "of the Log");
         tracing::info!(target: "other", "of a library");
     }
 
@@ -164,18 +168,18 @@ mod tests {
     fn kinds_are_added_for_a_call_and_taken_back() {
         for (own, added, before, during) in [
             ("none", "none", "", ""),
-            ("none", "chat", "", "chat,a warning"),
+            ("none", "chat", "", "chat,a warning,the Log"),
             (
                 "chat",
                 "uucp-proto",
-                "chat,a warning",
-                "chat,commands,a warning",
+                "chat,a warning,the Log",
+                "chat,commands,a warning,the Log",
             ),
             (
                 "all",
                 "chat",
-                "chat,commands,bytes,a warning",
-                "chat,commands,bytes,a warning",
+                "chat,commands,bytes,a warning,the Log",
+                "chat,commands,bytes,a warning,the Log",
             ),
         ] {
             let folder = tempfile::tempdir().unwrap();

@@ -12,6 +12,9 @@ use super::durable;
 use crate::config::Config;
 use crate::name::SystemName;
 
+/// Where the lines of the log stand among debugging messages.
+pub const LOG_TARGET: &str = "uucp::log";
+
 /// How a line of the log is marked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -103,6 +106,7 @@ impl Journal {
             severity,
             text,
         );
+        tracing::info!(target: LOG_TARGET, "{}", line.trim_end());
         self.log.append(&line);
     }
 

@@ -48,7 +48,7 @@ pub use execution::{Execution, ExecutionLock, RetryState};
 pub use hourly::count_in_hour;
 pub use inbox::{Admission, Inbox};
 pub use incoming::Incoming;
-pub use journal::{Journal, Severity, Transfer};
+pub use journal::{Journal, LOG_TARGET, Severity, Transfer};
 pub use localmail::LocalMail;
 pub use lock::{LockError, PidLock, SystemLock, Turn};
 pub use offered::Offered;

@@ -35,6 +35,7 @@ fn debugging_shows_the_line_the_packets_and_the_bytes() {
             ("proto", "file data sent"),
             ("incoming", "Shere=beta"),
             ("outgoing", "the content of a mail"),
+            ("log", "Calling system beta (port out)"),
         ] {
             let kind = format!(" uucp::{kind}: ");
             let shown = |line: &str| line.contains(&kind) && line.contains(said);
@@ -52,7 +53,7 @@ fn debugging_shows_the_line_the_packets_and_the_bytes() {
         assert!(
             debug
                 .lines()
-                .all(|line| line.contains(" uucp::handshake: "))
+                .all(|line| line.contains(" uucp::handshake: ") || line.contains(" uucp::log: "))
         );
         assert!(debug.contains("Salpha"), "{debug}");
     }

@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+/// How a line may be judged, in the order of README's columns.
+const JUDGED: [&str; 4] = ["works", "differs", "left out", "more than Taylor"];
+
 /// One line of a table.
 #[derive(Debug)]
 struct Line {
@@ -92,8 +95,7 @@ fn every_line_names_tests_that_exist_and_every_command_has_a_line() {
     collect(root, &mut tests);
     let mut faults = Vec::new();
     for line in &lines {
-        let judged = ["works", "differs", "left out", "more than Taylor"];
-        if !judged.iter().any(|word| line.here.starts_with(word)) {
+        if !JUDGED.iter().any(|word| line.here.starts_with(word)) {
             faults.push(format!("{}: neither works nor not", line.features));
         }
         if line.tests.is_empty() {
@@ -113,6 +115,43 @@ fn every_line_names_tests_that_exist_and_every_command_has_a_line() {
         faults.extend(missing.map(|command| format!("{file}: `{command}` has no line")));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// How many lines of a section are judged by each word.
+fn counts(lines: &[Line], section: &str) -> [usize; 4] {
+    JUDGED.map(|word| {
+        let of = |line: &&Line| line.section == section && line.here.starts_with(word);
+        lines.iter().filter(of).count()
+    })
+}
+
+/// The name that a web page gives to a heading.
+fn anchor(section: &str) -> String {
+    let words = section.to_lowercase().replace(':', "");
+    words.replace(' ', "-")
+}
+
+#[test]
+fn the_readme_counts_what_the_tables_say() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let lines = read(&fs::read_to_string(root.join("uucp-core/FEATURES.md")).unwrap());
+    let readme = fs::read_to_string(root.join("README.md")).unwrap();
+    let mut tests = BTreeSet::new();
+    collect(root, &mut tests);
+    let sections: BTreeSet<&str> = lines.iter().map(|line| line.section.as_str()).collect();
+    for section in sections {
+        let link = format!("[{section}](uucp-core/FEATURES.md#{})", anchor(section));
+        let [works, differs, out, more] = counts(&lines, section);
+        let head = format!("| {link} | {works} | {differs} | {out} | {more} |");
+        let row = readme.lines().find(|line| line.starts_with(&head));
+        let row = row.unwrap_or_else(|| panic!("README has no line that begins with {head}"));
+        // What is no test's name is a word of a command line.
+        let names = quoted(row.strip_prefix(&head).unwrap_or_default());
+        let told = names.iter().filter(|name| tests.contains(*name)).count();
+        assert!(told >= differs + out + usize::from(more > 0), "{row}");
+        let missing = |name: &&String| name.contains('_') && !tests.contains(*name);
+        assert_eq!(names.iter().find(missing), None, "{row}");
+    }
 }
 
 #[test]

@@ -12,9 +12,10 @@
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -260,9 +261,13 @@ fn write_old(node: &Node, path: &Path, data: &[u8]) {
     std::fs::write(path, data).unwrap();
     node.owner().give(path);
     process::wait_for("the file to be old", process::PATIENCE, || {
-        let written = path.metadata().unwrap().modified().unwrap();
-        let age = written.elapsed().unwrap_or_default();
-        (age > Duration::from_millis(1100)).then_some(())
+        let file = path.metadata().unwrap();
+        let since_epoch = Duration::new(
+            file.ctime().try_into().unwrap(),
+            file.ctime_nsec().try_into().unwrap(),
+        );
+        let age = SystemTime::now().duration_since(UNIX_EPOCH + since_epoch);
+        (age.unwrap_or_default() > Duration::from_millis(1100)).then_some(())
     });
 }
 

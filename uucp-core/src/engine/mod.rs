@@ -9,6 +9,7 @@ mod call;
 mod confine;
 mod daemon;
 mod debugging;
+mod describe;
 mod desk;
 mod dial;
 mod driver;

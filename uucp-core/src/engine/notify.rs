@@ -1,7 +1,8 @@
 //! Mail about files: to the user who asked for one, when it has come or gone (`uucp -m`) or was refused for good, and to the
 //! user here for whom the peer has sent one (`uucp -n`). All of it waits in the spool: no MTA can hold a call up.
 
-use super::desk::{Desk, described};
+use super::describe::described;
+use super::desk::Desk;
 use super::work::ASKED_FOR;
 use crate::report::note::queue_note;
 use crate::spool::Severity;

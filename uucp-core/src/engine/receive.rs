@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use super::desk::{Desk, announced, is_execution};
+use super::describe::{announced, is_execution};
+use super::desk::Desk;
 use super::notify::Note;
 use crate::conversation::{Admission, Arrival, Placed, TransferKey};
 use crate::spool::{self, Incoming, Reception, SpoolError};

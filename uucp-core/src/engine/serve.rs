@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::desk::{Desk, described};
+use super::describe::described;
+use super::desk::Desk;
 use super::neighbour::Neighbour;
 use super::paths;
 use super::pattern::matches;

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use super::*;
 use crate::spool::tests::{TestSpool, beta, grade, queue_mail};
+use crate::wire::command::SendRequest;
 
 /// A call's queue on a spool, with the keys given out.
 struct Call {

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
@@ -162,10 +162,9 @@ impl Spool {
             let pending = self.pending_mail_path(mail);
             if pending.exists() {
                 self.release_mail(mail)?;
-                durable::sync_directory(&self.own_folder("local-mail"))?;
             }
         }
-        Ok(())
+        self.sync_recorded(parts)
     }
 
     /// What becomes of a pending message whose sender is gone: it is queued if its record promises it, else it goes. Nothing is
@@ -197,6 +196,12 @@ impl Spool {
 
     /// Makes the names durable that have just appeared.
     fn sync_appeared(&self, part: &Part) -> Result<(), SpoolError> {
+        let folders = self.folders_of(part);
+        durable::sync_directories(folders.iter().map(PathBuf::as_path))
+    }
+
+    /// The folders in which the names of a part appear.
+    fn folders_of(&self, part: &Part) -> BTreeSet<PathBuf> {
         let jobs = part.jobs.iter().map(|job| self.work_folder(&job.id.system));
         let messages = part.messages.iter();
         let mut folders: BTreeSet<PathBuf> = jobs
@@ -205,7 +210,22 @@ impl Spool {
         if !part.mails.is_empty() {
             folders.insert(self.own_folder("local-mail"));
         }
-        durable::sync_directories(folders.iter().map(PathBuf::as_path))
+        folders
+    }
+
+    /// Whoever wrote a record may have died between a rename and its sync: whoever believes the record makes good for that,
+    /// for folders that were just made, too.
+    fn sync_recorded(&self, parts: &[Part]) -> Result<(), SpoolError> {
+        let folders: BTreeSet<PathBuf> = parts
+            .iter()
+            .flat_map(|part| self.folders_of(part))
+            .collect();
+        let all: BTreeSet<&Path> = folders
+            .iter()
+            .flat_map(|folder| folder.ancestors())
+            .filter(|path| path.starts_with(self.root()) && path.exists())
+            .collect();
+        durable::sync_directories(all)
     }
 
     fn release_mail(&self, name: &str) -> Result<(), SpoolError> {

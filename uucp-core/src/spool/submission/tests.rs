@@ -1,6 +1,6 @@
 //! Submissions: repeats, regrouped repeats, death and a full disk at every step.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::super::fault;
@@ -131,6 +131,28 @@ fn the_job_appears_after_its_record_and_the_record_after_its_data() {
             "sync directory", // the job exists for good
         ]
     );
+}
+
+#[test]
+fn who_believes_a_record_syncs_the_names_that_it_promises() {
+    // From the rename on the job is there, and only the sync of its folder is missing.
+    let cut = |steps| {
+        let test = TestSpool::new();
+        fault::arm(steps, fault::Trouble::Death);
+        let _ = deliver(&test, &[JOE]);
+        assert!(fault::disarm(), "it ends before its last sync");
+        let queued = test.spool.scan(&beta(), Grade::LAST).unwrap();
+        (!queued.is_empty()).then_some(test)
+    };
+    let test = (0..).find_map(cut).unwrap();
+    fault::record();
+    assert_eq!(deliver(&test, &[JOE]).unwrap(), 0);
+    let steps = fault::record();
+    let synced = |path: &Path| steps.contains(&("sync directory", path.to_owned()));
+    let folder = test.spool.work_folder(&beta());
+    assert!(synced(&folder), "{steps:?}");
+    assert!(synced(folder.parent().unwrap()) && synced(test.spool.root()));
+    assert!(synced(&test.spool.own_folder("local-mail")), "{steps:?}");
 }
 
 #[test]

@@ -57,6 +57,8 @@ const TRICKLE: Duration = Duration::from_mins(15);
 const FRUITLESS: Duration = Duration::from_mins(30);
 /// How long the last strings are waited for; a healthy peer sends them at once.
 const FAREWELL: Duration = Duration::from_secs(10);
+/// How long the second of them is, where the first has come.
+const FAREWELL_AGAIN: Duration = Duration::from_secs(1);
 
 /// What has been asked and not yet been answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +91,7 @@ pub struct Conversation {
     protocols: Protocols,
     /// What the stage after chat or login needs.
     next: Option<Next>,
-    /// The peer has said its last word twice, as it is used.
+    /// The peer has said its last word twice, as is usual.
     peer_is_done: bool,
 }
 

@@ -8,8 +8,8 @@ use super::handshake::{Chosen, Handshake, HandshakeStep};
 use super::login::{LoginPrompts, LoginStep};
 use super::session::Session;
 use super::{
-    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, FRUITLESS, HANDSHAKE,
-    LoginMode, Question, SILENCE, TRICKLE,
+    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, FAREWELL_AGAIN,
+    FRUITLESS, HANDSHAKE, LoginMode, Question, SILENCE, TRICKLE,
 };
 use crate::config::Chat;
 use crate::link::{self, CallRole, LineMode};
@@ -36,6 +36,8 @@ pub(super) enum Stage {
     Farewell {
         reader: StringReader,
         strings: u32,
+        /// One that ends the call has come.
+        over: bool,
         until: Instant,
     },
     /// Nothing any more.
@@ -337,6 +339,7 @@ impl Conversation {
         self.stage = Stage::Farewell {
             reader: StringReader::new(true),
             strings: 0,
+            over: false,
             until: now + FAREWELL,
         };
         // The peer's last strings may have come together with its last packet.
@@ -352,7 +355,10 @@ impl Conversation {
 
     fn farewell_input(&mut self, now: Instant, input: &[u8]) -> usize {
         let Stage::Farewell {
-            reader, strings, ..
+            reader,
+            strings,
+            over,
+            until,
         } = &mut self.stage
         else {
             return 0;
@@ -361,10 +367,12 @@ impl Conversation {
             Ok((used, None)) => used,
             Ok((used, Some(text))) => {
                 *strings += 1;
-                if is_over(&text) || *strings >= FAREWELL_STRINGS {
-                    // The second one mostly comes along with the first.
-                    let rest = input.get(used..).unwrap_or_default();
-                    self.peer_is_done = is_over(rest) && rest.ends_with(&[0]);
+                let again = *over;
+                if is_over(&text) && !again {
+                    *over = true;
+                    *until = (*until).min(now + FAREWELL_AGAIN);
+                } else if again || *strings >= FAREWELL_STRINGS {
+                    self.peer_is_done = again && is_over(&text);
                     self.finish(now, Ok(()));
                 }
                 used

@@ -66,8 +66,14 @@ fn every_protocol_carries_files_of_both_sides_in_one_call() {
 
 #[test]
 fn who_has_said_the_last_word_is_not_waited_for() {
-    for protocol in PROTOCOLS {
-        let mut pair = Pair::new(options(protocol));
+    for (protocol, chunk) in PROTOCOLS
+        .into_iter()
+        .flat_map(|p| [(p, usize::MAX), (p, 5)])
+    {
+        let mut pair = Pair::new(PairOptions {
+            chunk,
+            ..options(protocol)
+        });
         pair.caller.queue_mail("A1", b"mail");
         pair.run();
         pair.assert_complete();

@@ -105,11 +105,7 @@ impl<'a> Driver<'a> {
         let mut driver = self;
         let result = driver.converse(desk);
         tracing::debug!(target: "uucp::port", "hanging up");
-        if result.is_ok() && driver.conversation.peer_is_done() {
-            driver.port.part();
-        } else {
-            driver.port.hang_up();
-        }
+        driver.port.hang_up();
         result
     }
 
@@ -122,6 +118,14 @@ impl<'a> Driver<'a> {
     }
 
     fn converse(&mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
+        let result = self.exchange(desk);
+        if result.is_ok() && self.conversation.peer_is_done() {
+            self.port.expect_nothing();
+        }
+        result
+    }
+
+    fn exchange(&mut self, desk: &mut Desk<'_>) -> Result<(), ConversationError> {
         let mut buffer = vec![0; INPUT];
         loop {
             self.settle(desk);

@@ -177,10 +177,8 @@ pub trait Port: Send {
     /// does not do its part.
     fn hang_up(&mut self);
 
-    /// The same where the other side has said its last word, and need not be waited for.
-    fn part(&mut self) {
-        self.hang_up();
-    }
+    /// The other side has said its last word: hanging up need not wait for it.
+    fn expect_nothing(&mut self) {}
 }
 
 /// Why a port could not be opened.

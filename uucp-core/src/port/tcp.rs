@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
@@ -115,16 +115,20 @@ pub(super) fn prepare(socket: &impl std::os::fd::AsFd) {
 
 /// Half-closes, so that what was written arrives before the connection is gone: closing with unread input would reset it.
 pub(super) fn close(line: &mut Line) {
-    use std::os::fd::AsRawFd;
+    end_output(line);
+    line.drain(CLOSE_LIMIT);
+}
+
+fn end_output(line: &Line) {
     let (_, output) = line.descriptors();
     let _ = shutdown(output.as_raw_fd(), Shutdown::Write);
-    line.drain(CLOSE_LIMIT);
 }
 
 /// A connection.
 #[derive(Debug)]
 pub(super) struct TcpPort {
     line: Line,
+    nothing_follows: bool,
 }
 
 impl TcpPort {
@@ -134,7 +138,10 @@ impl TcpPort {
         let output = input.try_clone()?;
         let mut line = Line::new(input, output, false)?;
         line.acknowledge_at_once()?;
-        Ok(Self { line })
+        Ok(Self {
+            line,
+            nothing_follows: false,
+        })
     }
 }
 
@@ -156,13 +163,10 @@ impl Port for TcpPort {
     }
 
     fn hang_up(&mut self) {
-        close(&mut self.line);
-    }
-
-    fn part(&mut self) {
-        use std::os::fd::AsRawFd;
-        let (_, output) = self.line.descriptors();
-        let _ = shutdown(output.as_raw_fd(), Shutdown::Write);
+        if !self.nothing_follows {
+            return close(&mut self.line);
+        }
+        end_output(&self.line);
         let mut buffer = [0; 1024];
         // Of what is left unread the system would tell the peer, who could take it for a lost line.
         for _ in 0..64 {
@@ -170,6 +174,10 @@ impl Port for TcpPort {
                 break;
             }
         }
+    }
+
+    fn expect_nothing(&mut self) {
+        self.nothing_follows = true;
     }
 }
 
@@ -181,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_parts_is_heard_to_the_end() {
+    fn who_does_not_wait_is_heard_to_the_end() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let mut port = TcpPort::new(stream).unwrap();
@@ -189,7 +197,8 @@ mod tests {
         // Something that was not read does no harm.
         peer.write_all(&[7; 5000]).unwrap();
         port.write(b"the last word").unwrap();
-        port.part();
+        port.expect_nothing();
+        port.hang_up();
         drop(port);
         let mut heard = Vec::new();
         peer.read_to_end(&mut heard).unwrap();

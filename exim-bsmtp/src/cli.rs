@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
 use uucp_core::name::Grade;
-use uucp_core::send::glued::{Piece, once, pieces};
 use uucp_core::send::value::{byte_count, seconds};
 use uucp_core::sysexits::{Audience, Failure, Status};
 
@@ -18,7 +17,6 @@ use crate::{collect, dictionary, flush, queue, waiting};
 /// With a SYSTEM, standard input is a message or a batch for it. Exit status 0: all of it is durably queued, or a report
 /// about it is.
 #[derive(Debug, Parser)]
-#[cfg_attr(test, derive(PartialEq))]
 #[command(name = "exim-bsmtp", version, group = ArgGroup::new("round").args(["flush", "collect", "expire"]))]
 pub(crate) struct Arguments {
     /// Pack what is queued now, for these systems or for all, into jobs or NNCP packets.
@@ -73,43 +71,6 @@ pub(crate) struct Arguments {
     /// With --cancel, messages; with the options about dictionaries, files.
     #[arg(value_name = "SYSTEM", required_unless_present_any = ["flush", "collect", "train", "list", "expire"])]
     pub(crate) systems: Vec<OsString>,
-}
-
-/// The time limit where none is given.
-const DEADLINE: Duration = Duration::from_mins(1);
-
-impl Arguments {
-    /// Reads the line of a transport, as the manual recommends it; `None` for any other.
-    pub(crate) fn quick(words: &[OsString]) -> Option<Self> {
-        let (mut id, mut config, mut system) = (None, None, None::<OsString>);
-        for piece in pieces(words.get(1..)?)? {
-            match piece {
-                Piece::Option(b"id", value) => once(&mut id, value)?,
-                Piece::Option(b"I", value) => once(&mut config, value)?,
-                Piece::Word(word) => once(&mut system, word)?,
-                Piece::Option(..) | Piece::Rest(_) => return None,
-            }
-        }
-        Some(Self {
-            flush: false,
-            collect: None,
-            list: false,
-            json: false,
-            cancel: None,
-            expire: false,
-            train: None,
-            dictionary_export: None,
-            dictionary_import: None,
-            id: id.unwrap_or_default(),
-            grade: None,
-            size_limit: None,
-            dry_run: false,
-            deadline: DEADLINE,
-            quiet: false,
-            config,
-            systems: vec![system?],
-        })
-    }
 }
 
 /// Who reads the exit status: an MTA where mail comes in on standard input, else whoever types or runs a timer.
@@ -181,39 +142,6 @@ mod tests {
         assert_eq!(a.deadline, Duration::from_mins(1));
         assert!(parse(&["--id=", "leaf"]).is_ok());
         assert!(parse(&["--id=x"]).is_err());
-    }
-
-    #[test]
-    fn what_is_read_quickly_is_what_clap_reads() {
-        let pool = [
-            "--id=1xULd9-000064-31",
-            "--id=",
-            "-I",
-            "/etc/x",
-            "leaf",
-            "--flush",
-            "--collect=d",
-            "--",
-            "-q",
-            "--dry-run",
-        ];
-        let mut quickly = 0;
-        for index in 0..pool.len().pow(4) {
-            let picked = [0, 1, 2, 3].map(|n| pool[index / pool.len().pow(n) % pool.len()]);
-            for count in 0..=picked.len() {
-                let line = [&["p"], &picked[..count]].concat();
-                let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-                if let Some(quick) = Arguments::quick(&words) {
-                    quickly += 1;
-                    assert_eq!(
-                        quick,
-                        Arguments::try_parse_from(&words).unwrap(),
-                        "{line:?}"
-                    );
-                }
-            }
-        }
-        assert!(quickly > 500, "{quickly}");
     }
 
     #[test]

@@ -15,11 +15,5 @@ mod waiting;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    uucp_core::program::main_quick(
-        "exim-bsmtp",
-        cli::audience(std::env::args_os()),
-        std::env::args_os().collect(),
-        cli::Arguments::quick,
-        cli::run,
-    )
+    uucp_core::program::main("exim-bsmtp", cli::audience(std::env::args_os()), cli::run)
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use uucp_core::name::Grade;
-use uucp_core::send::glued::{Piece, once, pieces};
 use uucp_core::send::value::{byte_count, seconds};
 
 /// Queues one message of Postfix for a UUCP neighbour.
@@ -14,7 +13,6 @@ use uucp_core::send::value::{byte_count, seconds};
 /// Standard input is the message. Exit status 0: it is durably queued for every recipient, or a report about the recipient
 /// is.
 #[derive(Debug, Parser)]
-#[cfg_attr(test, derive(PartialEq))]
 #[command(name = "postfix-uucp", version)]
 pub(crate) struct Arguments {
     /// The UUCP system to queue for: `--host=$nexthop`.
@@ -80,52 +78,6 @@ pub(crate) enum FromLine {
     None,
 }
 
-/// The time limit where none is given.
-const DEADLINE: Duration = Duration::from_mins(1);
-
-impl Arguments {
-    /// Reads the line that master.cf gives, as the manual recommends it; `None` for any other.
-    pub(crate) fn quick(words: &[OsString]) -> Option<Self> {
-        let (mut host, mut from, mut queue_id, mut size) = (None, None, None, None);
-        let (mut client, mut proto, mut config) = (None, None, None);
-        let (mut original_recipient, mut recipients) = (Vec::new(), Vec::new());
-        for piece in pieces(words.get(1..)?)? {
-            match piece {
-                Piece::Option(b"host", value) => once(&mut host, value)?,
-                Piece::Option(b"from", value) => once(&mut from, value)?,
-                Piece::Option(b"queue-id", value) => once(&mut queue_id, value)?,
-                Piece::Option(b"size", value) => once(&mut size, value.to_str()?)?,
-                Piece::Option(b"client", value) => once(&mut client, value)?,
-                Piece::Option(b"proto", value) => once(&mut proto, value)?,
-                Piece::Option(b"I", value) => once(&mut config, value)?,
-                Piece::Option(b"original-recipient", value) => {
-                    original_recipient.push(value.to_owned());
-                }
-                Piece::Rest(rest) => recipients = rest.to_vec(),
-                Piece::Option(..) | Piece::Word(_) => return None,
-            }
-        }
-        Some(Self {
-            host: host?,
-            from: from?,
-            queue_id: queue_id.unwrap_or_default(),
-            original_recipient,
-            size: size.unwrap_or_default(),
-            client: client.unwrap_or_default(),
-            proto: proto.unwrap_or_default(),
-            grade: None,
-            grade_by_size: Vec::new(),
-            command: None,
-            size_limit: None,
-            from_line: None,
-            dry_run: false,
-            config,
-            deadline: DEADLINE,
-            recipients: (!recipients.is_empty()).then_some(recipients)?,
-        })
-    }
-}
-
 fn grade_step(text: &str) -> Result<(u64, Grade), String> {
     let (size, grade) = text
         .split_once(':')
@@ -158,53 +110,6 @@ mod tests {
         assert_eq!(a.from, "");
         assert_eq!(a.recipients, ["-x@leaf.lab", "bob@leaf.lab"]);
         assert_eq!(a.deadline, Duration::from_mins(1));
-    }
-
-    #[test]
-    fn what_is_read_quickly_is_what_clap_reads() {
-        let pool = [
-            "--host=hub",
-            "--host=",
-            "--from=ann@x",
-            "--from=",
-            "--queue-id=Q1",
-            "--size=3",
-            "--client==",
-            "--proto=ESMTP",
-            "--original-recipient=a@b",
-            "--original-recipient=",
-            "-I",
-            "/etc/x",
-            "--dry-run",
-            "--grade=N",
-            "--",
-            "-x@leaf",
-        ];
-        let mut quickly = 0;
-        for index in 0..pool.len().pow(3) {
-            let picked = [0, 1, 2].map(|n| pool[index / pool.len().pow(n) % pool.len()]);
-            for line in [
-                [&["p"], &picked[..], &["--", "r"]].concat(),
-                [
-                    &["p", "--host=h", "--from=f"],
-                    &picked[..],
-                    &["--", "r", "s"],
-                ]
-                .concat(),
-            ] {
-                let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-                if let Some(quick) = Arguments::quick(&words) {
-                    quickly += 1;
-                    assert_eq!(
-                        quick,
-                        Arguments::try_parse_from(&words).unwrap(),
-                        "{line:?}"
-                    );
-                }
-            }
-        }
-        assert!(quickly > 500, "{quickly}");
-        assert!(Arguments::quick(&["p".into(), "--host=h".into(), "--from=f".into()]).is_none());
     }
 
     #[test]

@@ -10,11 +10,9 @@ mod send;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    uucp_core::program::main_quick(
+    uucp_core::program::main(
         "postfix-uucp",
         uucp_core::sysexits::Audience::Mail,
-        std::env::args_os().collect(),
-        cli::Arguments::quick,
         send::run,
     )
 }

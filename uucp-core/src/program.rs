@@ -31,20 +31,8 @@ pub fn main_from<A: Parser>(
     arguments: Vec<OsString>,
     run: fn(&A) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
-    main_quick(name, audience, arguments, |_| None, run)
-}
-
-/// As [`main_from`], for programs that an MTA starts for each message: `quick` reads the command line that it gives, which
-/// takes clap longer than the message takes; `None` leaves whatever else there is to clap.
-pub fn main_quick<A: Parser>(
-    name: &'static str,
-    audience: Audience,
-    arguments: Vec<OsString>,
-    quick: fn(&[OsString]) -> Option<A>,
-    run: fn(&A) -> Result<ExitCode, Failure>,
-) -> ExitCode {
     set_panic_hook(name, audience);
-    let parsed = match quick(&arguments).map_or_else(|| A::try_parse_from(arguments), Ok) {
+    let parsed = match A::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return answer_clap(name, audience, &error),
     };

@@ -4,7 +4,6 @@
 //! Station: sender. Nothing here writes the spool.
 
 pub mod answer;
-pub mod glued;
 mod refusal;
 mod system;
 pub mod value;

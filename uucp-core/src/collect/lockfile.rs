@@ -11,7 +11,7 @@
 //! nor FILE was touched for five minutes, nobody writes any more, and the lock file is taken over without ever being away.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -48,6 +48,19 @@ impl Drop for Post {
     }
 }
 
+/// Locks a hitching post that was just made. Another who [sweeps](sweep) may have it for a moment, to see whether it is needed.
+pub(super) fn lock_new(own: &File, deadline: Instant) -> io::Result<()> {
+    let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
+    loop {
+        match own.try_lock() {
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                std::thread::sleep(AGAIN);
+            }
+            other => return other.map_err(io::Error::from),
+        }
+    }
+}
+
 pub(super) fn with_suffix(path: &Path, suffix: &OsStr) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(suffix);
@@ -72,8 +85,7 @@ impl LockFile {
             .mode(0o600)
             .open(&post.0)
             .at("create", &post.0)?;
-        own.try_lock()
-            .map_err(io::Error::from)
+        lock_new(&own, deadline)
             .and_then(|()| own.write_all(OURS))
             .at("write", &post.0)?;
         loop {

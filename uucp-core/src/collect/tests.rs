@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::drop_box::lock_writing;
-use super::lockfile::LockFile;
+use super::lockfile::{LockFile, lock_new};
 use super::*;
 
 struct Site {
@@ -220,6 +220,20 @@ fn what_one_of_ours_has_left_by_dying_goes_at_once() {
         .unwrap();
     site.drop_box.look().unwrap();
     assert_eq!(site.names(), [name]);
+}
+
+#[test]
+fn a_hitching_post_that_is_looked_at_is_waited_for() {
+    let site = Site::new();
+    let post = site.put("post", b"");
+    let looked_at = File::open(&post).unwrap();
+    looked_at.try_lock().unwrap();
+    let own = File::options().write(true).open(&post).unwrap();
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| lock_new(&own, Instant::now()));
+        looked_at.unlock().unwrap();
+        waits.join().unwrap().unwrap();
+    });
 }
 
 #[test]

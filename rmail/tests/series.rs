@@ -200,6 +200,11 @@ connect($line, pack('Sa*', AF_UNIX, "\0$name")) or die;
 syswrite($line, '.');
 my $got = sysread($line, my $length, 4);
 print $log $got, "\n";
+# All of it: what could not be given to anybody is given to the next.
+for (my $left = unpack('N', $length); $left > 0; ) {
+    my $count = sysread($line, my $part, $left) or die;
+    $left -= $count;
+}
 exit 0;
 "#;
 

@@ -352,7 +352,7 @@ fn the_readme_names_files_that_exist() {
     let links = readme
         .split("](")
         .skip(1)
-        .filter_map(|rest| rest.split(')').next());
+        .filter_map(|rest| rest.split([')', '#']).next());
     let missing: Vec<&str> = links.filter(|link| !root.join(link).exists()).collect();
     assert!(missing.is_empty(), "{missing:?}");
 }

@@ -1,5 +1,6 @@
 //! Files that a command works on: linked into the spool, or fetched from other systems.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use crate::site::Site;
@@ -54,6 +55,14 @@ fn files_are_linked_into_the_spool_where_that_is_possible() {
     assert_eq!(fs::read(&source).unwrap(), b"one\n");
 }
 
+/// The texts of the files whose names have this part.
+fn texts<'f>(files: &'f BTreeMap<String, Vec<u8>>, part: &str) -> Vec<&'f str> {
+    let found = files.iter().filter(|(name, _)| name.contains(part));
+    found
+        .map(|(_, bytes)| std::str::from_utf8(bytes).unwrap())
+        .collect()
+}
+
 #[test]
 fn files_of_other_systems_are_fetched_for_a_command_of_this_one() {
     let site = Site::new();
@@ -70,12 +79,7 @@ fn files_of_other_systems_are_fetched_for_a_command_of_this_one() {
         .collect();
     assert_eq!(systems, ["beta", "gamma", "beta"]);
     let files = site.files();
-    let texts = |part: &str| -> Vec<&str> {
-        let found = files.iter().filter(|(name, _)| name.contains(part));
-        found
-            .map(|(_, bytes)| std::str::from_utf8(bytes).unwrap())
-            .collect()
-    };
+    let texts = |part: &str| texts(&files, part);
     let execute = texts("alpha/X./");
     assert_eq!(execute.len(), 1, "{files:?}");
     // Each is received under the name that the execute file waits for.
@@ -112,12 +116,7 @@ fn files_of_a_third_system_are_fetched_and_sent_on() {
     );
     assert_eq!(String::from_utf8(output.stdout).unwrap().lines().count(), 3);
     let files = site.files();
-    let texts = |part: &str| -> Vec<&str> {
-        let found = files.iter().filter(|(name, _)| name.contains(part));
-        found
-            .map(|(_, bytes)| std::str::from_utf8(bytes).unwrap())
-            .collect()
-    };
+    let texts = |part: &str| texts(&files, part);
     let execute = texts("beta/D.X/");
     assert_eq!(execute.len(), 1, "{files:?}");
     let (requests, here) = (texts("gamma/C./"), texts("alpha/X./"));

@@ -29,12 +29,12 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
     let lock = lock(request)?;
     let mut inbox = request.spool.inbox(&lock).map_err(|e| of_spool(&e))?;
     let mut receptions = Vec::new();
-    let mut jobs = Vec::new();
+    let mut fetches = Vec::new();
     for part in &plan.parts {
         let mut source: Box<dyn Read> = match &part.source {
             Source::Stdin => Box::new(io::stdin().lock()),
             Source::Fetch(file) => {
-                jobs.push(fetch(request, &part.peer_name, file)?);
+                fetches.push((&part.peer_name, file));
                 continue;
             }
             Source::Copy(path) | Source::Leave(path) | Source::Link { path, .. } => {
@@ -43,7 +43,12 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
         };
         receptions.push(take(request, &mut inbox, &part.peer_name, &mut *source)?);
     }
+    // The command is there before the files that it waits for are asked for, so that none comes without an aim.
     take_in(request, &mut inbox, receptions, text)?;
+    let jobs = fetches
+        .into_iter()
+        .map(|(name, file)| fetch(request, name, file))
+        .collect::<Result<_, _>>()?;
     super::log(request, &describe(&plan.command, &[]));
     Ok(jobs)
 }

@@ -26,24 +26,32 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
         request,
         system: &first.name,
         way,
-        fetched: Vec::new(),
         requests: Vec::new(),
         staged: Vec::new(),
         sent: Vec::new(),
     };
+    let mut fetches = Vec::new();
     for part in &plan.parts {
-        job.add_part(part, plan)?;
+        match &part.source {
+            Source::Fetch(file) => fetches.push((file, &part.peer_name)),
+            _ => job.add_part(part, plan)?,
+        }
     }
     if let Body::File(text) = &plan.body {
         job.add_execute_file(text)?;
     }
     let described = describe(&plan.command, &job.sent);
+    // By now all that can fail of this system's own files has not. The command comes last: none waits for a file that nobody
+    // has asked for.
+    let mut ids = Vec::new();
+    for (file, name) in fetches {
+        ids.push(pass_on(request, file, &job.way, name)?);
+    }
     let id = request
         .spool
         .queue(&first.name, request.grade, &job.requests, job.staged)
         .map_err(|e| of_spool(&e))?;
     super::log(request, &described);
-    let mut ids = job.fetched;
     ids.push(id);
     Ok(ids)
 }
@@ -65,8 +73,6 @@ struct Job<'a> {
     system: &'a SystemName,
     /// It and those behind it, the one that executes last.
     way: Vec<&'a SystemName>,
-    /// Requests for files of other systems.
-    fetched: Vec<JobId>,
     requests: Vec<Wire>,
     staged: Vec<Staged>,
     /// What is sent, as the log names it.
@@ -91,11 +97,8 @@ impl Job<'_> {
             Source::Stdin => self.stage_from(&mut io::stdin().lock(), "standard input")?,
             Source::Copy(path) => self.copy(path)?,
             Source::Leave(path) => self.leave(path)?,
-            Source::Fetch(file) => {
-                let id = pass_on(self.request, file, &self.way, &part.peer_name)?;
-                self.fetched.push(id);
-                return Ok(());
-            }
+            // Nothing of it is here.
+            Source::Fetch(_) => return Ok(()),
             Source::Link { path, or_copy } => match self.link(path)? {
                 Some(linked) => linked,
                 None if *or_copy => self.copy(path)?,

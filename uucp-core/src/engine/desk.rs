@@ -315,8 +315,12 @@ impl<'a> Desk<'a> {
         for complaint in complaints {
             self.complain(&complaint);
         }
-        for (request, reason) in hopeless {
-            self.give_up(&request, &reason);
+        for (job, request, reason) in hopeless {
+            let told = self.give_up(&request, &reason);
+            if let Some(neighbour) = &mut self.neighbour {
+                let given_up = neighbour.queue.given_up(&job, told);
+                given_up.map_err(|error| error.to_string())?;
+            }
         }
         work.map_err(|error| error.to_string())
     }

@@ -90,13 +90,13 @@ fn shown(bytes: &[u8]) -> String {
 }
 
 impl Desk<'_> {
-    /// Mail to the local user whose request was refused for good.
-    pub(super) fn tell_requester(&mut self, request: &Request, what: &str) {
+    /// Mail to the local user whose request was refused for good; false when it cannot be queued.
+    pub(super) fn tell_requester(&mut self, request: &Request, what: &str) -> bool {
         let to = match request {
             Request::Execute(execute) if execute.file.options.contains(b'R') => {
                 execute.file.notify.clone()
             }
-            Request::Execute(execute) if execute.file.options.contains(b'N') => return,
+            Request::Execute(execute) if execute.file.options.contains(b'N') => return true,
             other => other.user().to_vec(),
         };
         let system = self
@@ -108,32 +108,32 @@ impl Desk<'_> {
             subject: format!("UUCP request to {} refused", system.unwrap_or_default()),
             text: format!("{what}\n"),
             of_peer: false,
-        });
+        })
     }
 
-    /// A request that can never be done is out of the queue: the log says so, and mail to the local user whose it was.
-    pub(super) fn give_up(&mut self, request: &Request, reason: &str) {
+    /// A request that can never be done: the log says so, and mail to the local user whose it is. True when it may leave the
+    /// queue.
+    pub(super) fn give_up(&mut self, request: &Request, reason: &str) -> bool {
         let text = format!("{}: given up ({reason})", described(request, None, 0));
         self.log(Some(request.user()), Severity::Error, &text);
         let asked_for = matches!(request, Request::Send(send) if send.temp == ASKED_FOR);
-        if !asked_for {
-            self.tell_requester(request, &text);
-        }
+        asked_for || self.tell_requester(request, &text)
     }
 
-    /// Queues a note. That it cannot be queued is no reason to end a call.
-    pub(super) fn tell(&mut self, note: &Note) {
+    /// Queues a note. That it cannot be queued is no reason to end a call; then this is false. One that is for nobody counts as
+    /// told.
+    pub(super) fn tell(&mut self, note: &Note) -> bool {
         let Some(neighbour) = &self.neighbour else {
-            return;
+            return true;
         };
         if note.to.is_empty() || note.to.iter().any(|b| b.is_ascii_control() || *b == b' ') {
-            return;
+            return true;
         }
         let system = &neighbour.system.name;
         let limit = neighbour.notes_per_hour;
         let may = !note.of_peer || self.spool.may_note("files", system, limit).unwrap_or(false);
         if !may {
-            return;
+            return true;
         }
         let queued = queue_note(
             &self.spool,
@@ -142,9 +142,10 @@ impl Desk<'_> {
             &note.subject,
             &note.text,
         );
-        if let Err(error) = queued {
+        if let Err(error) = &queued {
             self.log(None, Severity::Error, &error.to_string());
         }
+        queued.is_ok()
     }
 }
 

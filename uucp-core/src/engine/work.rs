@@ -140,8 +140,8 @@ pub(super) struct WorkQueue {
     under_way: HashMap<TransferKey, Outgoing>,
     /// Lines for the log: what was found wrong with the queue.
     pub(super) complaints: Vec<String>,
-    /// Requests that can never be done, each with the reason; they are out of the queue.
-    pub(super) hopeless: Vec<(Request, String)>,
+    /// Requests that can never be done, each with the reason; their jobs go when their users have been told.
+    pub(super) hopeless: Vec<(JobId, Request, String)>,
     /// Turns what waits in the outbox into jobs.
     pub(super) packer: Option<Packer>,
     /// Who opens files outside of the spool.

@@ -100,6 +100,19 @@ impl WorkQueue {
         Ok(kept)
     }
 
+    /// The request can never be done. Without its user having been told it stays for another call.
+    pub(in crate::engine) fn given_up(
+        &mut self,
+        job: &JobId,
+        told: bool,
+    ) -> Result<(), SpoolError> {
+        if !told {
+            self.postpone(job);
+            return Ok(());
+        }
+        self.finish(job, None)
+    }
+
     pub(super) fn finish(
         &mut self,
         job: &JobId,

@@ -43,30 +43,33 @@ impl WorkQueue {
                 return Ok(None);
             }
             Err(Unopened::Never(reason)) => {
-                self.finish(&job, None)?;
-                self.hopeless.push((request, reason));
+                // Out of the queue when its user has been told.
+                self.hopeless.push((job, request, reason));
                 return Ok(None);
             }
         };
-        let size = opened.size;
         if !matches!(opened.source, Source::None) {
             self.mark();
         }
+        Ok(Some(self.set_out(key, job, request, opened)))
+    }
+
+    fn set_out(&mut self, key: TransferKey, job: JobId, request: Request, opened: Opened) -> Work {
         let work = Work {
             request: request.clone(),
             grade: job.grade(),
-            size,
+            size: opened.size,
         };
         let outgoing = Outgoing {
             request,
-            size,
+            size: opened.size,
             source: opened.source,
             job,
             data: opened.data,
             queued: opened.queued,
         };
         self.under_way.insert(key, outgoing);
-        Ok(Some(work))
+        work
     }
 
     /// Without the mark a file may come to the peer twice after a kill; that is no reason to send none.
@@ -88,21 +91,12 @@ impl WorkQueue {
         let send = execute.execute_file_request(&execute.file.from, &execute.file.to, size);
         let request = Request::Send(send);
         self.mark();
-        let work = Work {
-            request: request.clone(),
-            grade: job.grade(),
-            size,
-        };
-        let outgoing = Outgoing {
-            request,
-            size,
+        let opened = Opened {
             source: Source::Bytes(content),
-            job,
-            data: None,
-            queued: None,
+            size,
+            ..Opened::default()
         };
-        self.under_way.insert(key, outgoing);
-        Ok(Some(work))
+        Ok(Some(self.set_out(key, job, request, opened)))
     }
 
     fn open_send(&self, send: &SendRequest) -> Result<Opened, Unopened> {
@@ -189,7 +183,7 @@ enum Unopened {
     Done,
     /// Not in this call; with a line for the log.
     Later(Option<String>),
-    /// In no call: what was queued without a copy (`uucp -c`) is gone, or may not be read.
+    /// In no call: what was queued without a copy (`uucp -c`) is gone.
     Never(String),
 }
 
@@ -226,8 +220,9 @@ fn execute_file(execute: &ExecuteRequest, nodename: &SystemName) -> Result<Vec<u
     file.emit()
 }
 
-/// Whether a file of a user will not be there another time either.
+/// Whether a file of a user will not be there another time either. One that may not be read now may be after a chmod, or when
+/// uucico runs as somebody else.
 fn is_final(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound, PermissionDenied};
-    matches!(error.kind(), NotFound | NotADirectory | PermissionDenied)
+    use std::io::ErrorKind::{NotADirectory, NotFound};
+    matches!(error.kind(), NotFound | NotADirectory)
 }

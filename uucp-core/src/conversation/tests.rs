@@ -1,7 +1,9 @@
 //! Two conversations in memory, each with a spool in memory, and a line between them that can end at any byte.
 
+mod hostile;
 mod lines;
 mod pair;
+mod restart;
 mod side;
 
 use std::time::Duration;
@@ -237,88 +239,6 @@ fn refusals_leave_the_call_and_the_other_jobs_alone() {
 }
 
 #[test]
-fn a_broken_file_goes_on_where_it_stopped() {
-    for protocol in PROTOCOLS {
-        let mut pair = Pair::new(options(protocol));
-        let content: Vec<u8> = (0..400_000_u32).map(|i| (i / 7) as u8).collect();
-        pair.caller.queue_mail("A1", &content);
-        pair.called
-            .partial
-            .insert("A1".into(), content[..300_000].to_vec());
-        pair.run();
-        pair.assert_complete();
-        let most = match protocol {
-            // The data set out before the answer says how much is there.
-            b'i' | b'j' => 399_999,
-            // What came of a file without its end cannot be trusted.
-            b'f' => 400_000,
-            _ => 100_000,
-        };
-        let sent = pair.caller.bytes_read;
-        assert!(sent <= most, "{}: {sent}", char::from(protocol));
-    }
-}
-
-/// A file that was asked for, of which a part is there already: how much of it the other side has sent.
-fn sent_of_a_broken_receive(protocol: u8, features: Features, versions: bool) -> usize {
-    let mut pair = Pair::new(PairOptions {
-        features,
-        ..options(protocol)
-    });
-    let content: Vec<u8> = (0..400_000_u32).map(|i| (i / 7) as u8).collect();
-    let kept = content[..300_000].to_vec();
-    pair.called.versions = versions;
-    pair.called.offer("/pub/large", &content);
-    pair.called.offer("/pub/small", &content[..1000]);
-    pair.caller.queue_receive("/pub/large");
-    pair.caller.queue_receive("/pub/small");
-    pair.caller.partial.insert("/pub/large".into(), kept);
-    pair.run();
-    pair.assert_complete();
-    pair.called.bytes_read
-}
-
-#[test]
-fn a_broken_file_that_was_asked_for_goes_on_where_it_stopped() {
-    for protocol in PROTOCOLS {
-        let features = options(protocol).features;
-        let sent = sent_of_a_broken_receive(protocol, features, true);
-        let expected = match protocol {
-            b'f' => 401_000,
-            _ => 101_000,
-        };
-        assert_eq!(sent, expected, "{}", char::from(protocol));
-        // Who cannot tell whether the file has changed, or does not know the word, sends all of it.
-        let sent = sent_of_a_broken_receive(protocol, features, false);
-        assert_eq!(sent, 401_000, "{}", char::from(protocol));
-        let before = Features(features.0 & !Features::RESUMED.0);
-        let sent = sent_of_a_broken_receive(protocol, before, true);
-        assert_eq!(sent, 401_000, "{}", char::from(protocol));
-    }
-}
-
-#[test]
-fn a_file_that_was_asked_for_and_cannot_be_stored_is_not_sent() {
-    for protocol in PROTOCOLS {
-        let mut pair = Pair::new(options(protocol));
-        pair.called.offer("/pub/large", &vec![7; 400_000]);
-        pair.caller.queue_receive("/pub/large");
-        pair.caller
-            .refuse
-            .insert("/pub/large".into(), Refusal::TooLargeNow);
-        for at in 0..20 {
-            pair.caller.queue_mail(&format!("A{at:03}"), &[9; 50]);
-        }
-        pair.run();
-        pair.assert_complete();
-        let refused: Vec<_> = pair.caller.refused.values().copied().collect();
-        assert_eq!(refused, [Refusal::TooLargeNow]);
-        let sent = pair.called.bytes_read;
-        assert_eq!(sent == 0, protocol != b'f', "{}", char::from(protocol));
-    }
-}
-
-#[test]
 fn what_is_refused_before_its_data_or_amid_them_leaves_the_channel_free() {
     for protocol in PROTOCOLS {
         let mut pair = Pair::new(options(protocol));
@@ -495,131 +415,6 @@ fn no_file_holds_the_line_for_longer_than_it_may() {
         let hasty = order(Duration::from_secs(1));
         assert!(at(&hasty, &short) < at(&hasty, &long), "{hasty:?}");
         assert!(at(&hasty, &short) < at(&hasty, "/long"), "{hasty:?}");
-    }
-}
-
-/// A called side that has come to protocol `t`.
-fn answering_over_t(now: Instant) -> Conversation {
-    let mut conversation = Conversation::called(now, pair::answer_profile(LoginMode::Done));
-    conversation.handle_input(now, b"\x10Salpha -R -N047\0");
-    while let Some(event) = conversation.poll_event(now) {
-        if matches!(event, Event::Identify(_)) {
-            let admitted = Admitted {
-                protocols: b"t".to_vec(),
-                parameters: Vec::new(),
-                half_duplex: false,
-                max_file_time: Duration::ZERO,
-                chat: None,
-            };
-            conversation.answer_identity(now, Verdict::Admit(Box::new(admitted)));
-        }
-    }
-    conversation.handle_input(now, b"\x10Ut\0");
-    while conversation.poll_event(now).is_some() {}
-    let mut out = Vec::new();
-    conversation.poll_transmit(now, &mut out);
-    conversation
-}
-
-/// What a called side does for half an hour and more with the requests of a peer that never stops making them.
-fn requests_without_end(request: &[u8], granted: bool) -> Option<Result<(), ConversationError>> {
-    let mut now = Instant::now();
-    let end = now + Duration::from_mins(40);
-    let mut conversation = answering_over_t(now);
-    let mut command = request.to_vec();
-    command.resize(512, 0);
-    while now < end {
-        now += Duration::from_secs(1);
-        conversation.handle_input(now, &command);
-        while let Some(event) = conversation.poll_event(now) {
-            match event {
-                Event::Offer { .. } if granted => {
-                    let (mode, size) = (0o644, 100);
-                    conversation.answer_offer(
-                        now,
-                        Ok(Offer {
-                            mode,
-                            size,
-                            version: None,
-                        }),
-                    );
-                }
-                Event::Offer { .. } => conversation.answer_offer(now, Err(Refusal::NotPermitted)),
-                Event::Finished(result) => return Some(result),
-                _ => {}
-            }
-        }
-        let mut served = false;
-        while let Some(wanted) = conversation.poll_wanted() {
-            conversation.supply(now, wanted.key, &vec![0; wanted.room]);
-            served = true;
-        }
-        conversation.poll_transmit(now, &mut Vec::new());
-        if served {
-            let mut confirmed = b"CY".to_vec();
-            confirmed.resize(512, 0);
-            conversation.handle_input(now, &confirmed);
-        }
-    }
-    None
-}
-
-#[test]
-fn a_peer_whose_requests_come_to_nothing_does_not_hold_the_line_for_ever() {
-    let request = b"R /etc/passwd ~/x uucp -d";
-    match requests_without_end(request, false) {
-        Some(Err(ConversationError::Remote(reason))) => {
-            assert!(reason.contains("30 minutes without a transfer"), "{reason}");
-        }
-        other => panic!("{other:?}"),
-    }
-    // One that gets its files may stay.
-    assert_eq!(requests_without_end(request, true), None);
-}
-
-#[test]
-fn a_peer_that_trickles_is_given_up() {
-    let profile = || pair::answer_profile(LoginMode::Done);
-    // Something comes every minute, but the string never ends; restarted again and again, it does not grow either.
-    let mut now = Instant::now();
-    let start = now;
-    let mut conversation = Conversation::called(now, profile());
-    while !conversation.is_finished() {
-        now += Duration::from_mins(1);
-        conversation.handle_input(now, b"\x10S");
-        if conversation.poll_timeout().is_some_and(|at| at <= now) {
-            conversation.handle_timeout(now);
-        }
-        assert!(now < start + Duration::from_mins(10));
-    }
-    // The same of a link: half a command, a byte a minute.
-    let mut now = Instant::now();
-    let start = now;
-    let mut conversation = answering_over_t(now);
-    while !conversation.is_finished() {
-        now += Duration::from_mins(1);
-        conversation.handle_input(now, b"x");
-        while conversation.poll_event(now).is_some() {}
-        if conversation.poll_timeout().is_some_and(|at| at <= now) {
-            conversation.handle_timeout(now);
-        }
-        assert!(now < start + Duration::from_mins(30));
-    }
-}
-
-#[test]
-fn floods_before_the_handshake_do_not_grow_memory() {
-    let now = Instant::now();
-    for login in [LoginMode::Prompt, LoginMode::Done] {
-        let mut conversation = Conversation::called(now, pair::answer_profile(login));
-        let mut out = Vec::new();
-        for _ in 0..100 {
-            conversation.handle_input(now, &vec![b'x'; 65_536]);
-            while conversation.poll_event(now).is_some() {}
-            out.clear();
-            conversation.poll_transmit(now, &mut out);
-            assert!(out.len() < 1000);
-        }
     }
 }
 

@@ -26,12 +26,7 @@ impl Session {
         position: Option<u64>,
         bytes: Vec<u8>,
     ) -> Result<(), ConversationError> {
-        let key = if self.is_theirs(channel, from_peer) {
-            self.theirs.get_mut(&channel).map(Incoming::receiving)
-        } else {
-            self.ours.get_mut(&channel).map(Outgoing::receiving)
-        };
-        match key.flatten() {
+        match self.receiving(channel, from_peer) {
             Some(Some(key)) => {
                 self.fruit.count(now, bytes.len());
                 self.events.push_back(Event::Data {
@@ -55,12 +50,7 @@ impl Session {
         from_peer: bool,
     ) -> Result<(), ConversationError> {
         let ours = !self.is_theirs(channel, from_peer);
-        let key = if ours {
-            self.ours.get_mut(&channel).map(Outgoing::receiving)
-        } else {
-            self.theirs.get_mut(&channel).map(Incoming::receiving)
-        };
-        match key.flatten() {
+        match self.receiving(channel, from_peer) {
             Some(Some(key)) => self.events.push_back(Event::Void(key)),
             Some(None) => {}
             None if ours => return self.send_again(now, channel),
@@ -90,6 +80,16 @@ impl Session {
             None => return self.out_of_turn("the end of a file that nobody asked for"),
         }
         Ok(())
+    }
+
+    /// The file that comes on a channel: `Some(None)` if it was refused.
+    #[expect(clippy::option_option, reason = "as for one direction")]
+    fn receiving(&mut self, channel: Channel, from_peer: bool) -> Option<Option<TransferKey>> {
+        if self.is_theirs(channel, from_peer) {
+            self.theirs.get_mut(&channel)?.receiving()
+        } else {
+            self.ours.get_mut(&channel)?.receiving()
+        }
     }
 
     fn is_theirs(&self, channel: Channel, from_peer: bool) -> bool {

@@ -133,11 +133,10 @@ impl DataHeader {
         kind << 6 | self.sequence.number() << 3 | self.acknowledged.number()
     }
 
-    /// Whether the data are what the header says.
+    /// Whether the data are what the header says. Of a sealed packet's data the header says nothing.
     #[must_use]
-    pub fn is_intact(self, data: &[u8]) -> bool {
-        let sum = checksum::g(data) ^ u16::from(self.byte());
-        self.checksum == MAGIC.wrapping_sub(sum)
+    pub fn is_intact(self, data: &[u8], sealed: bool) -> bool {
+        self.checksum == data_checksum(data, sealed, self.byte())
     }
 
     /// The part of the packet's data that counts; `None` where the count of unused bytes makes no sense.
@@ -155,6 +154,13 @@ impl DataHeader {
         };
         data.get(..self.size.checked_sub(unused)?)
     }
+}
+
+/// What stands in the header of a data packet. The CRC of a sealed one covers its data; the sum over them, slow to compute
+/// and weak, would add nothing.
+fn data_checksum(data: &[u8], sealed: bool, byte: u8) -> u16 {
+    let sum = if sealed { 0 } else { checksum::g(data) };
+    MAGIC.wrapping_sub(sum ^ u16::from(byte))
 }
 
 fn header(k: u8, checksum: u16, byte: u8) -> [u8; HEADER] {
@@ -188,7 +194,6 @@ pub fn code_of_size(size: usize) -> u8 {
 pub struct Body {
     short: bool,
     k: u8,
-    sum: u16,
     data: Vec<u8>,
 }
 
@@ -212,7 +217,6 @@ impl Body {
         Self {
             short,
             k: code_of_size(size) + 1,
-            sum: checksum::g(&data),
             data,
         }
     }
@@ -239,7 +243,7 @@ impl Body {
     ) {
         let kind = if self.short { 3 } else { 2 };
         let byte = kind << 6 | sequence.number() << 3 | acknowledged.number();
-        let checksum = MAGIC.wrapping_sub(self.sum ^ u16::from(byte));
+        let checksum = data_checksum(&self.data, sealed, byte);
         emit_packet(header(self.k, checksum, byte), &self.data, sealed, out);
     }
 }
@@ -307,7 +311,7 @@ mod tests {
             (header.sequence, header.acknowledged),
             (Sequence::new(1), Sequence::new(0))
         );
-        assert!(header.is_intact(&bytes[6..]));
+        assert!(header.is_intact(&bytes[6..], false));
         assert_eq!(header.used(&bytes[6..]), Some(&text[..]));
 
         let rest = emitted(&Body::command(64, b"mple"), 2, 0);
@@ -320,7 +324,7 @@ mod tests {
         let bytes = emitted(&Body::file(64, b"hello mail\n"), 3, 1);
         assert_eq!(bytes[..7], hex!("10 02 af e4 d9 90 35"));
         let header = data_header(&bytes);
-        assert!(header.short && header.is_intact(&bytes[6..]));
+        assert!(header.short && header.is_intact(&bytes[6..], false));
         assert_eq!(header.used(&bytes[6..]), Some(&b"hello mail\n"[..]));
 
         let end = emitted(&Body::file(64, b""), 4, 1);
@@ -349,7 +353,7 @@ mod tests {
                 let bytes = emitted(&Body::file(size, &text[..length]), 5, 6);
                 let header = data_header(&bytes);
                 assert_eq!((header.size, bytes.len()), (size, size + HEADER));
-                assert!(header.is_intact(&bytes[6..]));
+                assert!(header.is_intact(&bytes[6..], false));
                 assert_eq!(
                     header.used(&bytes[6..]),
                     Some(&text[..length]),
@@ -368,7 +372,10 @@ mod tests {
                 let mut bad = good.clone();
                 bad[at] ^= 1 << bit;
                 if let Some(Header::Data(header)) = parse(&bad) {
-                    assert!(at >= HEADER && !header.is_intact(&bad[6..]), "byte {at}");
+                    assert!(
+                        at >= HEADER && !header.is_intact(&bad[6..], false),
+                        "byte {at}"
+                    );
                 }
             }
         }
@@ -390,7 +397,6 @@ mod tests {
         Body {
             short: true,
             k: 1,
-            sum: 0,
             data: Vec::new(),
         }
         .emit(Sequence::new(1), Sequence::new(0), false, &mut out);
@@ -406,6 +412,14 @@ mod tests {
         Control::Rr(Sequence::new(1)).emit(true, &mut out);
         let crc = crc32fast::hash(&hex!("09 89 aa 21 0b")).to_be_bytes();
         assert_eq!(out[1..], [&hex!("10 09 89 aa 21 0b")[..], &crc].concat());
+
+        let (mut out, data) = (Vec::new(), [0x5a; 32]);
+        Body::file(32, &data).emit(Sequence::new(3), Sequence::new(1), true, &mut out);
+        let crc = crc32fast::hash(&[&hex!("01 11 aa 99 23")[..], &data].concat());
+        let whole = [&hex!("10 01 11 aa 99 23")[..], &data, &crc.to_be_bytes()];
+        assert_eq!(out, whole.concat());
+        let header = data_header(&out);
+        assert!(header.is_intact(&data, true) && !header.is_intact(&data, false));
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub(super) fn scan(input: &[u8], closing: bool, sealed: bool) -> (usize, Input<'
         match header {
             Header::Control(control) if is_sealed => return (whole, Input::Control(control)),
             Header::Control(_) => at += 1,
-            Header::Data(header) if is_sealed && header.is_intact(data) => {
+            Header::Data(header) if is_sealed && header.is_intact(data, sealed) => {
                 return (whole, Input::Data(header, Some(data)));
             }
             // Where bytes were lost, the next packet begins inside this one. But if a packet seems to begin behind it, this

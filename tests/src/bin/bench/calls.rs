@@ -51,6 +51,8 @@ pub(crate) fn pair_over(
 
 /// Seconds that the call takes.
 pub(crate) fn call(pair: &Pair) -> f64 {
+    // What was queued by hand is on the disk, as a sender of ours leaves it.
+    nix::unistd::sync();
     let start = Instant::now();
     pair.leaf.call("hub").expect_success("the call");
     start.elapsed().as_secs_f64()
@@ -126,6 +128,8 @@ pub(crate) fn ways<F: FnMut() -> f64>(
     }
 }
 
+/// Large files, and what the machine can do. In a virtual machine memory comes at a third of the speed when the host has to
+/// give it first, for a quarter of a second now and then: so the highest rate counts, of every one.
 pub(crate) fn files(table: &mut Table, size: usize) {
     let rate = |side, protocol: &'static str, size: usize| {
         move || {
@@ -152,17 +156,16 @@ pub(crate) fn files(table: &mut Table, size: usize) {
         ("a", size / 4, size / 16),
     ] {
         let name = format!("one file of {:.0} MB, {protocol}", megabytes(ours));
-        table.compare(
+        table.compare_highest(
             &name,
             "MB/s",
-            Better::More,
             rate(Side::Ours, protocol, ours),
             rate(Side::Taylor, protocol, taylors),
         );
     }
     let name = "the same over a plain socket into a synced file";
     if table.wants(name) {
-        let plain = table.median(|| megabytes(size) / plain_copy(size));
+        let plain = table.highest(|| megabytes(size) / plain_copy(size));
         table.row(name, "MB/s", Better::More, plain, None);
     }
 }
@@ -194,7 +197,10 @@ fn plain_copy(size: usize) -> f64 {
 
 /// Touches free memory, and frees it again. In a virtual machine whose host takes back what is free, whoever uses it first
 /// waits for it: that is nobody's merit who comes second.
+///
+/// What is to be written is written first: that takes long enough for the host to take the memory back.
 fn warm_memory(size: usize) {
+    nix::unistd::sync();
     let mut memory = vec![1_u8; size];
     std::hint::black_box(memory.as_mut_slice());
 }

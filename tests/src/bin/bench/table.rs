@@ -57,7 +57,7 @@ impl Table {
 
     /// The median of several measurements.
     pub(crate) fn median(&self, mut measure: impl FnMut() -> f64) -> f64 {
-        middle((0..self.runs).map(|_| measure()).collect())
+        middle((0..self.runs).map(|_| settled(&mut measure)).collect())
     }
 
     /// Measures ours and the other in turn, so that a machine that is busy for a while is so for both, and adds a row.
@@ -66,13 +66,48 @@ impl Table {
         name: &str,
         unit: &str,
         better: Better,
-        mut ours: impl FnMut() -> f64,
-        mut other: impl FnMut() -> f64,
+        ours: impl FnMut() -> f64,
+        other: impl FnMut() -> f64,
     ) {
         if self.wants(name) {
-            let (ours, other) = (0..self.runs).map(|_| (ours(), other())).unzip();
+            let (ours, other) = self.in_turn(ours, other);
             self.row(name, unit, better, middle(ours), Some(middle(other)));
         }
+    }
+
+    /// The same of rates that hang on the machine more than on the programs: the highest of each counts.
+    pub(crate) fn compare_highest(
+        &mut self,
+        name: &str,
+        unit: &str,
+        ours: impl FnMut() -> f64,
+        other: impl FnMut() -> f64,
+    ) {
+        if self.wants(name) {
+            let (ours, other) = self.in_turn(ours, other);
+            self.row(
+                name,
+                unit,
+                Better::More,
+                highest(&ours),
+                Some(highest(&other)),
+            );
+        }
+    }
+
+    /// The highest of several measurements.
+    pub(crate) fn highest(&self, mut measure: impl FnMut() -> f64) -> f64 {
+        let rates: Vec<_> = (0..self.runs).map(|_| settled(&mut measure)).collect();
+        highest(&rates)
+    }
+
+    fn in_turn(
+        &self,
+        mut ours: impl FnMut() -> f64,
+        mut other: impl FnMut() -> f64,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let both = |_| (settled(&mut ours), settled(&mut other));
+        (0..self.runs).map(both).unzip()
     }
 
     /// Adds a row.
@@ -86,8 +121,8 @@ impl Table {
     ) {
         let ratio = match (better, other) {
             (_, None) => String::new(),
-            (Better::More, Some(other)) => format!("{:.1}x", ours / other),
-            (Better::Less, Some(other)) => format!("{:.1}x", other / ours),
+            (Better::More, Some(other)) => times(ours / other),
+            (Better::Less, Some(other)) => times(other / ours),
         };
         let other = other.map_or_else(String::new, |other| format!("{} {unit}", short(other)));
         let line = format!("| {name} | {} {unit} | {other} | {ratio} |", short(ours));
@@ -110,9 +145,27 @@ impl Table {
     }
 }
 
+/// Measures with nothing left to be written: whoever does not sync leaves that to the disk, and to whoever comes next.
+fn settled(measure: &mut impl FnMut() -> f64) -> f64 {
+    nix::unistd::sync();
+    measure()
+}
+
 fn middle(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+fn times(ratio: f64) -> String {
+    if ratio >= 10.0 {
+        format!("{ratio:.1}x")
+    } else {
+        format!("{ratio:.2}x")
+    }
+}
+
+fn highest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(0.0, f64::max)
 }
 
 fn short(value: f64) -> String {

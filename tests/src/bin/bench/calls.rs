@@ -22,7 +22,40 @@ pub(crate) struct Pair {
     _listener: Listener,
 }
 
-fn pair(caller: Side, answerer: Side, protocol: &str) -> Pair {
+impl Pair {
+    pub(crate) fn new(leaf: Node, hub: Node, listener: Listener) -> Self {
+        Self {
+            leaf,
+            hub,
+            _listener: listener,
+        }
+    }
+
+    /// Mails a second that one call carries.
+    pub(crate) fn mails(&self, count: usize) -> f64 {
+        let mut queue = HandQueue::new(&self.leaf, "hub");
+        let mail = Random::new(3).bytes(4096);
+        for number in 0..count {
+            queue.execution('N', &format!("rmail user{number}@hub.example"), &mail);
+        }
+        let seconds = call(self);
+        assert_eq!(self.hub.count("leaf/X."), count, "not all jobs arrived");
+        per_second(count, seconds)
+    }
+
+    /// Megabytes a second at which one file goes.
+    pub(crate) fn file(&self, size: usize) -> f64 {
+        let data = Random::new(5).bytes(size);
+        HandQueue::new(&self.leaf, "hub").file('N', "/large", "~/large", &data);
+        warm_memory(3 * size);
+        let seconds = call(self);
+        let arrived = std::fs::read(self.hub.public().join("large")).expect("the file");
+        assert!(arrived == data, "the file arrived damaged");
+        megabytes(size) / seconds
+    }
+}
+
+pub(crate) fn pair(caller: Side, answerer: Side, protocol: &str) -> Pair {
     pair_over(caller, answerer, protocol, |port| port)
 }
 
@@ -42,11 +75,7 @@ pub(crate) fn pair_over(
     leaf.add_neighbour("hub", protocol, &Reach::Tcp(line(listener.port())), "");
     hub.add_neighbour("leaf", protocol, &Reach::Never, "");
     table::keep(folder);
-    Pair {
-        leaf,
-        hub,
-        _listener: listener,
-    }
+    Pair::new(leaf, hub, listener)
 }
 
 /// Seconds that the call takes.
@@ -77,17 +106,7 @@ pub(crate) fn empty(table: &mut Table) {
 
 pub(crate) fn jobs(table: &mut Table, count: usize) {
     let rate = |caller, answerer, protocol: &'static str, count: usize| {
-        move || {
-            let pair = pair(caller, answerer, protocol);
-            let mut queue = HandQueue::new(&pair.leaf, "hub");
-            let mail = Random::new(3).bytes(4096);
-            for number in 0..count {
-                queue.execution('N', &format!("rmail user{number}@hub.example"), &mail);
-            }
-            let seconds = call(&pair);
-            assert_eq!(pair.hub.count("leaf/X."), count, "not all jobs arrived");
-            per_second(count, seconds)
-        }
+        move || pair(caller, answerer, protocol).mails(count)
     };
     // The other side's rate does not depend on how many there are; at 6 a second a tenth is enough.
     let few = (count / 5).max(1);
@@ -131,18 +150,8 @@ pub(crate) fn ways<F: FnMut() -> f64>(
 /// Large files, and what the machine can do. In a virtual machine memory comes at a third of the speed when the host has to
 /// give it first, for a quarter of a second now and then: so the highest rate counts, of every one.
 pub(crate) fn files(table: &mut Table, size: usize) {
-    let rate = |side, protocol: &'static str, size: usize| {
-        move || {
-            let pair = pair(side, side, protocol);
-            let data = Random::new(5).bytes(size);
-            HandQueue::new(&pair.leaf, "hub").file('N', "/large", "~/large", &data);
-            warm_memory(3 * size);
-            let seconds = call(&pair);
-            let arrived = std::fs::read(pair.hub.public().join("large")).expect("the file");
-            assert!(arrived == data, "the file arrived damaged");
-            megabytes(size) / seconds
-        }
-    };
+    let rate =
+        |side, protocol: &'static str, size: usize| move || pair(side, side, protocol).file(size);
     for (protocol, ours, taylors) in [
         ("t", size, size),
         ("e", size, size),
@@ -299,6 +308,6 @@ pub(crate) fn per_second(count: usize, seconds: f64) -> f64 {
     clippy::cast_precision_loss,
     reason = "sizes of a benchmark are far below 2^52"
 )]
-fn megabytes(size: usize) -> f64 {
+pub(crate) fn megabytes(size: usize) -> f64 {
     size as f64 / MEGABYTE
 }

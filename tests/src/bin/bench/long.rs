@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use suite_tests::long_line::LongLine;
-use suite_tests::payload::Random;
 use suite_tests::programs::Side;
-use suite_tests::queue::HandQueue;
 
-use crate::calls::{PROTOCOLS, call, pair_over, per_second, ways};
+use crate::calls::{PROTOCOLS, pair_over, ways};
 use crate::table::Table;
 
 const ROUND_TRIP: Duration = Duration::from_millis(100);
@@ -33,15 +31,8 @@ pub(crate) fn mails(table: &mut Table, count: usize) {
 
 /// Mails a second, the whole call counted.
 fn rate(caller: Side, answerer: Side, protocol: &str, count: usize) -> f64 {
-    let pair = pair_over(caller, answerer, protocol, |port| {
+    pair_over(caller, answerer, protocol, |port| {
         LongLine::at_rate(port, ROUND_TRIP, BYTES_PER_SECOND).port()
-    });
-    let mut queue = HandQueue::new(&pair.leaf, "hub");
-    let mail = Random::new(3).bytes(4096);
-    for number in 0..count {
-        queue.execution('N', &format!("rmail user{number}@hub.example"), &mail);
-    }
-    let seconds = call(&pair);
-    assert_eq!(pair.hub.count("leaf/X."), count, "not all jobs arrived");
-    per_second(count, seconds)
+    })
+    .mails(count)
 }

@@ -13,6 +13,7 @@ mod batches;
 mod calls;
 mod long;
 mod mail;
+mod safer;
 mod table;
 
 use std::process::ExitCode;
@@ -62,6 +63,9 @@ fn main() -> ExitCode {
     mail::queueing_under_postfix(&mut table, peers, 1000 / scale);
     mail::execution(&mut table, peers, 1000 / scale);
     table.print();
+    let mut safer = Table::against("Without", &arguments.only, arguments.runs.max(1));
+    safer::all(&mut safer, 1000 / scale, 256_000_000 / scale);
+    safer.print();
     let mut batches = Table::against("The other way", &arguments.only, arguments.runs.max(1));
     batches::all(&mut batches, peers, 1000 / scale);
     batches.print();

@@ -1,8 +1,11 @@
 //! What the thread of a call may still open once the link protocol runs: the spool, and what the configuration names.
 //!
 //! Landlock (Linux 5.19 and later) takes the rest away, whatever mistake there may be in the handling of what a peer sends;
-//! programs and TCP connections too. A superuser's thread keeps the privileges that the owner of the spool needs. Where the
-//! kernel knows nothing of this, the checks of names stand alone, as they do elsewhere.
+//! programs and TCP connections too. What a call has no use for among the system calls goes as well. A superuser's thread
+//! keeps the privileges that the owner of the spool needs. Where the kernel knows nothing of this, the checks of names stand
+//! alone, as they do elsewhere.
+
+mod calls;
 
 use std::path::{Path, PathBuf};
 
@@ -68,11 +71,12 @@ impl Reach {
 /// # Errors
 /// Why it could not be done: the kernel cannot, or will not now.
 pub(super) fn confine(reach: &Reach) -> Result<(), String> {
-    let status = enforce(reach).map_err(|error| error.to_string())?;
+    let status = enforce(reach).map_err(|error| error.to_string());
     drop_capabilities();
-    match status {
+    let refused = calls::refuse();
+    match status? {
         RulesetStatus::NotEnforced => Err("the kernel has no landlock".to_owned()),
-        _ => Ok(()),
+        _ => refused,
     }
 }
 

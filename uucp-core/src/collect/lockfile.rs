@@ -166,6 +166,10 @@ fn written(path: &Path) -> io::Result<SystemTime> {
 
 /// Puts our lock file in the place of one whose holder was killed while it appended to `file`; false when it may live.
 fn take_over(path: &Path, file: &Path, post: &Path) -> Result<bool, CollectError> {
+    // One of ours tells by its open-file lock whether its holder lives, however long that has slept.
+    if open_ours(path).is_some_and(|(_, ours)| ours) {
+        return Ok(false);
+    }
     let untouched = |path: &Path| written(path).is_ok_and(|time| is_older(time, ABANDONED));
     if !untouched(path) || !untouched(file) {
         return Ok(false);

@@ -202,6 +202,13 @@ fn what_one_of_ours_has_left_by_dying_goes_at_once() {
     let lock = LockFile::take(&file, Instant::now()).unwrap();
     assert_eq!(site.names(), ["hub", "hub.lock"]);
     assert!(matches!(site.take(), Err(CollectError::Busy { .. })));
+    // However long it has slept.
+    let old = SystemTime::now() - Duration::from_mins(40);
+    for path in [&file, &site.path("hub.lock")] {
+        let open = File::options().write(true).open(path).unwrap();
+        open.set_modified(old).unwrap();
+    }
+    assert!(matches!(site.take(), Err(CollectError::Busy { .. })));
     drop(lock);
     assert_eq!(site.names(), ["hub"]);
     // The same files, without anybody who holds them.

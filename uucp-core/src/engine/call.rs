@@ -191,7 +191,8 @@ impl Caller<'_> {
                 };
                 match self.attempt(&way)? {
                     Attempt::Done(finished) => {
-                        let again = finished.result.is_err() && self.options.try_next;
+                        let failed = finished.result.is_err();
+                        let again = failed && self.options.try_next && !self.is_stopped();
                         last = Some(Called::Finished(finished));
                         if !again {
                             return Ok(last.unwrap_or(Called::NoWork));
@@ -200,7 +201,11 @@ impl Caller<'_> {
                     }
                     Attempt::Unreached(kind, reason) => {
                         self.failed_before_talking(kind, window.retry);
-                        last = Some(Called::NotMade(format!("{}: {reason}", self.system.name)));
+                        let not_made = Called::NotMade(format!("{}: {reason}", self.system.name));
+                        if self.is_stopped() {
+                            return Ok(not_made);
+                        }
+                        last = Some(not_made);
                     }
                 }
             }
@@ -221,6 +226,11 @@ impl Caller<'_> {
                 self.system.name
             ))
         }))
+    }
+
+    /// Whether a signal says that no further port or alternate is to be tried.
+    fn is_stopped(&self) -> bool {
+        self.signals.is_some_and(Signals::stops)
     }
 
     fn no_work(&self) -> Called {

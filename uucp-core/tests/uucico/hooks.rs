@@ -50,6 +50,22 @@ fn hooks_are_run_on_both_sides_and_know_what_came_of_the_call() {
 }
 
 #[test]
+fn who_is_told_to_end_tries_no_other_port() {
+    let lab = Lab::new("");
+    lab.alpha
+        .append("etc/port", "port out\ntype tcp\nservice 1\n");
+    let hook = script(&lab.alpha, "before", "kill -TERM $PPID; sleep 100000");
+    lab.alpha.write(
+        "etc/mail.toml",
+        &format!("[hooks]\nconnect = [\"{}\"]\n", hook.display()),
+    );
+    lab.alpha.queue("beta", "joe", b"letter");
+    assert!(!lab.alpha.uucico(&["-S", "beta"]).status.success());
+    let log = lab.alpha.log();
+    assert_eq!(log.matches("Calling system beta").count(), 1, "{log}");
+}
+
+#[test]
 fn a_failing_connect_hook_prevents_the_call() {
     let lab = Lab::new("");
     add_hooks(&lab.alpha, 3);

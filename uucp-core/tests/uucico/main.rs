@@ -16,5 +16,6 @@ mod outbox;
 mod permissions;
 mod placing;
 mod rules;
+mod serial;
 mod server;
 mod transfers;

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::{Site, debug};
 use crate::config::{PortConfig, PortKind};
 use crate::engine::{Answer, WaitingLine, answer};
+use crate::port::PortError;
+use crate::spool::{Journal, Severity};
 use crate::sysexits::{Failure, Status};
 
 /// How long the line stays closed between two calls: a modem hangs up meanwhile, and a line that is dead costs nothing.
@@ -26,8 +28,23 @@ impl Site<'_> {
     /// Takes one call, or, if it is to wait without end, all until a signal comes; whether the last went well.
     pub(super) fn answer_on_line(&self, port: &PortConfig) -> Result<bool, Failure> {
         let endless = self.arguments.endless || self.arguments.wait;
+        let mut in_use = false;
         loop {
-            let good = self.take_call(port)?;
+            let good = match WaitingLine::open(&self.spool, port) {
+                // A call of ours goes out over it: the line is free again when that is over.
+                Err(PortError::Locked(reason)) if endless => {
+                    if !in_use {
+                        let mut journal = Journal::open(&self.config, "uucico");
+                        journal.log(None, None, Severity::Info, &format!("Waiting: {reason}"));
+                    }
+                    in_use = true;
+                    false
+                }
+                opened => {
+                    in_use = false;
+                    self.take_call(port, opened)?
+                }
+            };
             if self.signals.stops() {
                 return Ok(true);
             }
@@ -38,10 +55,14 @@ impl Site<'_> {
         }
     }
 
-    fn take_call(&self, port: &PortConfig) -> Result<bool, Failure> {
+    fn take_call(
+        &self,
+        port: &PortConfig,
+        opened: Result<Option<WaitingLine>, PortError>,
+    ) -> Result<bool, Failure> {
         let failed =
             |error: &dyn std::fmt::Display| Failure::new(Status::OsError, error.to_string());
-        let opened = WaitingLine::open(&self.spool, port).map_err(|error| failed(&error))?;
+        let opened = opened.map_err(|error| failed(&error))?;
         let Some(mut line) = opened else {
             let text = format!("port {} is not of type modem or direct", port.name);
             return Err(Failure::new(Status::Configuration, text));

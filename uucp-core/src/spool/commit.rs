@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::destination::judged;
 use super::receipt::{Key, Move, Receipt, Receipts};
 use super::reception::{Reception, Target};
 use super::{Inbox, SpoolError, durable};
@@ -32,6 +33,12 @@ impl Inbox {
                         source: io::Error::other("another file of the same round failed"),
                     }));
                 }
+            }
+        }
+        for (reception, result) in &mut group {
+            if matches!(result, Err(SpoolError::Unplaceable { .. })) {
+                // Nothing will ever continue it.
+                reception.forget();
             }
         }
         drop(group);
@@ -192,6 +199,7 @@ pub(super) fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolErro
     for (key, moves) in receipts.unfinished() {
         match finish_moves(&moves, &mut folders) {
             Ok(()) => done.push(key),
+            Err(SpoolError::Unplaceable { .. }) => failed.push(key),
             Err(error) if super::queue::is_taken(&error) => failed.push(key),
             Err(error) => return Err(error),
         }
@@ -215,7 +223,7 @@ fn finish_moves(moves: &[Move], folders: &mut BTreeSet<PathBuf>) -> Result<(), S
         if spool_file {
             durable::rename_new_making(&each.from, &each.to)?;
         } else {
-            durable::rename_over(&each.from, &each.to)?;
+            durable::rename_over(&each.from, &each.to).map_err(judged)?;
         }
         folders.extend(each.to.parent().map(Path::to_path_buf));
     }

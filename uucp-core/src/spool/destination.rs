@@ -31,6 +31,8 @@ pub(super) struct Destination {
     directory: File,
     directory_path: PathBuf,
     name: String,
+    /// A data file of our own: what is wrong there is mended, and not the file's fault.
+    in_spool: bool,
 }
 
 /// Why not there.
@@ -76,6 +78,7 @@ impl Destination {
             directory,
             directory_path,
             name,
+            in_spool: false,
         };
         if destination.path().is_dir() {
             return Err(not_permitted(&destination.path(), "a directory is there"));
@@ -90,6 +93,7 @@ impl Destination {
             directory: File::open(folder).at("open", folder)?,
             directory_path: folder.to_path_buf(),
             name: name.as_str().to_owned(),
+            in_spool: true,
         })
     }
 
@@ -144,13 +148,12 @@ impl Destination {
     pub(super) fn place(&self, staged_name: &str) -> Result<(), SpoolError> {
         let path = self.path();
         step("rename", &path).at("create", &path)?;
-        renameat(
-            &self.directory,
-            staged_name,
-            &self.directory,
-            self.name.as_str(),
-        )
-        .at("create", &path)
+        let (directory, name) = (&self.directory, self.name.as_str());
+        let placed = renameat(directory, staged_name, directory, name).at("create", &path);
+        if self.in_spool {
+            return placed;
+        }
+        placed.map_err(judged)
     }
 
     pub(super) fn sync(&self) -> Result<(), SpoolError> {
@@ -161,6 +164,23 @@ impl Destination {
     /// The directory, to tell whether two files share it.
     pub(super) fn directory_path(&self) -> &Path {
         &self.directory_path
+    }
+}
+
+/// An error of putting a file outside the spool in its place: whether that will be possible at another time. One file must not
+/// end every call, and keep the others from coming.
+pub(super) fn judged(error: SpoolError) -> SpoolError {
+    use io::ErrorKind::{DirectoryNotEmpty, IsADirectory, PermissionDenied};
+    match error {
+        SpoolError::Io { path, source, .. }
+            if matches!(
+                source.kind(),
+                PermissionDenied | IsADirectory | DirectoryNotEmpty
+            ) =>
+        {
+            SpoolError::Unplaceable { path, source }
+        }
+        other => other,
     }
 }
 

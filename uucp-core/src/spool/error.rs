@@ -65,6 +65,14 @@ pub enum SpoolError {
         /// What was wrong.
         reason: String,
     },
+    /// A file outside the spool cannot take its place: somebody else's is there, or it has become a directory.
+    #[error("{}: cannot be put there: {source}", .path.display())]
+    Unplaceable {
+        /// The place.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// Somebody else holds a lock for longer than we may wait.
     #[error("{}: locked by another process", .path.display())]
     Locked {
@@ -77,7 +85,10 @@ impl SpoolError {
     /// Whether it may work at another time: all but a file that is wrong for good.
     #[must_use]
     pub fn is_temporary(&self) -> bool {
-        !matches!(self, Self::Corrupt { .. } | Self::Unqueueable { .. })
+        !matches!(
+            self,
+            Self::Corrupt { .. } | Self::Unqueueable { .. } | Self::Unplaceable { .. }
+        )
     }
 
     /// Whether the file or directory is simply not there.

@@ -52,6 +52,7 @@ impl Session {
         self.fruit = Fruit::new(now);
         let arrived = std::mem::take(&mut self.committing);
         for (one, placed) in arrived.into_iter().zip(placed) {
+            let is_placed = matches!(placed, Placed::Yes);
             let reply = match placed {
                 Placed::Yes => Reply::FileYes {
                     more_work: self.wants_turn && !one.ours,
@@ -62,7 +63,11 @@ impl Session {
             self.send(now, one.channel, !one.ours, &reply.into());
             if one.ours {
                 self.ours.remove(&one.channel);
-                self.events.push_back(Event::Confirmed(one.key));
+                self.events.push_back(if is_placed {
+                    Event::Confirmed(one.key)
+                } else {
+                    Event::Refused(one.key, Refusal::NotPlaced)
+                });
             } else {
                 self.theirs.remove(&one.channel);
             }

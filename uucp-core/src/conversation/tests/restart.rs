@@ -84,3 +84,23 @@ fn a_file_that_was_asked_for_and_cannot_be_stored_is_not_sent() {
         assert_eq!(sent == 0, protocol != b'f', "{}", char::from(protocol));
     }
 }
+
+#[test]
+fn a_file_that_cannot_be_put_in_its_place_is_refused_whoever_wanted_it() {
+    for protocol in PROTOCOLS {
+        let mut pair = Pair::new(options(protocol));
+        pair.called.offer("/pub/file", b"asked for");
+        pair.caller.queue_receive("/pub/file");
+        pair.caller.queue_send("A1", b"sent");
+        pair.caller.queue_mail("A2", b"mail");
+        pair.caller.unplaceable.push("/pub/file".into());
+        pair.called.unplaceable.push("A1".into());
+        pair.run();
+        pair.assert_complete();
+        let refused: Vec<_> = pair.caller.refused.clone().into_iter().collect();
+        let expected = ["/pub/file", "A1"].map(|id| (id.to_owned(), Refusal::NotPlaced));
+        assert_eq!(refused, expected, "{}", char::from(protocol));
+        let came: Vec<_> = pair.called.received.keys().collect();
+        assert_eq!(came, ["A2"], "{}", char::from(protocol));
+    }
+}

@@ -37,6 +37,8 @@ pub(super) struct Side {
     /// Of what is offered it can be told whether it has changed.
     pub(super) versions: bool,
     pub(super) refuse: HashMap<String, Refusal>,
+    /// What comes, but cannot be put in its place.
+    pub(super) unplaceable: Vec<String>,
     pub(super) partial: HashMap<String, Vec<u8>>,
     pub(super) verdict: Option<Answer>,
     pub(super) refused: BTreeMap<String, Refusal>,
@@ -71,6 +73,7 @@ impl Side {
             offered: HashMap::new(),
             versions: true,
             refuse: HashMap::new(),
+            unplaceable: Vec::new(),
             partial: HashMap::new(),
             verdict: None,
             refused: BTreeMap::new(),
@@ -221,8 +224,14 @@ impl Side {
             Event::Void(key) => self.receiving.get_mut(&key).unwrap().2.clear(),
             Event::Commit(keys) => {
                 self.commits += 1;
+                let mut placed = Vec::new();
                 for key in &keys {
                     let (id, ours, content) = self.receiving.remove(key).unwrap();
+                    if self.unplaceable.contains(&id) {
+                        placed.push(Placed::No);
+                        continue;
+                    }
+                    placed.push(Placed::Yes);
                     self.order.borrow_mut().push(id.clone());
                     let place = if ours {
                         &mut self.asked_for
@@ -235,7 +244,7 @@ impl Side {
                     self.queue_mail(&id, b"late");
                     conversation.request_turn();
                 }
-                conversation.answer_commit(now, vec![Placed::Yes; keys.len()]);
+                conversation.answer_commit(now, placed);
             }
             Event::Offer { key, request } => {
                 let offer = match self.offered.get(&request.from) {

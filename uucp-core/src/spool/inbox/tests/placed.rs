@@ -143,3 +143,57 @@ fn files_outside_the_spool_arrive_and_replace_older_ones() {
         .collect();
     assert_eq!(left.len(), 1, "{left:?}");
 }
+
+#[test]
+fn a_file_whose_place_is_taken_meanwhile_is_refused_for_good_and_no_other_with_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let peer = Peer::new();
+    std::fs::create_dir_all(&peer.pubdir).unwrap();
+    std::fs::set_permissions(&peer.pubdir, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let mut inbox = peer.inbox();
+    let mut receptions = Vec::new();
+    for name in ["f", "g"] {
+        let send = format!("S /home/beta/{name} ~/{name} uucp -Cd D.{name} 0644 \"\" 0x3");
+        let (mut reception, _) = peer.begin(&mut inbox, send.as_bytes());
+        reception.write(None, b"one").unwrap();
+        reception.finish().unwrap();
+        receptions.push(reception);
+    }
+    std::fs::create_dir(peer.pubdir.join("f")).unwrap();
+    let results = inbox.commit(receptions);
+    assert!(results[1].is_ok());
+    let error = results[0].as_ref().unwrap_err();
+    assert!(!error.is_temporary(), "{error}");
+    assert!(
+        error.to_string().contains("/f: cannot be put there"),
+        "{error}"
+    );
+    let mut left: Vec<_> = std::fs::read_dir(&peer.pubdir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(left, ["f", "g"]);
+}
+
+#[test]
+fn a_file_whose_place_is_taken_after_a_crash_keeps_no_mail_from_coming() {
+    use std::os::unix::fs::PermissionsExt;
+    let send = b"S /home/beta/f ~/f uucp -Cd D.0001 0644 \"\" 0x3";
+    for steps in 0.. {
+        let peer = Peer::new();
+        std::fs::create_dir_all(&peer.pubdir).unwrap();
+        std::fs::set_permissions(&peer.pubdir, std::fs::Permissions::from_mode(0o777)).unwrap();
+        fault::arm(steps, Trouble::Death);
+        let _ = peer.transfer(send, b"one");
+        let died = fault::disarm();
+        let path = peer.pubdir.join("f");
+        if !path.exists() {
+            std::fs::create_dir(&path).unwrap();
+        }
+        assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+        if !died {
+            break;
+        }
+    }
+}

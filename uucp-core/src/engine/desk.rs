@@ -306,7 +306,6 @@ impl<'a> Desk<'a> {
         }
         let work = neighbour.queue.next(key);
         let complaints = std::mem::take(&mut neighbour.queue.complaints);
-        let hopeless = std::mem::take(&mut neighbour.queue.hopeless);
         let packer = neighbour.queue.packer.as_mut();
         let notes = packer.map(|packer| std::mem::take(&mut packer.notes));
         for note in notes.into_iter().flatten() {
@@ -315,13 +314,21 @@ impl<'a> Desk<'a> {
         for complaint in complaints {
             self.complain(&complaint);
         }
-        for (job, request, reason) in hopeless {
+        self.give_up_hopeless()?;
+        work.map_err(|error| error.to_string())
+    }
+
+    /// Ends the jobs of which nothing is left but what can never be done.
+    fn give_up_hopeless(&mut self) -> Result<(), String> {
+        let queue = self.neighbour.as_mut().map(|one| &mut one.queue);
+        let hopeless = queue.map(|queue| std::mem::take(&mut queue.hopeless));
+        for (job, request, reason) in hopeless.into_iter().flatten() {
             let told = self.give_up(&request, &reason);
             if let Some(neighbour) = &mut self.neighbour {
                 let given_up = neighbour.queue.given_up(&job, told);
                 given_up.map_err(|error| error.to_string())?;
             }
         }
-        work.map_err(|error| error.to_string())
+        Ok(())
     }
 }

@@ -104,6 +104,9 @@ struct Progress {
     read: bool,
     /// One of them has to be tried again later.
     postponed: bool,
+    /// Those of the open ones that can never be done, each with the reason. When nothing else of the job is left, their user is
+    /// told, once.
+    hopeless: Vec<(Request, String)>,
     /// Spool files of requests that are done and that go with the job.
     done: Vec<SpoolName>,
     single: bool,

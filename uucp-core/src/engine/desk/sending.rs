@@ -94,7 +94,7 @@ impl Desk<'_> {
                 self.tell(&note);
             }
         }
-        Ok(())
+        self.give_up_hopeless()
     }
 
     pub(in crate::engine) fn stats(

@@ -142,12 +142,21 @@ impl WorkQueue {
 
     /// Removes the job once nothing of it is left to do; one with a postponed request stays.
     pub(super) fn close(&mut self, job: &JobId) -> Result<(), SpoolError> {
-        let Some(progress) = self.jobs.get(job) else {
+        let Some(progress) = self.jobs.get_mut(job) else {
             return Ok(());
         };
-        if progress.open > 0 || !progress.read {
+        if progress.open > progress.hopeless.len() || !progress.read {
             return Ok(());
         }
+        let hopeless = std::mem::take(&mut progress.hopeless);
+        if !hopeless.is_empty() && !progress.postponed {
+            // Out of the queue when their user has been told.
+            let told = |(request, reason)| (job.clone(), request, reason);
+            self.hopeless.extend(hopeless.into_iter().map(told));
+            return Ok(());
+        }
+        self.complaints
+            .extend(hopeless.into_iter().map(|(_, reason)| reason));
         let progress = self.jobs.remove(job).unwrap_or_default();
         if progress.postponed {
             return Ok(());

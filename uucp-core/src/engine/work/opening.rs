@@ -43,8 +43,10 @@ impl WorkQueue {
                 return Ok(None);
             }
             Err(Unopened::Never(reason)) => {
-                // Out of the queue when its user has been told.
-                self.hopeless.push((job, request, reason));
+                if let Some(progress) = self.jobs.get_mut(&job) {
+                    progress.hopeless.push((request, reason));
+                }
+                self.close(&job)?;
                 return Ok(None);
             }
         };

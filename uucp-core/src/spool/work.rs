@@ -2,9 +2,12 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+use std::{fs, io};
 
+use super::error::At;
 use super::workfile::{WORK_FILE_LIMIT, grade_of_work};
 use super::{Spool, SpoolError, WorkFile, durable, names};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
@@ -84,7 +87,7 @@ impl Spool {
     /// When jobs of a system last came or went; `None` where that cannot be told.
     #[must_use]
     pub fn queue_changed(&self, system: &SystemName) -> Option<SystemTime> {
-        std::fs::metadata(self.work_folder(system))
+        fs::metadata(self.work_folder(system))
             .and_then(|folder| folder.modified())
             .ok()
     }
@@ -178,7 +181,7 @@ impl Spool {
             durable::read_small(&path, WORK_FILE_LIMIT)?.ok_or_else(|| SpoolError::Io {
                 action: "open",
                 path: path.clone(),
-                source: std::io::ErrorKind::NotFound.into(),
+                source: io::ErrorKind::NotFound.into(),
             })?;
         WorkFile::parse(system, work, &content)
             .map_err(|reason| SpoolError::Corrupt { path, reason })
@@ -204,15 +207,19 @@ impl Spool {
         durable::remove(&self.data_path(&job.system, &job.work))
     }
 
-    /// Keeps the data file of a request that was refused for good, in `.Preserve/`; gives its new path.
+    /// Keeps the data file of a request that was refused for good, in `.Preserve/`; gives its new path. It keeps its old one, too,
+    /// until the request is finished: a crash in between leaves the job as it was.
     ///
     /// # Errors
-    /// When it cannot be moved.
+    /// When it cannot be kept.
     pub fn preserve(&self, job: &JobId, data: &SpoolName) -> Result<PathBuf, SpoolError> {
-        move_aside(
-            &self.data_path(&job.system, data),
-            &self.taylor_folder(".Preserve"),
-        )
+        let path = self.data_path(&job.system, data);
+        let folder = self.taylor_folder(".Preserve");
+        match link_aside(&path, &folder) {
+            // A file of somebody else's, or a file system without links.
+            Err(SpoolError::Io { source, .. }) if is_no_link(&source) => move_aside(&path, &folder),
+            other => other,
+        }
     }
 
     /// Moves a work file that cannot be understood into `.Corrupt/`; gives its new path, for the log.
@@ -246,6 +253,37 @@ impl Spool {
     }
 }
 
+fn is_no_link(error: &io::Error) -> bool {
+    use io::ErrorKind::{PermissionDenied, Unsupported};
+    matches!(error.kind(), PermissionDenied | Unsupported)
+}
+
+/// Gives a file a second name in a folder: its own, or that and a number where it is taken. Done twice it is done once.
+fn link_aside(path: &Path, folder: &Path) -> Result<PathBuf, SpoolError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    durable::make_directory(folder)?;
+    let mut target = folder.join(&*name);
+    for number in 2_u32.. {
+        match super::fault::step("link", &target).and_then(|()| fs::hard_link(path, &target)) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1000 => {
+                if is_same(path, &target).at("examine", &target)? {
+                    break;
+                }
+                target = folder.join(format!("{name}.{number}"));
+            }
+            Err(error) => return Err(error).at("create", &target),
+            Ok(()) => break,
+        }
+    }
+    durable::sync_directory(folder)?;
+    Ok(target)
+}
+
+fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+    let (one, other) = (one.metadata()?, other.symlink_metadata()?);
+    Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
+}
+
 /// Moves a file into a folder under its own name, or that name and a number where it is taken.
 pub(super) fn move_aside(path: &Path, folder: &Path) -> Result<PathBuf, SpoolError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -266,7 +304,7 @@ pub(super) fn move_aside(path: &Path, folder: &Path) -> Result<PathBuf, SpoolErr
 /// Whether nobody is at work on a file in the making: its maker holds a lock on it, and an hour (by whatever clock the files
 /// have) is long enough for the instant between making and locking, also where the clock was set.
 fn is_abandoned(path: &Path) -> bool {
-    let Ok(file) = std::fs::File::open(path) else {
+    let Ok(file) = fs::File::open(path) else {
         return false;
     };
     let young = file

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
+use std::time::{Duration, SystemTime};
 
 use crate::lab::{Lab, UUCICO, UUX, script, text};
 
@@ -22,6 +23,72 @@ fn a_file_that_is_gone_is_given_up_and_its_user_is_told() {
     assert!(log.contains("given up (/nowhere/file: "), "{log}");
     let told = lab.alpha.notes();
     assert!(told.contains("UUCP request to beta refused"), "{told}");
+}
+
+#[test]
+fn a_file_that_is_gone_is_told_with_the_last_of_its_job() {
+    let lab = Lab::new("");
+    fs::write(lab.alpha.root.join("pub/there"), "text").unwrap();
+    fs::create_dir_all(lab.alpha.root.join("spool/beta/C.")).unwrap();
+    let there = lab.alpha.root.join("pub/there");
+    lab.alpha.write(
+        "spool/beta/C./C.N00000000001",
+        &format!(
+            "S /nowhere/file ~/gone joe -c D.0001 0644 \nS {} ~/there joe -c D.0002 0644 \n",
+            there.display()
+        ),
+    );
+    let public = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(lab.beta.root.join("pub"), public).unwrap();
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.alpha.queued("beta"), 0);
+    assert!(lab.beta.root.join("pub/there").exists());
+    let told = lab.alpha.notes();
+    assert_eq!(
+        told.matches("UUCP request to beta refused").count(),
+        1,
+        "{told}"
+    );
+}
+
+#[test]
+fn what_is_refused_for_good_stays_until_its_user_can_be_told() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    let folder = lab.alpha.root.join("spool/beta/D.");
+    fs::create_dir_all(&folder).unwrap();
+    let data = fs::File::create(folder.join("D.0001")).unwrap();
+    // Older than the request for it, as uux leaves them.
+    data.set_modified(SystemTime::now() - Duration::from_secs(9))
+        .unwrap();
+    lab.alpha.write(
+        "spool/beta/C./C.N00000000001",
+        "S D.0001 /etc/x joe -C D.0001 0644 \n",
+    );
+    // No note can be queued while something else is in the place of their folder.
+    let notes = lab.alpha.root.join("spool/.Bangpath/local-mail");
+    fs::create_dir_all(notes.parent().unwrap()).unwrap();
+    fs::write(&notes, "").unwrap();
+    let kept = || lab.alpha.names(".Preserve");
+    for _ in 0..2 {
+        let (output, answered) = lab.call();
+        assert!(output.status.success() && answered, "{}", text(&output));
+        assert_eq!(lab.alpha.queued("beta"), 1, "{}", lab.alpha.log());
+        assert_eq!(kept(), ["D.0001"]);
+    }
+    fs::remove_file(&notes).unwrap();
+    lab.call();
+    assert_eq!(lab.alpha.queued("beta"), 0, "{}", lab.alpha.log());
+    assert!(!folder.join("D.0001").exists());
+    assert_eq!(kept(), ["D.0001"]);
+    let told = lab.alpha.notes();
+    assert_eq!(
+        told.matches("UUCP request to beta refused").count(),
+        1,
+        "{told}"
+    );
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
 }
 
 #[test]
@@ -130,7 +197,7 @@ fn uuxqt_is_started_after_so_many_executions_and_at_the_end() {
     // With -D the last one is waited for. Those before it may still be counting: each line is a run.
     let runs = || fs::read_to_string(&told).unwrap();
     assert!(runs().lines().any(|line| line.trim() == "5"), "{}", runs());
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let patience = std::time::Instant::now() + Duration::from_secs(30);
     while runs().lines().count() < 2 {
         assert!(std::time::Instant::now() < patience, "{}", runs());
         std::thread::yield_now();

@@ -164,12 +164,16 @@ impl Desk<'_> {
             refusal => {
                 let kept = neighbour
                     .queue
-                    .refused(key)
+                    .preserve(key)
                     .map_err(|error| error.to_string())?;
                 let kept =
                     kept.map_or_else(String::new, |path| format!("; kept as {}", path.display()));
                 let text = format!("{what}: refused ({}){kept}", explained(refusal));
-                self.tell_requester(&request, &text);
+                let told = self.tell_requester(&request, &text);
+                if let Some(neighbour) = &mut self.neighbour {
+                    let refused = neighbour.queue.refused(key, told);
+                    refused.map_err(|error| error.to_string())?;
+                }
                 text
             }
         };

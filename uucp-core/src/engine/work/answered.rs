@@ -83,21 +83,31 @@ impl WorkQueue {
         }
     }
 
-    /// The request was refused for good: its data is kept where a person finds it.
+    /// The data of a request that was refused for good is kept where a person finds it. It stays the job's, too, until that
+    /// [ends](Self::refused).
+    pub(in crate::engine) fn preserve(
+        &self,
+        key: TransferKey,
+    ) -> Result<Option<PathBuf>, SpoolError> {
+        let Some(outgoing) = self.under_way.get(&key) else {
+            return Ok(None);
+        };
+        let data = outgoing.data.as_ref();
+        data.map(|data| self.spool.preserve(&outgoing.job, data))
+            .transpose()
+    }
+
+    /// The request was refused for good. Without its user having been told it stays for another call.
     pub(in crate::engine) fn refused(
         &mut self,
         key: TransferKey,
-    ) -> Result<Option<PathBuf>, SpoolError> {
-        let Some(outgoing) = self.under_way.remove(&key) else {
-            return Ok(None);
-        };
-        self.settle(&outgoing);
-        let kept = match &outgoing.data {
-            Some(data) => Some(self.spool.preserve(&outgoing.job, data)?),
-            None => None,
-        };
-        self.finish(&outgoing.job, None)?;
-        Ok(kept)
+        told: bool,
+    ) -> Result<(), SpoolError> {
+        if !told {
+            self.postponed(key);
+            return Ok(());
+        }
+        self.confirmed(key)
     }
 
     /// The request can never be done. Without its user having been told it stays for another call.

@@ -219,7 +219,11 @@ fn a_work_file_that_cannot_be_understood_is_set_aside_and_a_refused_one_is_kept(
             .as_bytes(),
     )
     .unwrap();
+    // It goes from its place with the job; until then it is kept once, however often that is said.
     let kept = test.spool.preserve(&job, &data).unwrap();
+    assert_eq!(test.spool.preserve(&job, &data).unwrap(), kept);
+    assert!(test.spool.data_path(&beta(), &data).exists());
+    test.spool.finish_job(&job, &[data]).unwrap();
     assert_eq!(std::fs::read(kept).unwrap(), b"hello");
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 
 use crate::site::Site;
 
@@ -143,4 +144,28 @@ fn files_of_a_third_system_are_fetched_and_sent_on() {
         assert!(execute[0].contains(&waits), "{waits}{}", execute[0]);
     }
     assert!(execute[0].ends_with("C diff f1 two\n"), "{}", execute[0]);
+}
+
+#[test]
+fn who_reads_slowly_for_a_command_of_this_system_keeps_nobody_waiting() {
+    let site = Site::new();
+    fs::write(site.root.join("etc/sys"), "system alpha\nsystem beta\n").unwrap();
+    let mut slow = site.start(&["-", "!cat"]);
+    let mut input = slow.stdin.take().unwrap();
+    // More than a pipe holds: by the end of it, it is being read.
+    input.write_all(&[b'x'; 300_000]).unwrap();
+    let other = site.uux(&["-", "!cat"]);
+    assert!(other.status.success(), "{other:?}");
+    drop(input);
+    let slow = slow.wait_with_output().unwrap();
+    assert!(slow.status.success(), "{slow:?}");
+    let lengths = |files: BTreeMap<String, Vec<u8>>| {
+        let data = files
+            .into_iter()
+            .filter(|(name, _)| name.contains("alpha/D."));
+        let mut found: Vec<_> = data.map(|(_, bytes)| bytes.len()).collect();
+        found.sort_unstable();
+        found
+    };
+    assert_eq!(lengths(site.files()), [6, 300_000]);
 }

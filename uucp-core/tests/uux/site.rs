@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A configured system called alpha, with a working directory.
 pub(crate) struct Site {
@@ -40,8 +40,13 @@ impl Site {
         self.run(Path::new(env!("CARGO_BIN_EXE_uux")), arguments)
     }
 
-    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> Output {
-        let mut child = Command::new(program)
+    /// A `uux` that waits for what it is given.
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
+        self.spawn(Path::new(env!("CARGO_BIN_EXE_uux")), arguments)
+    }
+
+    fn spawn(&self, program: &Path, arguments: &[&str]) -> Child {
+        Command::new(program)
             .arg("-I")
             .arg(self.root.join("etc/config"))
             .args(arguments)
@@ -50,7 +55,11 @@ impl Site {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap()
+    }
+
+    pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> Output {
+        let mut child = self.spawn(program, arguments);
         // It may be refused before it is read.
         let _ = child.stdin.take().unwrap().write_all(b"hello\n");
         child.wait_with_output().unwrap()

@@ -1,13 +1,14 @@
 //! A command for this system itself: its files and its execute file are taken in as if a neighbour of our own name had
 //! sent them.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::time::{Duration, Instant};
 
 use super::execute_text::ExecuteText;
 use super::fetch::fetch;
 use super::files::open;
-use super::plan::{Body, Plan, Source};
+use super::plan::{Body, Part, Plan, Source};
 use super::submit::describe;
 use super::{Request, of_config, of_spool};
 use crate::name::{JobId, SpoolKind, SpoolName};
@@ -26,13 +27,22 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
             "a command for this system has no execute file",
         ));
     };
+    let reads_stdin = |part: &Part| matches!(part.source, Source::Stdin);
+    let mut stdin = if plan.parts.iter().any(reads_stdin) {
+        Some(read_stdin(request)?)
+    } else {
+        None
+    };
     let lock = lock(request)?;
     let mut inbox = request.spool.inbox(&lock).map_err(|e| of_spool(&e))?;
     let mut receptions = Vec::new();
     let mut fetches = Vec::new();
     for part in &plan.parts {
         let mut source: Box<dyn Read> = match &part.source {
-            Source::Stdin => Box::new(io::stdin().lock()),
+            Source::Stdin => match stdin.take() {
+                Some(read) => Box::new(read),
+                None => continue,
+            },
             Source::Fetch(file) => {
                 fetches.push((&part.peer_name, file));
                 continue;
@@ -51,6 +61,17 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
         .collect::<Result<_, _>>()?;
     super::log(request, &describe(&plan.command, &[]));
     Ok(jobs)
+}
+
+/// Standard input, read while nobody has to wait: it may come through a pipe whose other end takes its time.
+fn read_stdin(request: &Request<'_>) -> Result<File, Failure> {
+    let read = || {
+        let mut file = tempfile::tempfile_in(request.spool.root())?;
+        io::copy(&mut io::stdin().lock(), &mut file)?;
+        file.rewind()?;
+        Ok(file)
+    };
+    read().map_err(|error: io::Error| Failure::temporary(format!("standard input: {error}")))
 }
 
 /// A command without files that are here already.

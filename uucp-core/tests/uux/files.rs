@@ -153,7 +153,7 @@ fn who_reads_slowly_for_a_command_of_this_system_keeps_nobody_waiting() {
     let mut slow = site.start(&["-", "!cat"]);
     let mut input = slow.stdin.take().unwrap();
     // More than a pipe holds: by the end of it, it is being read.
-    input.write_all(&[b'x'; 300_000]).unwrap();
+    input.write_all(&vec![b'x'; 300_000]).unwrap();
     let other = site.uux(&["-", "!cat"]);
     assert!(other.status.success(), "{other:?}");
     drop(input);

@@ -169,3 +169,28 @@ fn who_reads_slowly_for_a_command_of_this_system_keeps_nobody_waiting() {
     };
     assert_eq!(lengths(site.files()), [6, 300_000]);
 }
+
+#[test]
+fn what_stops_halfway_leaves_no_command_that_waits_for_a_file_that_nobody_asks_for() {
+    for (closed, command, left) in [
+        // Asked for one after the other: what would send the file on is there before it comes.
+        ("gamma", "beta!diff", &["alpha/X./"][..]),
+        ("alpha", "beta!diff", &[]),
+        ("beta", "beta!diff", &["alpha/X./", "gamma/C./"]),
+        ("gamma", "diff", &["alpha/X./"]),
+        ("alpha", "diff", &[]),
+    ] {
+        let site = Site::new();
+        // Nothing can be queued for a system that has a file where its folder would be.
+        fs::write(site.root.join("spool").join(closed), "").unwrap();
+        let output = site.uux(&["-r", command, "!f1", "gamma!~/two"]);
+        assert!(!output.status.success(), "{closed}, {command}");
+        let files = site.files();
+        let jobs = ["alpha/X./", "beta/C./", "beta/X./", "gamma/C./"];
+        let found: Vec<&str> = jobs
+            .into_iter()
+            .filter(|part| !texts(&files, part).is_empty())
+            .collect();
+        assert_eq!(found, left, "{closed}, {command}: {files:?}");
+    }
+}

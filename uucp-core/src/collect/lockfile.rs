@@ -48,13 +48,14 @@ impl Drop for Post {
     }
 }
 
-/// Locks a hitching post that was just made. Another who [sweeps](sweep) may have it for a moment, to see whether it is needed.
-pub(super) fn lock_new(own: &File, deadline: Instant) -> io::Result<()> {
+/// Locks a hitching post that was just made. Another who [sweeps](sweep) may have it for a moment, to see whether it is needed:
+/// then there is a `pause`.
+pub(super) fn lock_new(own: &File, deadline: Instant, mut pause: impl FnMut()) -> io::Result<()> {
     let deadline = deadline.max(Instant::now() + Duration::from_secs(1));
     loop {
         match own.try_lock() {
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(AGAIN);
+                pause();
             }
             other => return other.map_err(io::Error::from),
         }
@@ -85,7 +86,7 @@ impl LockFile {
             .mode(0o600)
             .open(&post.0)
             .at("create", &post.0)?;
-        lock_new(&own, deadline)
+        lock_new(&own, deadline, || std::thread::sleep(AGAIN))
             .and_then(|()| own.write_all(OURS))
             .at("write", &post.0)?;
         loop {

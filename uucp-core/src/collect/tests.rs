@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -195,6 +196,57 @@ fn the_lock_of_one_who_was_killed_while_it_appended_is_taken_over() {
     assert_eq!(site.names(), [batch.name().to_str().unwrap()]);
 }
 
+/// A file, and the lock file of one who was killed so long ago while it appended to it.
+fn abandoned(site: &Site, minutes: u64) -> PathBuf {
+    let path = site.put("hub", MAIL);
+    for path in [&path, &site.put("hub.lock", b"")] {
+        let file = File::options().write(true).open(path).unwrap();
+        let time = SystemTime::now() - Duration::from_mins(minutes);
+        file.set_modified(time).unwrap();
+    }
+    path
+}
+
+#[test]
+fn a_lock_file_that_is_taken_over_is_never_away() {
+    use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
+    let site = Site::new();
+    let file = abandoned(&site, 6);
+    let watch = Inotify::init(InitFlags::IN_NONBLOCK).unwrap();
+    let all = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
+    watch.add_watch(site.directory.path(), all).unwrap();
+    let lock = LockFile::take(&file, Instant::now()).unwrap();
+    let mut events = watch.read_events().unwrap();
+    events.retain(|event| event.name.as_deref() == Some(OsStr::new("hub.lock")));
+    let what: Vec<AddWatchFlags> = events.into_iter().map(|event| event.mask).collect();
+    assert_eq!(what, [AddWatchFlags::IN_MOVED_TO]);
+    // It is a lock like any other.
+    assert!(matches!(site.take(), Err(CollectError::Busy { .. })));
+    drop(lock);
+    assert_eq!(site.names(), ["hub"]);
+}
+
+#[test]
+fn of_many_who_find_the_lock_of_one_who_was_killed_one_has_it() {
+    const MANY: usize = 8;
+    // The second is broken by its age, too.
+    for minutes in [6, 31].repeat(50) {
+        let site = Site::new();
+        let file = abandoned(&site, minutes);
+        let together = Barrier::new(MANY);
+        let take = || {
+            together.wait();
+            LockFile::take(&file, Instant::now())
+        };
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let takers: Vec<_> = (0..MANY).map(|_| scope.spawn(take)).collect();
+            takers.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        let have = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(have, 1, "{results:?}");
+    }
+}
+
 #[test]
 fn what_one_of_ours_has_left_by_dying_goes_at_once() {
     let site = Site::new();
@@ -236,11 +288,13 @@ fn a_hitching_post_that_is_looked_at_is_waited_for() {
     let looked_at = File::open(&post).unwrap();
     looked_at.try_lock().unwrap();
     let own = File::options().write(true).open(&post).unwrap();
-    std::thread::scope(|scope| {
-        let waits = scope.spawn(|| lock_new(&own, Instant::now()));
+    let mut pauses = 0;
+    lock_new(&own, Instant::now(), || {
+        pauses += 1;
         looked_at.unlock().unwrap();
-        waits.join().unwrap().unwrap();
-    });
+    })
+    .unwrap();
+    assert_eq!(pauses, 1);
 }
 
 #[test]
@@ -306,7 +360,6 @@ fn a_directory_that_is_not_there_is_named() {
     assert!(error.to_string().contains("/nonexistent/bsmtp"), "{error}");
 }
 
-/// Three append under the lock, two collect: every line arrives, once and whole.
 /// Does something at its end, however that comes.
 struct Finally<R, F: Fn() -> R>(F);
 
@@ -316,6 +369,7 @@ impl<R, F: Fn() -> R> Drop for Finally<R, F> {
     }
 }
 
+/// Three append under the lock, two collect: every line arrives, once and whole.
 #[test]
 fn appending_and_collecting_side_by_side_lose_nothing() {
     const EACH: usize = 150;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command};
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
@@ -29,8 +30,13 @@ pub(crate) fn await_listener(process: &mut Child, number: u16) {
             local.ends_with(&wanted) && words.next() == Some("0A")
         })
     };
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !(listens("/proc/net/tcp") || listens("/proc/net/tcp6")) {
         assert!(process.try_wait().unwrap().is_none(), "it does not wait");
+        if Instant::now() > deadline {
+            let _ = process.kill();
+            panic!("it does not wait on {number}");
+        }
         std::thread::yield_now();
     }
 }

@@ -92,6 +92,30 @@ fn what_is_refused_for_good_stays_until_its_user_can_be_told() {
 }
 
 #[test]
+fn a_job_that_can_never_be_done_stays_until_its_user_can_be_told() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    lab.alpha.write(
+        "spool/beta/C./C.N00000000001",
+        "S /nowhere/file ~/there joe -c D.0001 0644 \n",
+    );
+    // Nobody can be told where a file stands in the place of the folder for local mail.
+    lab.alpha.write("spool/.Bangpath/local-mail", "");
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
+    let log = lab.alpha.log();
+    assert!(log.contains("given up (/nowhere/file: "), "{log}");
+    assert_eq!(lab.alpha.queued("beta"), 1, "nobody was told");
+    fs::remove_file(lab.alpha.root.join("spool/.Bangpath/local-mail")).unwrap();
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.alpha.queued("beta"), 0);
+    let told = lab.alpha.notes();
+    assert!(told.contains("UUCP request to beta refused"), "{told}");
+}
+
+#[test]
 fn a_call_with_login_moves_the_jobs_of_both_sides() {
     for protocol in ["t", "e", "g", "i"] {
         let lab = Lab::new(&format!("protocol {protocol}"));

@@ -103,6 +103,26 @@ impl Script {
 const TEN: Duration = Duration::from_secs(10);
 
 #[test]
+fn a_packet_whose_seal_is_broken_is_none() {
+    let (one, two) = (Sequence::new(1), Sequence::new(2));
+    let (mut control, mut data) = (Vec::new(), Vec::new());
+    Control::Rr(one).emit(true, &mut control);
+    Body::command(32, b"text").emit(one, two, true, &mut data);
+    let is_good = |packet: &[u8]| {
+        let (_, found) = scan(packet, false, true);
+        matches!(found, Input::Control(_) | Input::Data(_, Some(_)))
+    };
+    for packet in [control, data] {
+        assert!(is_good(&packet));
+        for at in 0..packet.len() {
+            let mut damaged = packet.clone();
+            damaged[at] ^= 0x04;
+            assert!(!is_good(&damaged), "byte {at} of {packet:?}");
+        }
+    }
+}
+
+#[test]
 fn a_start_that_nobody_answers_is_tried_again_and_given_up() {
     let mut script = Script::new(CallRole::Caller, &[]);
     assert_eq!(script.says(), ["INITA 7"]);

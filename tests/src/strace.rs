@@ -12,7 +12,7 @@ use crate::peers::Peers;
 /// The calls that say something about files, answers and children.
 const TRACED: &str = "open,openat,creat,write,pwrite64,writev,pwritev,pwritev2,sendto,sendmsg,read,readv,recvfrom,recvmsg,\
 fsync,fdatasync,syncfs,sync,rename,renameat,renameat2,link,linkat,symlink,unlink,unlinkat,mkdir,mkdirat,ftruncate,truncate,\
-copy_file_range,sendfile,splice,chdir,execve,wait4,waitid";
+copy_file_range,fadvise64,sendfile,splice,chdir,execve,wait4,waitid";
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,8 @@ use suite_tests::node::{Node, Reach};
 use suite_tests::peers::Peers;
 use suite_tests::process::{self, Running};
 use suite_tests::programs::{self, Side};
-use suite_tests::strace::{self, Step};
+use suite_tests::queue::HandQueue;
+use suite_tests::strace::{self, Step, What};
 use suite_tests::{Site, peers_or_skip};
 
 /// Jobs in the call that is looked at: enough for one commit of several.
@@ -297,4 +298,41 @@ fn senders_into_the_outbox_answer_after_what_they_stand_on() {
     }
     let waiting = scene.leaf.count(".Bangpath/outbox/hub/queue");
     assert_eq!(waiting, 2, "both wait");
+}
+
+#[test]
+fn a_large_file_is_handed_to_the_disk_while_it_comes_and_no_byte_twice() {
+    const SIZE: u64 = 20 << 20;
+    let Some(peers) = peers_or_skip("syscalls: a large file") else {
+        return;
+    };
+    let scene = scene(peers, Side::Ours, "e");
+    let data = vec![b'x'; usize::try_from(SIZE).unwrap()];
+    HandQueue::new(&scene.leaf, "hub").file('N', "/large", "~/large", &data);
+    scene.call();
+    let (mut told, mut written, mut last) = (Vec::new(), 0, 0);
+    for step in scene.steps("answerer") {
+        let What::Begin(call) = step.what else {
+            continue;
+        };
+        let folder = scene.hub.public();
+        let path = call.descriptor_path(0).unwrap_or_default();
+        if !Path::new(&path).starts_with(folder) {
+            continue;
+        }
+        match call.name.as_str() {
+            "pwrite64" => written += 1,
+            "fadvise64" => {
+                let arguments = call.split();
+                let number = |index: usize| arguments.get(index).unwrap().parse::<u64>().unwrap();
+                assert_eq!(number(1), last, "{arguments:?}");
+                last += number(2);
+                told.push(written);
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(last, SIZE);
+    // Not all of it at the end.
+    assert!(told.len() > 2 && told.first() < told.last(), "{told:?}");
 }

@@ -226,7 +226,7 @@ impl Inbox {
             (_, Some(size)) if reception.restart && reception.end <= size => reception.end,
             _ => 0,
         };
-        reception.end = restart_at;
+        reception.go_on_at(restart_at);
         let path = reception.staged_path();
         let more = incoming.size.unwrap_or(0).saturating_sub(restart_at);
         match check_space(&reception.file, &path, more, incoming.free_space) {

@@ -96,8 +96,13 @@ impl Reception {
 
     /// What has come is damaged, and the file begins anew.
     pub fn begin_anew(&mut self) {
-        self.end = 0;
-        self.write_out = WriteOut::default();
+        self.go_on_at(0);
+    }
+
+    /// So much of the file is there; what comes after it is new.
+    pub(super) fn go_on_at(&mut self, end: u64) {
+        self.end = end;
+        self.write_out = WriteOut::after(end);
     }
 
     /// More bytes than were announced need more room.

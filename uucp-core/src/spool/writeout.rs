@@ -10,7 +10,7 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 const STEP: u64 = 8 << 20;
 
 /// How far a growing file has been handed to the disk.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct WriteOut {
     begun: u64,
 }

@@ -109,7 +109,7 @@ impl Inbox {
             free_space: incoming.free_space,
             end,
             unchecked: 0,
-            write_out: WriteOut::after(end),
+            write_out: WriteOut::default(),
             moves: Vec::new(),
             execute_file: None,
             claim: None,

@@ -1,6 +1,7 @@
 //! What comes again: known, and put in place once.
 
 use super::*;
+use crate::spool::writeout::WriteOut;
 
 #[test]
 fn an_execution_arrives_whole_and_once() {
@@ -90,6 +91,23 @@ fn a_broken_transfer_goes_on_where_it_stopped_but_only_with_the_same_file() {
     reception.finish().unwrap();
     assert!(inbox.commit(vec![reception])[0].is_ok());
     assert_eq!(peer.executions(), 1);
+}
+
+#[test]
+fn what_is_written_out_begins_where_a_transfer_goes_on() {
+    let peer = Peer::new();
+    let mut inbox = peer.inbox();
+    // The second is too small to be continued.
+    for (mail, at) in [(UNIQUE, 6), (MAIL, 0)] {
+        let (mut reception, _) = peer.begin(&mut inbox, mail);
+        assert_eq!(reception.write_out, WriteOut::default());
+        reception.write(None, b"hello ").unwrap();
+        drop(reception);
+        let (mut reception, from) = peer.begin(&mut inbox, mail);
+        assert_eq!((from, &reception.write_out), (at, &WriteOut::after(at)));
+        reception.begin_anew();
+        assert_eq!(reception.write_out, WriteOut::default());
+    }
 }
 
 #[test]

@@ -9,7 +9,8 @@
 )]
 
 use nix::sys::signal::{Signal, kill};
-use suite_tests::node::{Node, Reach};
+use nix::unistd::Pid;
+use suite_tests::node::{Node, Reach, walk};
 use suite_tests::payload::Random;
 use suite_tests::process::Running;
 use suite_tests::programs::Side;
@@ -103,6 +104,15 @@ fn files_pass_a_cable_both_ways() {
     }
 }
 
+/// Whether a lock file names this process.
+fn is_locked_by(node: &Node, holder: Pid) -> bool {
+    let mut found = false;
+    walk(&node.path("lock"), &mut |path| {
+        found |= process::lossy(path).trim() == holder.to_string();
+    });
+    found
+}
+
 #[test]
 fn a_node_waits_on_a_cable_without_a_getty() {
     for (caller, answerer) in sides() {
@@ -120,6 +130,10 @@ fn a_node_waits_on_a_cable_without_a_getty() {
         let mut command = pair.hub.command("uucico");
         command.args(["-e", "-p", "out-leaf"]);
         let waiting = Running::start(command, &pair.hub.path("log/waiting"));
+        // Nobody else may take the device while nothing is on it.
+        process::wait_for("the lock of the device", process::PATIENCE, || {
+            is_locked_by(&pair.hub, waiting.pid()).then_some(())
+        });
         // Taylor's asks for a login before it listens again, and takes what came meanwhile for the name.
         let calls = if answerer == Side::Ours { 2 } else { 1 };
         for call in 1..=calls {

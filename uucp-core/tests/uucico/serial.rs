@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
 use nix::unistd::ttyname;
@@ -34,7 +35,9 @@ fn a_line_that_is_in_use_is_waited_for() {
     let mut first = start();
     read_prompt();
     let mut second = start();
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !lab.beta.log().contains("is in use") {
+        assert!(Instant::now() < deadline, "{}", lab.beta.log());
         assert!(second.try_wait().unwrap().is_none(), "it does not wait");
         std::thread::yield_now();
     }

@@ -1,0 +1,69 @@
+//! Requests that cannot be done.
+
+use super::*;
+
+#[test]
+fn what_is_no_file_is_not_sent_and_does_not_hold_the_call_up() {
+    let test = TestSpool::new();
+    let fifo = test.folder().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
+    for path in [fifo.to_str().unwrap(), "/dev/zero", "/", "/dev/tty"] {
+        let request =
+            Request::parse_work_line(format!("S {path} ~/x uucp -c D.0 0644 ").as_bytes()).unwrap();
+        test.spool
+            .queue(&beta(), Grade::DEFAULT, &[request], Vec::new())
+            .unwrap();
+    }
+    let mut call = Call::new(&test, Features::OURS);
+    assert!(call.next().is_none());
+    let (later, never) = (&call.queue.complaints, &call.queue.hopeless);
+    assert_eq!(later.len() + never.len(), 4, "{later:?} {never:?}");
+    assert!(never.len() >= 3, "{later:?} {never:?}");
+    let folder = test.spool.root().join("beta/C.");
+    let left = || std::fs::read_dir(&folder).unwrap().count();
+    let stay = later.len();
+    assert_eq!(left(), 4, "nobody has been told yet");
+    for (told, (job, _, _)) in std::mem::take(&mut call.queue.hopeless)
+        .into_iter()
+        .enumerate()
+    {
+        // The first one's user could not be told.
+        call.queue.given_up(&job, told > 0).unwrap();
+    }
+    assert_eq!(left(), stay + 1);
+}
+
+#[test]
+fn what_can_never_be_done_is_told_once_when_nothing_else_of_its_job_is_left() {
+    let test = TestSpool::new();
+    let path = test.folder().join("file");
+    std::fs::write(&path, "text").unwrap();
+    let send = |path: &Path| {
+        let line = format!("S {} ~/x uucp -c D.0 0644 ", path.display());
+        Request::parse_work_line(line.as_bytes()).unwrap()
+    };
+    let gone = send(&test.folder().join("gone"));
+    for requests in [[gone.clone(), send(&path)], [send(&path), gone.clone()]] {
+        let job = test
+            .spool
+            .queue(&beta(), Grade::DEFAULT, &requests, Vec::new())
+            .unwrap();
+        // In two calls the other one has to wait.
+        for _ in 0..2 {
+            let mut call = Call::new(&test, Features::OURS);
+            call.queue.limits.size = Some(1);
+            assert!(call.next().is_none());
+            assert!(call.queue.hopeless.is_empty());
+            assert_eq!(call.queue.complaints.len(), 1);
+        }
+        let mut call = Call::new(&test, Features::OURS);
+        let (key, _) = call.next().unwrap();
+        assert!(call.next().is_none() && call.queue.hopeless.is_empty());
+        call.queue.confirmed(key).unwrap();
+        let hopeless = std::mem::take(&mut call.queue.hopeless);
+        assert_eq!(hopeless.len(), 1);
+        assert_eq!((&hopeless[0].0, &hopeless[0].1), (&job, &gone));
+        call.queue.given_up(&job, true).unwrap();
+        assert_eq!(test.files(), [] as [String; 0]);
+    }
+}

@@ -23,14 +23,6 @@ pub(crate) struct Pair {
 }
 
 impl Pair {
-    pub(crate) fn new(leaf: Node, hub: Node, listener: Listener) -> Self {
-        Self {
-            leaf,
-            hub,
-            _listener: listener,
-        }
-    }
-
     /// Mails a second that one call carries.
     pub(crate) fn mails(&self, count: usize) -> f64 {
         let mut queue = HandQueue::new(&self.leaf, "hub");
@@ -66,16 +58,34 @@ pub(crate) fn pair_over(
     protocol: &str,
     line: impl FnOnce(u16) -> u16,
 ) -> Pair {
+    pair_reached(caller, answerer, protocol, |_, hub| {
+        let listener = hub.listen();
+        let reach = Reach::Tcp(line(listener.port()));
+        (listener, reach)
+    })
+}
+
+/// A pair whose leaf reaches the hub as `listen` says, which is given the two and makes the hub listen.
+pub(crate) fn pair_reached(
+    caller: Side,
+    answerer: Side,
+    protocol: &str,
+    listen: impl FnOnce(&Node, &Node) -> (Listener, Reach),
+) -> Pair {
     let folder = Site::new("bench");
     let (leaf, hub) = (
         Node::new(&folder, "leaf", caller),
         Node::new(&folder, "hub", answerer),
     );
-    let listener = hub.listen();
-    leaf.add_neighbour("hub", protocol, &Reach::Tcp(line(listener.port())), "");
+    let (listener, reach) = listen(&leaf, &hub);
+    leaf.add_neighbour("hub", protocol, &reach, "");
     hub.add_neighbour("leaf", protocol, &Reach::Never, "");
     table::keep(folder);
-    Pair::new(leaf, hub, listener)
+    Pair {
+        leaf,
+        hub,
+        _listener: listener,
+    }
 }
 
 /// Seconds that the call takes.

@@ -1,27 +1,19 @@
 //! What it costs between two of ours to call over TLS, and to take from the talking thread what it does not need.
 
-use suite_tests::Site;
-use suite_tests::node::{Node, Reach};
+use suite_tests::node::Reach;
 use suite_tests::programs::Side;
 
-use crate::calls::{Pair, call, megabytes, pair};
-use crate::table::{self, Better, Table};
+use crate::calls::{Pair, call, megabytes, pair, pair_reached};
+use crate::table::{Better, Table};
 
 /// Empty calls, mails and a large file over TLS, beside TCP; empty calls with the kernel's check, beside calls without.
 pub(crate) fn all(table: &mut Table, count: usize, size: usize) {
-    table.compare(
-        "empty call, t, over TLS, beside TCP",
-        "ms",
-        Better::Less,
-        || 1e3 * call(&over_tls()),
-        || 1e3 * call(&over_tcp()),
-    );
-    table.compare(
-        "empty call, t, confined, beside confine = false",
-        "ms",
-        Better::Less,
-        || 1e3 * call(&over_tcp()),
-        || 1e3 * call(&unconfined()),
+    empty_call(table, "over TLS, beside TCP", over_tls, over_tcp);
+    empty_call(
+        table,
+        "confined, beside confine = false",
+        over_tcp,
+        unconfined,
     );
     table.compare(
         "mails of 4 KB, t, over TLS, beside TCP",
@@ -42,6 +34,16 @@ pub(crate) fn all(table: &mut Table, count: usize, size: usize) {
     );
 }
 
+fn empty_call(table: &mut Table, what: &str, with: fn() -> Pair, without: fn() -> Pair) {
+    table.compare(
+        &format!("empty call, t, {what}"),
+        "ms",
+        Better::Less,
+        || 1e3 * call(&with()),
+        || 1e3 * call(&without()),
+    );
+}
+
 fn over_tcp() -> Pair {
     pair(Side::Ours, Side::Ours, "t")
 }
@@ -55,15 +57,10 @@ fn unconfined() -> Pair {
 }
 
 fn over_tls() -> Pair {
-    let folder = Site::new("bench");
-    let (leaf, hub) = (
-        Node::new(&folder, "leaf", Side::Ours),
-        Node::new(&folder, "hub", Side::Ours),
-    );
-    leaf.befriend(&hub);
-    let listener = hub.listen_encrypted();
-    leaf.add_neighbour("hub", "t", &Reach::Tls(listener.port()), "");
-    hub.add_neighbour("leaf", "t", &Reach::Never, "");
-    table::keep(folder);
-    Pair::new(leaf, hub, listener)
+    pair_reached(Side::Ours, Side::Ours, "t", |leaf, hub| {
+        leaf.befriend(hub);
+        let listener = hub.listen_encrypted();
+        let reach = Reach::Tls(listener.port());
+        (listener, reach)
+    })
 }

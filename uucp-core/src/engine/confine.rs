@@ -143,7 +143,7 @@ fn drop_capabilities() {
 mod tests {
     use std::fs::{self, File};
     use std::io::ErrorKind;
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::process::Command;
 
     use super::*;
@@ -162,9 +162,14 @@ mod tests {
             // What is to be made is made in what is there.
             writing: vec![at("write"), at("write/new/deep")],
         };
+        // A thread that is confined cannot look.
+        let modules = fs::read_to_string("/sys/kernel/security/lsm");
+        let has_landlock = modules.is_ok_and(|names| names.contains("landlock"));
+        let can_confine = has_landlock && calls::tests::can_refuse();
         let confined = std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 if let Err(reason) = confine(&reach) {
+                    assert!(!can_confine, "{reason}");
                     println!("skipped: {reason}");
                     return false;
                 }
@@ -179,6 +184,7 @@ mod tests {
                 denied(fs::read_dir("/").map(drop));
                 denied(Command::new("/bin/true").spawn().map(drop));
                 denied(TcpStream::connect(listener.local_addr().unwrap()).map(drop));
+                denied(UdpSocket::bind("127.0.0.1:0").map(drop));
                 // As the spool does it.
                 fs::write(at("write/one/new"), "x").unwrap();
                 fs::rename(at("write/one/new"), at("write/two/new")).unwrap();

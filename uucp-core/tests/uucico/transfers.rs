@@ -7,14 +7,20 @@ use std::time::{Duration, SystemTime};
 
 use crate::lab::{Lab, UUCICO, UUX, script, text};
 
-#[test]
-fn a_file_that_is_gone_is_given_up_and_its_user_is_told() {
+/// A mail waits for beta, and a file that was not copied when it was queued.
+fn with_a_file_that_is_gone() -> Lab {
     let lab = Lab::new("");
     lab.alpha.queue("beta", "joe", b"mail");
     lab.alpha.write(
         "spool/beta/C./C.N00000000001",
         "S /nowhere/file ~/there joe -c D.0001 0644 \n",
     );
+    lab
+}
+
+#[test]
+fn a_file_that_is_gone_is_given_up_and_its_user_is_told() {
+    let lab = with_a_file_that_is_gone();
     let (output, answered) = lab.call();
     assert!(output.status.success() && answered, "{}", text(&output));
     assert_eq!(lab.alpha.queued("beta"), 0);
@@ -93,12 +99,7 @@ fn what_is_refused_for_good_stays_until_its_user_can_be_told() {
 
 #[test]
 fn a_job_that_can_never_be_done_stays_until_its_user_can_be_told() {
-    let lab = Lab::new("");
-    lab.alpha.queue("beta", "joe", b"mail");
-    lab.alpha.write(
-        "spool/beta/C./C.N00000000001",
-        "S /nowhere/file ~/there joe -c D.0001 0644 \n",
-    );
+    let lab = with_a_file_that_is_gone();
     // Nobody can be told where a file stands in the place of the folder for local mail.
     lab.alpha.write("spool/.Bangpath/local-mail", "");
     let (output, answered) = lab.call();

@@ -36,8 +36,9 @@ impl Inbox {
             }
         }
         for (reception, result) in &mut group {
-            if matches!(result, Err(SpoolError::Unplaceable { .. })) {
-                // Nothing will ever continue it.
+            let is_hopeless = matches!(result, Err(SpoolError::Unplaceable { .. }));
+            if is_hopeless && reception.key.is_none() {
+                // Nothing will ever continue it. While its receipt counts it would look like one that has its place.
                 reception.forget();
             }
         }
@@ -94,7 +95,7 @@ impl Inbox {
     /// Notes what has its name. What could not get it is offered again: its receipt is void.
     fn note_results(
         &mut self,
-        group: &[(Reception, &mut Result<(), SpoolError>)],
+        group: &mut [(Reception, &mut Result<(), SpoolError>)],
     ) -> Result<(), SpoolError> {
         let keys = |ok: bool| -> Vec<Key> {
             group
@@ -110,8 +111,10 @@ impl Inbox {
         let receipts = self.load()?;
         // A lost note costs nothing: whoever looks finds nothing left to rename.
         let _ = receipts.done(&done);
-        if !failed.is_empty() {
-            let _ = receipts.void(&failed);
+        if !failed.is_empty() && receipts.void(&failed).is_ok() {
+            for (reception, _) in group.iter_mut().filter(|(_, result)| result.is_err()) {
+                reception.key = None;
+            }
         }
         Ok(())
     }

@@ -144,28 +144,52 @@ fn files_outside_the_spool_arrive_and_replace_older_ones() {
     assert_eq!(left.len(), 1, "{left:?}");
 }
 
-#[test]
-fn a_file_whose_place_is_taken_meanwhile_is_refused_for_good_and_no_other_with_it() {
+/// The public directory, in which everybody may make files.
+fn with_public_directory() -> Peer {
     use std::os::unix::fs::PermissionsExt;
     let peer = Peer::new();
     std::fs::create_dir_all(&peer.pubdir).unwrap();
     std::fs::set_permissions(&peer.pubdir, std::fs::Permissions::from_mode(0o777)).unwrap();
+    peer
+}
+
+/// A file for the public directory, under a temporary name that no other file will have.
+fn send(name: &str) -> String {
+    let temp = format!("D.{name}WP17Z5KNL7E1");
+    format!("S /home/beta/{name} ~/{name} uucp -C {temp} 0644 \"\" 0x3")
+}
+
+/// Commits two files, of which one's place was taken meanwhile.
+fn commit_with_a_place_taken(peer: &Peer, trouble: impl FnOnce()) -> Vec<Result<(), SpoolError>> {
     let mut inbox = peer.inbox();
-    let mut receptions = Vec::new();
-    for name in ["f", "g"] {
-        let send = format!("S /home/beta/{name} ~/{name} uucp -Cd D.{name} 0644 \"\" 0x3");
-        let (mut reception, _) = peer.begin(&mut inbox, send.as_bytes());
+    let receptions = ["F", "G"].map(|name| {
+        let (mut reception, _) = peer.begin(&mut inbox, send(name).as_bytes());
         reception.write(None, b"one").unwrap();
         reception.finish().unwrap();
-        receptions.push(reception);
-    }
-    std::fs::create_dir(peer.pubdir.join("f")).unwrap();
-    let results = inbox.commit(receptions);
+        reception
+    });
+    std::fs::create_dir(peer.pubdir.join("F")).unwrap();
+    trouble();
+    inbox.commit(receptions.into())
+}
+
+/// Offered again when there is room for it, the file is not taken for one that has come.
+fn comes_when_there_is_room(peer: &Peer) {
+    let path = peer.pubdir.join("F");
+    let _ = std::fs::remove_dir(&path);
+    peer.transfer(send("F").as_bytes(), b"one").unwrap();
+    assert_eq!(std::fs::read(path).unwrap(), b"one");
+}
+
+#[test]
+fn a_file_whose_place_is_taken_meanwhile_is_refused_for_good_and_no_other_with_it() {
+    let peer = with_public_directory();
+    let results = commit_with_a_place_taken(&peer, || ());
     assert!(results[1].is_ok());
     let error = results[0].as_ref().unwrap_err();
     assert!(!error.is_temporary(), "{error}");
     assert!(
-        error.to_string().contains("/f: cannot be put there"),
+        error.to_string().contains("/F: cannot be put there"),
         "{error}"
     );
     let mut left: Vec<_> = std::fs::read_dir(&peer.pubdir)
@@ -173,26 +197,38 @@ fn a_file_whose_place_is_taken_meanwhile_is_refused_for_good_and_no_other_with_i
         .map(|entry| entry.unwrap().file_name())
         .collect();
     left.sort();
-    assert_eq!(left, ["f", "g"]);
+    assert_eq!(left, ["F", "G"]);
+    comes_when_there_is_room(&peer);
 }
 
 #[test]
 fn a_file_whose_place_is_taken_after_a_crash_keeps_no_mail_from_coming() {
-    use std::os::unix::fs::PermissionsExt;
-    let send = b"S /home/beta/f ~/f uucp -Cd D.0001 0644 \"\" 0x3";
     for steps in 0.. {
-        let peer = Peer::new();
-        std::fs::create_dir_all(&peer.pubdir).unwrap();
-        std::fs::set_permissions(&peer.pubdir, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let peer = with_public_directory();
         fault::arm(steps, Trouble::Death);
-        let _ = peer.transfer(send, b"one");
+        let _ = peer.transfer(send("F").as_bytes(), b"one");
         let died = fault::disarm();
-        let path = peer.pubdir.join("f");
+        let path = peer.pubdir.join("F");
         if !path.exists() {
             std::fs::create_dir(&path).unwrap();
         }
         assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+        comes_when_there_is_room(&peer);
         if !died {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_file_whose_place_is_taken_is_not_taken_for_one_that_has_come_whatever_fails_with_it() {
+    for steps in 0.. {
+        let peer = with_public_directory();
+        let results = commit_with_a_place_taken(&peer, || fault::arm(steps, Trouble::DiskFull));
+        let failed = fault::disarm();
+        assert!(results[0].is_err());
+        comes_when_there_is_room(&peer);
+        if !failed {
             break;
         }
     }

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::Site;
@@ -453,10 +455,17 @@ pub fn walk(folder: &Path, visit: &mut dyn FnMut(&Path)) {
     }
 }
 
-/// A TCP port that nobody listens on now.
+/// A TCP port that nobody listens on now, and that nobody gets who asks the kernel for any.
+///
+/// # Panics
+/// When there is none.
 pub fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
-    socket.local_addr().expect("its number").port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    (0..20_000)
+        .map(|_| 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed))
+        .filter_map(|next| u16::try_from(10_000 + next % 20_000).ok())
+        .find(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok())
+        .expect("a free port")
 }
 
 /// Whether somebody listens on `port`; asked of the kernel's table, since a connection would count as a call.

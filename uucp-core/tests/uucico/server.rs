@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -12,10 +13,16 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, conn
 
 use crate::lab::{Lab, UUCICO, text};
 
-/// A port number that nobody has just now.
+/// A port number that nobody has just now, and that nobody gets who asks the kernel for any.
 pub(crate) fn free_port() -> u16 {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap();
-    free.local_addr().unwrap().port()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let next = 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed);
+        let number = 10_000 + u16::try_from(next % 20_000).unwrap();
+        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok() {
+            return number;
+        }
+    }
 }
 
 /// Waits until the process listens. Trying to connect would be a call, or, where nobody listens yet, could by chance be a

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::process::Command;
 
-use crate::lab::{Lab, UUCICO, text};
+use crate::lab::{Lab, UUCICO, script, text};
 
 #[test]
 fn a_failed_call_is_not_repeated_at_once_unless_forced() {
@@ -177,5 +177,36 @@ fn with_z_the_next_alternate_is_tried_after_a_call_that_failed() {
         assert_eq!(lab.alpha.queued("beta"), usize::from(!try_next));
         lab.listener.set_nonblocking(true).unwrap();
         assert!(lab.listener.accept().is_err(), "called once more");
+    }
+}
+
+/// How often beta is called over two alternates, of which each ends with what a program on the line does.
+fn calls(port: &str, sys: &str, program: &str) -> usize {
+    let lab = Lab::new("");
+    let program = script(&lab.alpha, "program", program).display().to_string();
+    let with_program = |text: &str| text.replace("PROGRAM", &program);
+    lab.alpha.append("etc/port", &with_program(port));
+    let sys = format!("{}alternate\nport out\n", with_program(sys));
+    lab.alpha.append("etc/sys", &sys);
+    lab.alpha.write(
+        "etc/dial",
+        &with_program("dialer d\nchat-program PROGRAM\n"),
+    );
+    lab.alpha.queue("beta", "joe", b"mail");
+    let output = lab.alpha.uucico(&["-zS", "beta"]);
+    assert!(!output.status.success(), "{}", text(&output));
+    lab.alpha.log().matches("Calling system beta").count()
+}
+
+#[test]
+fn who_is_told_to_end_tries_no_other_alternate() {
+    for (port, sys) in [
+        // The signal comes while it dials, or after that.
+        ("dialer-sequence d\n", ""),
+        ("", "chat \"\"\nchat-program PROGRAM\n"),
+    ] {
+        assert_eq!(calls(port, sys, "exit 1"), 2, "{port}{sys}");
+        let stop = "kill -TERM $PPID; sleep 100000";
+        assert_eq!(calls(port, sys, stop), 1, "{port}{sys}");
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::pty::openpty;
 use nix::unistd::ttyname;
 
-use crate::lab::{Lab, UUCICO};
+use crate::lab::{Lab, UUCICO, text};
 
 #[test]
 fn a_line_that_is_in_use_is_waited_for() {
@@ -41,6 +41,10 @@ fn a_line_that_is_in_use_is_waited_for() {
         assert!(second.try_wait().unwrap().is_none(), "it does not wait");
         std::thread::yield_now();
     }
+    // Who takes one call only does not wait.
+    let once = lab.beta.uucico(&["-l", "-p", "line"]);
+    assert!(!once.status.success());
+    assert!(text(&once).contains("is in use"), "{}", text(&once));
     first.kill().unwrap();
     first.wait().unwrap();
     read_prompt();

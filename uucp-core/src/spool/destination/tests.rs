@@ -153,3 +153,48 @@ fn a_public_directory_behind_a_link_is_no_trouble() {
     symlink(site.path("real/deep"), site.path("real/round")).unwrap();
     site.refuses("~/round/a");
 }
+
+/// A file in the making in a directory, and something else in the place that it is to get.
+fn place_over_a_directory(destination: &Destination) -> SpoolError {
+    fs::create_dir(destination.path()).unwrap();
+    destination.open_staged("staged").unwrap();
+    let error = destination.place("staged").unwrap_err();
+    assert!(destination.path().is_dir());
+    error
+}
+
+#[test]
+fn a_place_that_is_taken_is_the_files_fault_but_not_in_the_spool() {
+    let site = Site::new();
+    let outside = Destination {
+        directory: File::open(site.path("public")).unwrap(),
+        directory_path: site.path("public"),
+        name: "file".into(),
+        in_spool: false,
+    };
+    assert!(!place_over_a_directory(&outside).is_temporary());
+    let name = SpoolName::parse(b"D.0001").unwrap();
+    let in_spool = Destination::of_data(&site.path("spool"), &name).unwrap();
+    let error = place_over_a_directory(&in_spool);
+    assert!(error.is_temporary(), "{error}");
+}
+
+#[test]
+fn only_what_is_in_the_way_is_there_for_good() {
+    use io::ErrorKind::{
+        DirectoryNotEmpty, Interrupted, IsADirectory, NotFound, PermissionDenied,
+        ReadOnlyFilesystem, StorageFull,
+    };
+    let is_temporary = |kind: io::ErrorKind| {
+        let path = Path::new("/tmp/f");
+        let failed = Err::<(), _>(io::Error::from(kind)).at("create", path);
+        judged(failed.unwrap_err()).is_temporary()
+    };
+    // Somebody else's file in a directory like /tmp, or a directory.
+    for kind in [PermissionDenied, IsADirectory, DirectoryNotEmpty] {
+        assert!(!is_temporary(kind), "{kind}");
+    }
+    for kind in [StorageFull, ReadOnlyFilesystem, NotFound, Interrupted] {
+        assert!(is_temporary(kind), "{kind}");
+    }
+}

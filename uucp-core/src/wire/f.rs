@@ -307,7 +307,10 @@ mod tests {
             encoded[at] ^= 1 << bit;
             // The digits of a sum may be upper case, too.
             let (read, _, end) = read(&encoded, 1000, 1000);
-            prop_assert!(end != Some(true) || read == data);
+            // Where a byte became two or two became one, 16 bits now and then do not tell.
+            let by_chance = read.len() != data.len()
+                && checksum::rotating(&read) == checksum::rotating(&data);
+            prop_assert!(end != Some(true) || read == data || by_chance);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Queueing: data files are staged, then jobs appear, durably and without a global lock.
 //!
-//! The order of steps (INTERNALS.md, *Queueing*): data and work files are written under names of their own and synced in one
-//! round; the data files get their names and their directory is synced; then the work files get theirs, which is the
-//! instant at which the jobs exist, and their directory is synced.
+//! The order of steps (INTERNALS.md, *Queueing*): data and work files are written under names of their own; the data files
+//! get their names, and all of it is synced in one round; then the work files get their names, which is the instant at which
+//! the jobs exist, and their directory is synced.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -77,7 +77,7 @@ impl Staged {
         Ok(())
     }
 
-    /// What must be on the disk before the file gets its name in the spool.
+    /// What must be on the disk before anybody is told the file's name.
     pub(super) fn unsynced(&self) -> (&File, &Path) {
         (self.writer.get_ref(), &self.path)
     }
@@ -331,8 +331,10 @@ impl Spool {
     /// # Errors
     /// When anything could not be written; jobs that were queued before the failure stay queued.
     pub fn queue_all(&self, drafts: Vec<Draft>) -> Result<Vec<JobId>, SpoolError> {
-        let mut jobs = self.prepare(drafts)?;
-        place_data(&mut jobs)?;
+        let mut jobs = self.write_jobs(drafts)?;
+        let folders = place_data(&mut jobs)?;
+        let files: Vec<_> = jobs.iter().flat_map(Prepared::unsynced).collect();
+        durable::sync_round(&files, folders.iter().map(PathBuf::as_path))?;
         for job in &mut jobs {
             let mut attempt = 0;
             while let Err(error) = job.appear(self) {
@@ -360,13 +362,6 @@ impl Spool {
                 }
             }
         }
-    }
-
-    /// Writes the work files beside the staged data and syncs both in one round.
-    pub(super) fn prepare(&self, drafts: Vec<Draft>) -> Result<Vec<Prepared>, SpoolError> {
-        let jobs = self.write_jobs(drafts)?;
-        sync_files(&jobs)?;
-        Ok(jobs)
     }
 
     /// Writes the work files beside the staged data and starts to write both out.
@@ -415,20 +410,15 @@ fn work_lines(draft: &Draft) -> Result<Vec<u8>, SpoolError> {
     emit_requests(&draft.requests).map_err(|error| refused(error.to_string()))
 }
 
-/// Waits until data and work files are on the disk.
-fn sync_files(jobs: &[Prepared]) -> Result<(), SpoolError> {
-    let files: Vec<_> = jobs.iter().flat_map(Prepared::unsynced).collect();
-    durable::sync_all(&files).into_iter().collect()
-}
-
-/// Gives the data files their names, durably.
-pub(super) fn place_data(jobs: &mut [Prepared]) -> Result<(), SpoolError> {
+/// Gives the data files their names, in the folders returned. Until these, and the data, are on the disk, nobody may be told of
+/// them.
+pub(super) fn place_data(jobs: &mut [Prepared]) -> Result<BTreeSet<PathBuf>, SpoolError> {
     let mut folders = BTreeSet::new();
     for staged in jobs.iter_mut().flat_map(|job| &mut job.staged) {
         staged.place()?;
         folders.extend(staged.folder().map(Path::to_path_buf));
     }
-    durable::sync_directories(folders.iter().map(PathBuf::as_path))
+    Ok(folders)
 }
 
 #[cfg(test)]

@@ -285,16 +285,17 @@ impl Submission {
             messages: messages.iter().map(SealedMessage::id).collect(),
             mails: reports.iter().map(|_| names::unique()).collect(),
         };
-        // A first record is written beside the rest, to share its syncs; it gets its name when the data has.
+        // A first record is written beside the rest, to share its syncs; it gets its name when the data is safe.
         let mut first = self.record.write_first(&spool, &part)?;
-        sync_round(&spool, &jobs, &messages, reports.iter().chain(&first))?;
+        let folders = place_data(&mut jobs)?;
+        let others = reports.iter().chain(&first);
+        sync_round(&spool, &jobs, &messages, others, folders)?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
             report.rename(&spool.pending_mail_path(name))?;
         }
         if !reports.is_empty() {
             durable::sync_directory(&spool.own_folder("local-mail-pending"))?;
         }
-        place_data(&mut jobs)?;
         self.record
             .make_durable(&part, first.as_mut(), &mut |kept| {
                 for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
@@ -319,17 +320,19 @@ impl Submission {
     }
 }
 
-/// Waits, in one round, until everything is on the disk that a record is to name, and the names of pending messages.
+/// Waits, in one round, until everything is on the disk that a record is to name, and the names of data and of pending
+/// messages.
 fn sync_round<'a>(
     spool: &Spool,
     jobs: &'a [Prepared],
     messages: &'a [SealedMessage],
     others: impl IntoIterator<Item = &'a NewFile>,
+    mut folders: BTreeSet<PathBuf>,
 ) -> Result<(), SpoolError> {
-    let folders: BTreeSet<PathBuf> = messages
+    let pending = messages
         .iter()
-        .map(|message| spool.pending_folder(message.system()))
-        .collect();
+        .map(|message| spool.pending_folder(message.system()));
+    folders.extend(pending);
     let data = jobs.iter().flat_map(Prepared::unsynced);
     let messages = messages.iter().map(SealedMessage::unsynced);
     let others = others.into_iter().map(NewFile::unsynced);

@@ -96,13 +96,13 @@ impl OutboxLock {
         let path = spool.packed_folder(&self.system).join(names::unique());
         let mut record = Record::new(path);
         let mut first = record.write_first(spool, &part)?;
+        let folders = place_data(&mut jobs)?;
         let files: Vec<_> = jobs
             .iter()
             .flat_map(Prepared::unsynced)
             .chain(first.iter().map(NewFile::unsynced))
             .collect();
-        durable::sync_round(&files, [])?;
-        place_data(&mut jobs)?;
+        durable::sync_round(&files, folders.iter().map(PathBuf::as_path))?;
         record.make_durable(&part, first.as_mut(), &mut |kept| {
             for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
                 file.set_kept(kept);

@@ -230,10 +230,10 @@ fn a_batch_is_durable_then_recorded_then_a_job_then_its_messages_go_then_the_rec
                 "write", // work file
                 "create",
                 "write", // record
-                "sync",
-                "sync",
-                "sync",
                 "rename",
+                "sync",
+                "sync",
+                "sync",
                 "sync directory", // data in its place
                 "rename",
                 "sync directory", // record

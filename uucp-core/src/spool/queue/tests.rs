@@ -46,9 +46,9 @@ fn the_answer_stands_on_syncs_in_the_right_order() {
             "write", // the data
             "create",
             "write", // the work file
-            "sync",
-            "sync", // both
             "rename",
+            "sync",
+            "sync",           // both
             "sync directory", // the data is in its place for good
             "rename",
             "sync directory", // the job exists for good

@@ -121,9 +121,9 @@ fn the_job_appears_after_its_record_and_the_record_after_its_data() {
         [
             "create",
             "write",
-            "sync",
-            "sync", // the work file, and the data, which was written before
             "rename",
+            "sync",
+            "sync",           // the work file, and the data, which was written before
             "sync directory", // the data is in its place for good
             "write",
             "sync", // the record
@@ -178,7 +178,7 @@ fn a_taken_work_file_name_is_recorded_anew() {
     let test = TestSpool::new();
     let mut submission = begin(&test).unwrap();
     let draft = draft(&test.spool, b"hello").unwrap();
-    let mut jobs = test.spool.prepare(vec![draft]).unwrap();
+    let mut jobs = test.spool.write_jobs(vec![draft]).unwrap();
     let taken = test.spool.data_path(&beta(), &jobs[0].id.work);
     durable::make_directory(taken.parent().unwrap()).unwrap();
     fs::write(&taken, "").unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
@@ -32,15 +32,27 @@ fn a_line_that_is_in_use_is_waited_for() {
         other_side.read_exact(&mut prompt).unwrap();
         assert_eq!(&prompt, b"login: ");
     };
+    // Each says so once.
+    let start_behind = |others: usize| {
+        let mut process = start();
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while lab.beta.log().matches("Waiting: ").count() == others {
+            assert!(Instant::now() < deadline, "{}", lab.beta.log());
+            assert!(process.try_wait().unwrap().is_none(), "it does not wait");
+            std::thread::yield_now();
+        }
+        process
+    };
+    let end = |mut process: Child| {
+        let kill = Command::new("kill").arg(process.id().to_string()).status();
+        assert!(kill.unwrap().success());
+        assert!(process.wait().unwrap().success());
+    };
     let mut first = start();
     read_prompt();
-    let mut second = start();
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !lab.beta.log().contains("is in use") {
-        assert!(Instant::now() < deadline, "{}", lab.beta.log());
-        assert!(second.try_wait().unwrap().is_none(), "it does not wait");
-        std::thread::yield_now();
-    }
+    let second = start_behind(0);
+    // Who waits ends when it is told to.
+    end(start_behind(1));
     // Who takes one call only does not wait.
     let once = lab.beta.uucico(&["-l", "-p", "line"]);
     assert!(!once.status.success());
@@ -48,7 +60,5 @@ fn a_line_that_is_in_use_is_waited_for() {
     first.kill().unwrap();
     first.wait().unwrap();
     read_prompt();
-    let kill = Command::new("kill").arg(second.id().to_string()).status();
-    assert!(kill.unwrap().success());
-    assert!(second.wait().unwrap().success());
+    end(second);
 }

@@ -11,11 +11,15 @@ use crate::lab::{Lab, UUCICO, UUX, script, text};
 fn with_a_file_that_is_gone() -> Lab {
     let lab = Lab::new("");
     lab.alpha.queue("beta", "joe", b"mail");
+    queue_a_file_that_is_gone(&lab);
+    lab
+}
+
+fn queue_a_file_that_is_gone(lab: &Lab) {
     lab.alpha.write(
         "spool/beta/C./C.N00000000001",
         "S /nowhere/file ~/there joe -c D.0001 0644 \n",
     );
-    lab
 }
 
 #[test]
@@ -29,6 +33,11 @@ fn a_file_that_is_gone_is_given_up_and_its_user_is_told() {
     assert!(log.contains("given up (/nowhere/file: "), "{log}");
     let told = lab.alpha.notes();
     assert!(told.contains("UUCP request to beta refused"), "{told}");
+    // It is the same when nothing else is left to be said.
+    queue_a_file_that_is_gone(&lab);
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.alpha.queued("beta"), 0);
 }
 
 #[test]

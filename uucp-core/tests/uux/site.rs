@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread;
 
 /// A configured system called alpha, with a working directory.
 pub(crate) struct Site {
@@ -46,16 +47,22 @@ impl Site {
     }
 
     fn spawn(&self, program: &Path, arguments: &[&str]) -> Child {
-        Command::new(program)
+        let mut command = Command::new(program);
+        command
             .arg("-I")
             .arg(self.root.join("etc/config"))
             .args(arguments)
             .current_dir(self.root.join("cwd"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stderr(Stdio::piped());
+        loop {
+            match command.spawn() {
+                // A copy just made is open for writing in a process that another test is starting.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => thread::yield_now(),
+                other => return other.unwrap(),
+            }
+        }
     }
 
     pub(crate) fn run(&self, program: &Path, arguments: &[&str]) -> Output {

@@ -314,7 +314,6 @@ impl<'a> Desk<'a> {
         for complaint in complaints {
             self.complain(&complaint);
         }
-        self.give_up_hopeless()?;
         work.map_err(|error| error.to_string())
     }
 

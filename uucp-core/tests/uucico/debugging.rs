@@ -1,9 +1,11 @@
 //! Debugging messages: of the program, of a system, of a caller.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 
-use crate::lab::{Lab, Node, UUCICO};
+use crate::lab::{Lab, Node, UUCICO, text};
 
 #[test]
 fn debugging_shows_the_line_the_packets_and_the_bytes() {
@@ -126,4 +128,52 @@ fn a_caller_gets_the_debugging_it_asks_for_and_may_have() {
         // What came before its name was known is not there.
         assert!(!debug.contains("secret-of-alpha"), "{debug}");
     }
+}
+
+#[test]
+fn kinds_from_everywhere_add_up_in_a_file_that_only_its_owner_reads() {
+    let lab = Lab::new("debug port\n");
+    lab.alpha.append(
+        "etc/config",
+        "no-such-command x\ndebug handshake uucp-proto\ndebug spooldir\n",
+    );
+    let caller = lab
+        .alpha
+        .command(UUCICO)
+        .args(["-S", "beta", "-x", "chat", "-x", "config,execute"])
+        .spawn()
+        .unwrap();
+    let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
+    assert!(caller.wait_with_output().unwrap().status.success());
+    assert!(answerer.wait().unwrap().success());
+    let debug = lab.alpha.debug();
+    for kind in [
+        "handshake",
+        "uucp_proto",
+        "spooldir",
+        "port",
+        "chat",
+        "config",
+        "log",
+    ] {
+        assert!(
+            debug.contains(&format!(" uucp::{kind}: ")),
+            "{kind}: {debug}"
+        );
+    }
+    assert!(!debug.contains(" uucp::incoming: "), "{debug}");
+    let mode = fs::metadata(lab.alpha.root.join("log/Debug")).unwrap();
+    assert_eq!(mode.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_kind_that_is_none_is_told_and_nobody_is_called() {
+    let lab = Lab::new("");
+    for kinds in ["chat,nonsense", "hand"] {
+        let output = lab.alpha.uucico(&["-S", "beta", "-x", kinds]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output).contains("no such kind"), "{}", text(&output));
+    }
+    lab.listener.set_nonblocking(true).unwrap();
+    assert!(lab.listener.accept().is_err(), "somebody was called");
 }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
-use std::process::Command;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
 
 use crate::lab::{Lab, UUCICO, script, text};
 
@@ -208,5 +209,52 @@ fn who_is_told_to_end_tries_no_other_alternate() {
         assert_eq!(calls(port, sys, "exit 1"), 2, "{port}{sys}");
         let stop = "kill -TERM $PPID; sleep 100000";
         assert_eq!(calls(port, sys, stop), 1, "{port}{sys}");
+    }
+}
+
+#[test]
+fn a_port_that_linux_has_not_is_passed_over_for_the_next_of_its_name() {
+    let lab = Lab::new("");
+    let tcp = fs::read_to_string(lab.alpha.root.join("etc/port")).unwrap();
+    let tli = "port out\ntype tli\ndevice /dev/null\npush tirdwr\nserver-address \\x00\\x02\n";
+    lab.alpha.write("etc/port", &format!("{tli}\n{tcp}"));
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    // With no other port the call fails, and nothing waits on it either.
+    lab.alpha.write("etc/port", tli);
+    for arguments in [["-S", "beta"], ["-p", "out"]] {
+        let output = lab.alpha.uucico(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+        assert!(text(&output).contains("tli"), "{}", text(&output));
+    }
+}
+
+#[test]
+fn who_calls_stays_in_the_foreground_and_tells_how_it_ended() {
+    let lab = Lab::new("");
+    for answered in [true, false] {
+        // A process that leads its group, as a shell with job control starts it.
+        let caller = lab
+            .alpha
+            .command(UUCICO)
+            .args(["-S", "beta"])
+            .process_group(0)
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = caller.id();
+        if answered {
+            let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
+            assert!(answerer.wait().unwrap().success());
+        } else {
+            drop(lab.listener.accept().unwrap());
+        }
+        let output = caller.wait_with_output().unwrap();
+        assert_eq!(output.status.success(), answered, "{}", text(&output));
+        let log = lab.alpha.log();
+        assert!(
+            log.contains(&format!(" {pid}) Calling system beta")),
+            "{log}"
+        );
     }
 }

@@ -211,3 +211,60 @@ fn a_neighbour_that_has_filled_its_room_keeps_its_jobs_until_there_is_some() {
         }
     }
 }
+
+/// What one of Taylor's programs prints about a node.
+fn print(node: &Node, program: &str, arguments: &[&str]) -> String {
+    let mut command = node.command_of(&Side::Taylor.program(program));
+    command.args(arguments);
+    let printed = process::run(command, &node.path("log"));
+    printed.expect_success(program);
+    printed.output
+}
+
+#[test]
+fn taylors_uustat_uulog_and_uuname_read_what_ours_leave() {
+    if peers_or_skip("taylor: uustat").is_none() {
+        return;
+    }
+    let site = Site::new("uustat");
+    let leaf = Node::new(&site, "leaf", Side::Ours);
+    // Nobody is there.
+    let false_ends = Reach::Pipe(vec!["/bin/false".to_owned()]);
+    leaf.add_neighbour("hub", "", &false_ends, "alias centre\n");
+    leaf.add_neighbour("far", "", &Reach::Never, "time never\n");
+    let mail = ["-r", "-", "hub!rmail", "joe"];
+    let queued = leaf.run_with_input("uux", &mail, b"mail\n");
+    queued.expect_success("uux");
+    leaf.write("pub/f", "of leaf");
+    let file = leaf.path("pub/f").display().to_string();
+    let copied = leaf.run("uucp", &["-r", "-j", &file, "far!~/"]);
+    copied.expect_success("uucp");
+    assert!(!leaf.call("hub").status.success());
+
+    let all = print(&leaf, "uustat", &["-a"]);
+    assert_eq!(all.lines().count(), 2, "{all}");
+    assert!(
+        all.contains("Executing rmail joe (sending 5 bytes)"),
+        "{all}"
+    );
+    assert!(all.contains(&format!("Sending {file} (7 bytes)")), "{all}");
+    let list = print(&leaf, "uustat", &["-q"]);
+    let hub = list.lines().find(|line| line.starts_with("hub "));
+    assert!(hub.is_some_and(|line| line.contains(" 1C ")), "{list}");
+    let calls = print(&leaf, "uustat", &["-m"]);
+    assert!(calls.contains("(1 try, next after "), "{calls}");
+    // The ids that ours print are those that Taylor's take.
+    print(&leaf, "uustat", &["-k", copied.output.trim()]);
+    assert_eq!((leaf.count("far/C."), leaf.count("far/D.")), (0, 0));
+    print(&leaf, "uustat", &["-Q", "-K", "-c", "rmail"]);
+    assert_eq!((leaf.count("hub/C."), leaf.count("hub/D.")), (0, 0));
+
+    let log = print(&leaf, "uulog", &["-s", "hub"]);
+    assert!(log.contains("Queuing rmail joe"), "{log}");
+    assert!(log.contains("Calling system hub"), "{log}");
+    let other = print(&leaf, "uulog", &["-s", "far", "-n", "1"]);
+    assert!(other.starts_with("uucp far "), "{other}");
+    assert_eq!(other.lines().count(), 1, "{other}");
+    assert_eq!(print(&leaf, "uuname", &["-l"]), "leaf\n");
+    assert_eq!(print(&leaf, "uuname", &["-a"]), "hub\ncentre\nfar\n");
+}

@@ -220,12 +220,31 @@ fn a_port_that_linux_has_not_is_passed_over_for_the_next_of_its_name() {
     lab.alpha.write("etc/port", &format!("{tli}\n{tcp}"));
     let (output, answered) = lab.call();
     assert!(output.status.success() && answered, "{}", text(&output));
-    // With no other port the call fails, and nothing waits on it either.
+    // With no other port the call fails.
     lab.alpha.write("etc/port", tli);
-    for arguments in [["-S", "beta"], ["-p", "out"]] {
-        let output = lab.alpha.uucico(&arguments);
-        assert_eq!(output.status.code(), Some(1), "{}", text(&output));
-        assert!(text(&output).contains("tli"), "{}", text(&output));
+    let output = lab.alpha.uucico(&["-S", "beta"]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(text(&output).contains("tli"), "{}", text(&output));
+}
+
+#[test]
+fn who_names_a_port_that_takes_no_calls_does_not_answer_on_standard_input() {
+    let lab = Lab::new("");
+    lab.alpha.append(
+        "etc/port",
+        "port old\ntype tli\nport through\ntype pipe\ncommand /bin/false\n",
+    );
+    for (port, wrong) in [
+        ("old", "calls are waited for on ports of type tcp"),
+        ("through", "calls are waited for on ports of type tcp"),
+        ("nosuch", "Port not found"),
+    ] {
+        for options in [&["-p", port][..], &["-e", "-p", port]] {
+            let output = lab.alpha.uucico(options);
+            assert_eq!(output.status.code(), Some(1));
+            assert!(output.stdout.is_empty(), "{}", text(&output));
+            assert!(text(&output).contains(wrong), "{}", text(&output));
+        }
     }
 }
 

@@ -77,12 +77,11 @@ impl Site<'_> {
     /// Whether calls are to be waited for. `-p` with a port for that says enough (the manual's `uucico -p TCP`), and callers
     /// are always asked for a password.
     fn is_to_wait(&self, asked: bool) -> Result<bool, Failure> {
-        match self.place() {
-            Err(failure) if asked => Err(failure),
-            // A port of another type describes standard input.
-            Err(_) => Ok(false),
-            Ok(place) => Ok(place.is_some()),
+        // A serial port describes standard input, which the getty of that line has handed over.
+        if !asked && self.serial_port()?.is_some() {
+            return Ok(false);
         }
+        Ok(self.place()?.is_some())
     }
 
     /// Waits for calls until a signal comes.

@@ -60,11 +60,40 @@ fn a_line_that_is_in_use_is_waited_for() {
     // Who waits ends when it is told to.
     end(start_behind(1));
     // Who takes one call only does not wait.
-    let once = lab.beta.uucico(&["-l", "-p", "line"]);
-    assert!(!once.status.success());
-    assert!(text(&once).contains("is in use"), "{}", text(&once));
+    for options in [&["-l", "-p", "line"][..], &["-p", "line"]] {
+        let once = lab.beta.uucico(options);
+        assert!(!once.status.success());
+        assert!(text(&once).contains("is in use"), "{}", text(&once));
+    }
     first.kill().unwrap();
     first.wait().unwrap();
     read_prompt();
     end(second);
+}
+
+#[test]
+fn a_serial_port_alone_is_listened_on_unless_it_is_standard_input() {
+    let lab = Lab::new("");
+    for (is_input, wanted) in [(false, b"login: " as &[u8]), (true, b"\x10Shere=beta\0")] {
+        let pty = openpty(None, None).unwrap();
+        let device = ttyname(&pty.slave).unwrap();
+        lab.beta.write(
+            "etc/port",
+            &format!(
+                "port line\ntype direct\ndevice {}\nspeed 9600\n",
+                device.display()
+            ),
+        );
+        let mut command = lab.beta.command(UUCICO);
+        if is_input {
+            let output = pty.slave.try_clone().unwrap();
+            command.stdin(pty.slave.try_clone().unwrap()).stdout(output);
+        }
+        let mut process = command.args(["-p", "line"]).spawn().unwrap();
+        let mut said = vec![0; wanted.len()];
+        File::from(pty.master).read_exact(&mut said).unwrap();
+        assert_eq!(said, wanted);
+        process.kill().unwrap();
+        process.wait().unwrap();
+    }
 }

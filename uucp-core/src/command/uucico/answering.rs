@@ -8,6 +8,7 @@ use nix::unistd::{Uid, User, getuid};
 
 use super::Site;
 use super::debug;
+use super::line::is_standard_input;
 use crate::config::port::IpVersion;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
@@ -57,31 +58,25 @@ pub(super) fn this_program() -> Result<PathBuf, Failure> {
 }
 
 impl Site<'_> {
-    /// Answers: one call on standard input, or all that come in on a port; whether it went well.
+    /// Answers: one call on standard input, or all that come in on a port; whether it went well. `-p` with a port for that says
+    /// enough (the manual's `uucico -p TCP`), and callers are always asked for a password.
     pub(super) fn answer(&self) -> Result<bool, Failure> {
         // inetd and systemd hand the call over, on whatever port it has come in.
         let is_here = !self.arguments.endless && caller_address().is_some();
         let asked = self.arguments.endless || self.arguments.prompt;
         if !is_here && self.arguments.accepted.is_none() {
-            if asked && let Some(port) = self.serial_port()? {
-                return self.answer_on_line(&port);
+            let serial = self.serial_port()?;
+            if let Some(port) = &serial
+                && (asked || !is_standard_input(port))
+            {
+                return self.answer_on_line(port);
             }
-            if self.is_to_wait(asked)? {
+            if serial.is_none() && self.place()?.is_some() {
                 self.serve()?;
                 return Ok(true);
             }
         }
         self.answer_stdin()
-    }
-
-    /// Whether calls are to be waited for. `-p` with a port for that says enough (the manual's `uucico -p TCP`), and callers
-    /// are always asked for a password.
-    fn is_to_wait(&self, asked: bool) -> Result<bool, Failure> {
-        // A serial port describes standard input, which the getty of that line has handed over.
-        if !asked && self.serial_port()?.is_some() {
-            return Ok(false);
-        }
-        Ok(self.place()?.is_some())
     }
 
     /// Waits for calls until a signal comes.

@@ -1,16 +1,36 @@
 //! Calls that come in on a serial line, `uucico -e -p PORT` and `-l -p PORT`: in the place of a getty.
 
+use std::fs::{self, File};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
 use super::{Site, debug};
 use crate::config::{PortConfig, PortKind};
 use crate::engine::{Answer, WaitingLine, answer};
-use crate::port::PortError;
+use crate::port::{PortError, device_path};
 use crate::spool::{Journal, Severity};
 use crate::sysexits::{Failure, Status};
 
 /// How long the line stays closed between two calls: a modem hangs up meanwhile, and a line that is dead costs nothing.
 const CLOSED: Duration = Duration::from_secs(1);
+
+/// Whether a serial port's device is our standard input already, as under a getty.
+pub(super) fn is_standard_input(port: &PortConfig) -> bool {
+    let device = match &port.kind {
+        PortKind::Modem(modem) => modem.device.as_deref(),
+        PortKind::Direct(direct) => direct.device.as_deref(),
+        _ => return false,
+    };
+    let input = std::io::stdin().as_fd().try_clone_to_owned();
+    let input = input.and_then(|input| File::from(input).metadata());
+    match (input, fs::metadata(device_path(device, &port.name))) {
+        (Ok(input), Ok(device)) => {
+            device.file_type().is_char_device() && input.rdev() == device.rdev()
+        }
+        _ => false,
+    }
+}
 
 impl Site<'_> {
     /// The port of `-p`, if that is serial.

@@ -71,6 +71,8 @@ pub(super) struct Outgoing {
     data: Option<SpoolName>,
     /// When the data was queued, where that is known.
     queued: Option<SystemTime>,
+    /// Refused for good, the data is moved when all else is done: it can have no second name.
+    goes_last: bool,
 }
 
 impl Outgoing {

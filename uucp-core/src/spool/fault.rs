@@ -23,6 +23,8 @@ mod armed {
     use std::io;
     use std::path::{Path, PathBuf};
 
+    use nix::errno::Errno;
+
     /// What happens at the chosen step.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     pub(crate) enum Trouble {
@@ -30,6 +32,8 @@ mod armed {
         Death,
         /// The step fails with "no space left on device"; the process lives on.
         DiskFull,
+        /// The step fails with "operation not permitted", as a link to somebody else's file does; the process lives on.
+        NotPermitted,
     }
 
     #[derive(Default)]
@@ -78,7 +82,10 @@ mod armed {
                 Some(0) => {
                     plan.steps_left = None;
                     plan.dead = plan.trouble == Some(Trouble::Death);
-                    return Err(io::ErrorKind::StorageFull.into());
+                    return Err(match plan.trouble {
+                        Some(Trouble::NotPermitted) => Errno::EPERM.into(),
+                        _ => io::ErrorKind::StorageFull.into(),
+                    });
                 }
                 Some(n) => plan.steps_left = Some(n - 1),
                 None => {}

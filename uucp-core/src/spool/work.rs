@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{fs, io};
 
+use nix::errno::Errno;
+
 use super::error::At;
 use super::workfile::{WORK_FILE_LIMIT, grade_of_work};
 use super::{Spool, SpoolError, WorkFile, durable, names};
@@ -208,18 +210,30 @@ impl Spool {
     }
 
     /// Keeps the data file of a request that was refused for good, in `.Preserve/`; gives its new path. It keeps its old one, too,
-    /// until the request is finished: a crash in between leaves the job as it was.
+    /// until the request is finished: a crash in between leaves the job as it was. `None` where it can have no second name, being
+    /// somebody else's or on a file system without links: then [`Spool::move_to_preserve`] is the last step.
     ///
     /// # Errors
     /// When it cannot be kept.
-    pub fn preserve(&self, job: &JobId, data: &SpoolName) -> Result<PathBuf, SpoolError> {
-        let path = self.data_path(&job.system, data);
-        let folder = self.taylor_folder(".Preserve");
-        match link_aside(&path, &folder) {
-            // A file of somebody else's, or a file system without links.
-            Err(SpoolError::Io { source, .. }) if is_no_link(&source) => move_aside(&path, &folder),
-            other => other,
+    pub fn preserve(&self, job: &JobId, data: &SpoolName) -> Result<Option<PathBuf>, SpoolError> {
+        match link_aside(&self.data_path(&job.system, data), &self.preserve_folder()) {
+            Err(SpoolError::Io { source, .. }) if is_no_link(&source) => Ok(None),
+            other => other.map(Some),
         }
+    }
+
+    /// Moves such a data file into `.Preserve/`; gives its new path. Its request counts as done from here on.
+    ///
+    /// # Errors
+    /// When it cannot be moved.
+    pub fn move_to_preserve(&self, job: &JobId, data: &SpoolName) -> Result<PathBuf, SpoolError> {
+        move_aside(&self.data_path(&job.system, data), &self.preserve_folder())
+    }
+
+    /// Where files are kept that a person should look at.
+    #[must_use]
+    pub fn preserve_folder(&self) -> PathBuf {
+        self.taylor_folder(".Preserve")
     }
 
     /// Moves a work file that cannot be understood into `.Corrupt/`; gives its new path, for the log.
@@ -253,9 +267,13 @@ impl Spool {
     }
 }
 
+/// Whether the file can have no second name, wherever. A folder that may not be written is another matter.
 fn is_no_link(error: &io::Error) -> bool {
-    use io::ErrorKind::{PermissionDenied, Unsupported};
-    matches!(error.kind(), PermissionDenied | Unsupported)
+    let number = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        number,
+        Some(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS)
+    )
 }
 
 /// Gives a file a second name in a folder: its own, or that and a number where it is taken. Done twice it is done once.

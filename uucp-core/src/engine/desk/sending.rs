@@ -162,12 +162,8 @@ impl Desk<'_> {
                 format!("{what}: refused for now ({})", explained(refusal))
             }
             refusal => {
-                let kept = neighbour
-                    .queue
-                    .preserve(key)
-                    .map_err(|error| error.to_string())?;
-                let kept =
-                    kept.map_or_else(String::new, |path| format!("; kept as {}", path.display()));
+                let kept = neighbour.queue.preserve(key);
+                let kept = kept.map_err(|error| error.to_string())?;
                 let text = format!("{what}: refused ({}){kept}", explained(refusal));
                 let told = self.tell_requester(&request, &text);
                 if let Some(neighbour) = &mut self.neighbour {

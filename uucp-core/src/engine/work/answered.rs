@@ -1,7 +1,5 @@
 //! What becomes of a job when the peer has answered: done, later, or refused for good.
 
-use std::path::PathBuf;
-
 use super::{Outgoing, Repeat, Source, WorkQueue};
 use crate::conversation::TransferKey;
 use crate::name::{Grade, JobId, SpoolKind, SpoolName};
@@ -84,17 +82,20 @@ impl WorkQueue {
     }
 
     /// The data of a request that was refused for good is kept where a person finds it. It stays the job's, too, until that
-    /// [ends](Self::refused).
-    pub(in crate::engine) fn preserve(
-        &self,
-        key: TransferKey,
-    ) -> Result<Option<PathBuf>, SpoolError> {
-        let Some(outgoing) = self.under_way.get(&key) else {
-            return Ok(None);
+    /// [ends](Self::refused). Says where it is, or will be.
+    pub(in crate::engine) fn preserve(&mut self, key: TransferKey) -> Result<String, SpoolError> {
+        let Some(outgoing) = self.under_way.get_mut(&key) else {
+            return Ok(String::new());
         };
-        let data = outgoing.data.as_ref();
-        data.map(|data| self.spool.preserve(&outgoing.job, data))
-            .transpose()
+        let Some(data) = &outgoing.data else {
+            return Ok(String::new());
+        };
+        let kept = self.spool.preserve(&outgoing.job, data)?;
+        outgoing.goes_last = kept.is_none();
+        Ok(match kept {
+            Some(path) => format!("; kept as {}", path.display()),
+            None => format!("; kept in {}", self.spool.preserve_folder().display()),
+        })
     }
 
     /// The request was refused for good. Without its user having been told it stays for another call.
@@ -106,6 +107,11 @@ impl WorkQueue {
         if !told {
             self.postponed(key);
             return Ok(());
+        }
+        if let Some(outgoing) = self.under_way.get(&key)
+            && let Some(data) = outgoing.data.as_ref().filter(|_| outgoing.goes_last)
+        {
+            self.spool.move_to_preserve(&outgoing.job, data)?;
         }
         self.confirmed(key)
     }

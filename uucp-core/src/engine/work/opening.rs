@@ -69,6 +69,7 @@ impl WorkQueue {
             job,
             data: opened.data,
             queued: opened.queued,
+            goes_last: false,
         };
         self.under_way.insert(key, outgoing);
         work

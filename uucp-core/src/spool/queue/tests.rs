@@ -221,19 +221,24 @@ fn a_work_file_that_cannot_be_understood_is_set_aside_and_a_refused_one_is_kept(
     .unwrap();
     // It goes from its place with the job; until then it is kept once, however often that is said.
     fault::record();
-    let kept = test.spool.preserve(&job, &data).unwrap();
+    let kept = test.spool.preserve(&job, &data).unwrap().unwrap();
     // By now the second name is on the disk.
     let steps: Vec<&str> = fault::record().into_iter().map(|(what, _)| what).collect();
     assert!(steps.ends_with(&["link", "sync directory"]), "{steps:?}");
-    assert_eq!(test.spool.preserve(&job, &data).unwrap(), kept);
+    assert_eq!(
+        test.spool.preserve(&job, &data).unwrap(),
+        Some(kept.clone())
+    );
     assert!(test.spool.data_path(&beta(), &data).exists());
     test.spool.finish_job(&job, &[data]).unwrap();
     assert_eq!(std::fs::read(kept).unwrap(), b"hello");
-    // What can have no second name is moved. A directory has none on any file system.
+    // What can have no second name stays until it is moved. A directory has none on any file system.
     let data = SpoolName::parse(b"D.0002").unwrap();
     let path = test.spool.data_path(&beta(), &data);
     std::fs::create_dir(&path).unwrap();
-    let kept = test.spool.preserve(&job, &data).unwrap();
+    assert_eq!(test.spool.preserve(&job, &data).unwrap(), None);
+    assert!(path.exists());
+    let kept = test.spool.move_to_preserve(&job, &data).unwrap();
     assert!(kept.is_dir() && !path.exists());
 }
 

@@ -1,6 +1,7 @@
 //! Requests that cannot be done.
 
 use super::*;
+use crate::spool::fault::{self, Trouble};
 
 #[test]
 fn what_is_no_file_is_not_sent_and_does_not_hold_the_call_up() {
@@ -66,4 +67,30 @@ fn what_can_never_be_done_is_told_once_when_nothing_else_of_its_job_is_left() {
         call.queue.given_up(&job, true).unwrap();
         assert_eq!(test.files(), [] as [String; 0]);
     }
+}
+
+#[test]
+fn what_can_have_no_second_name_is_moved_when_its_user_has_been_told() {
+    let test = TestSpool::new();
+    let job = queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+    let before = test.files();
+    std::fs::create_dir(test.spool.preserve_folder()).unwrap();
+    for told in [false, true] {
+        assert_eq!(test.files(), before);
+        let mut call = Call::new(&test, Features::OURS);
+        let (key, _) = call.next().unwrap();
+        fault::arm(0, Trouble::NotPermitted);
+        let kept = call.queue.preserve(key).unwrap();
+        assert!(fault::disarm());
+        assert!(kept.ends_with("/.Preserve"), "{kept}");
+        // Whoever dies here leaves the job as it was.
+        assert_eq!(test.files(), before);
+        call.queue.refused(key, told).unwrap();
+    }
+    let after = test.files();
+    assert!(
+        after.len() == 1 && after[0].starts_with(".Preserve/D."),
+        "{after:?}"
+    );
+    assert!(test.spool.read_work(&beta(), &job.work).is_err());
 }

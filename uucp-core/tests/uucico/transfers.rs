@@ -107,6 +107,31 @@ fn what_is_refused_for_good_stays_until_its_user_can_be_told() {
 }
 
 #[test]
+fn what_is_refused_and_cannot_be_kept_stays_and_holds_nothing_up() {
+    let lab = Lab::new("");
+    lab.alpha.queue("beta", "joe", b"mail");
+    fs::create_dir_all(lab.alpha.root.join("spool/beta/D.")).unwrap();
+    lab.alpha.write("spool/beta/D./D.0001", "text");
+    // More urgent than the mail.
+    lab.alpha.write(
+        "spool/beta/C./C.A00000000001",
+        "S D.0001 /etc/x joe -C D.0001 0644 \n",
+    );
+    let folder = lab.alpha.root.join("spool/.Preserve");
+    fs::write(&folder, "in the way").unwrap();
+    lab.call();
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"], "{}", lab.alpha.log());
+    assert_eq!(lab.alpha.queued("beta"), 1);
+    assert_eq!(lab.alpha.notes(), "");
+    fs::remove_file(&folder).unwrap();
+    lab.call();
+    assert_eq!(lab.alpha.queued("beta"), 0, "{}", lab.alpha.log());
+    assert_eq!(lab.alpha.names(".Preserve").len(), 1);
+    let told = lab.alpha.notes();
+    assert!(told.contains("UUCP request to beta refused"), "{told}");
+}
+
+#[test]
 fn a_job_that_can_never_be_done_stays_until_its_user_can_be_told() {
     let lab = with_a_file_that_is_gone();
     // Nobody can be told where a file stands in the place of the folder for local mail.

@@ -163,9 +163,15 @@ impl Desk<'_> {
             }
             refusal => {
                 let kept = neighbour.queue.preserve(key);
-                let kept = kept.map_err(|error| error.to_string())?;
-                let text = format!("{what}: refused ({}){kept}", explained(refusal));
-                let told = self.tell_requester(&request, &text);
+                let text = format!("{what}: refused ({})", explained(refusal));
+                let (told, text) = match kept {
+                    Ok(kept) => {
+                        let text = text + &kept;
+                        (self.tell_requester(&request, &text), text)
+                    }
+                    // It stays, and keeps nothing behind it from going.
+                    Err(error) => (false, format!("{text}; it stays queued: {error}")),
+                };
                 if let Some(neighbour) = &mut self.neighbour {
                     let refused = neighbour.queue.refused(key, told);
                     refused.map_err(|error| error.to_string())?;

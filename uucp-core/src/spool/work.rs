@@ -230,6 +230,15 @@ impl Spool {
         move_aside(&self.data_path(&job.system, data), &self.preserve_folder())
     }
 
+    /// Whether a data file has a second name in `.Preserve/`.
+    #[must_use]
+    pub fn is_preserved(&self, system: &SystemName, data: &SpoolName) -> bool {
+        let path = self.data_path(system, data);
+        names_aside(&path, &self.preserve_folder())
+            .take_while(|name| name.symlink_metadata().is_ok())
+            .any(|name| is_same(&path, &name).unwrap_or(false))
+    }
+
     /// Where files are kept that a person should look at.
     #[must_use]
     pub fn preserve_folder(&self) -> PathBuf {
@@ -274,6 +283,15 @@ fn is_no_link(error: &io::Error) -> bool {
         number,
         Some(Errno::EPERM | Errno::EOPNOTSUPP | Errno::ENOSYS)
     )
+}
+
+/// What a file may be called in a folder: its own name, then that and a number.
+fn names_aside(path: &Path, folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    (1_u32..1000).map(move |number| match number {
+        1 => folder.join(&*name),
+        _ => folder.join(format!("{name}.{number}")),
+    })
 }
 
 /// Gives a file a second name in a folder: its own, or that and a number where it is taken. Done twice it is done once.

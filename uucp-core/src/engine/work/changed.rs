@@ -55,8 +55,14 @@ impl WorkQueue {
     fn last_change(&self, send: &SendRequest, temp: &SpoolName) -> Option<SystemTime> {
         if send.options.contains(b'C') {
             let file = std::fs::metadata(self.spool.data_path(&self.system, temp)).ok()?;
+            // One that was refused has a second name of our own; any other is a user's.
+            let shared = match file.nlink() {
+                0 | 1 => false,
+                2 => !self.spool.is_preserved(&self.system, temp),
+                _ => true,
+            };
             // The link itself is younger than the work file may be, so only the content counts.
-            return (file.nlink() > 1).then(|| file.modified().ok()).flatten();
+            return shared.then(|| file.modified().ok()).flatten();
         }
         let path = paths::absolute(&send.from, &self.limits.pubdir)?;
         let file = std::fs::metadata(path).ok()?;

@@ -94,3 +94,26 @@ fn what_can_have_no_second_name_is_moved_when_its_user_has_been_told() {
     );
     assert!(test.spool.read_work(&beta(), &job.work).is_err());
 }
+
+#[test]
+fn what_is_kept_already_has_not_changed_and_is_kept_once() {
+    let test = TestSpool::new();
+    let job = queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+    let path = |name: &SpoolName| test.spool.data_path(&beta(), name);
+    let mut temps = Vec::new();
+    for _ in 0..2 {
+        let mut call = Call::new(&test, Features::OURS);
+        let (key, request) = call.next().unwrap();
+        temps.push(temp(&request));
+        // Queued within one tick of the file system's clock.
+        let data = SpoolName::parse(&temps[0]).unwrap();
+        let written = std::fs::metadata(path(&data)).unwrap().modified().unwrap();
+        let work = File::options().write(true).open(path(&job.work)).unwrap();
+        work.set_modified(written).unwrap();
+        call.queue.preserve(key).unwrap();
+        call.queue.refused(key, false).unwrap();
+    }
+    assert_eq!(temps[0], temps[1]);
+    let kept = std::fs::read_dir(test.spool.preserve_folder()).unwrap();
+    assert_eq!(kept.count(), 1);
+}

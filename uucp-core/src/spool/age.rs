@@ -118,7 +118,11 @@ impl Spool {
     pub fn observed_now(&self) -> Result<ObservedTime, SpoolError> {
         let path = self.own_folder("clock");
         let now = Reading::now();
-        let stored = durable::read_small(&path, 4096)?.and_then(|content| Count::parse(&content));
+        let stored = match durable::read_small(&path, 4096) {
+            // As any other garbage: it must not stand for a fault of the file that is being received.
+            Err(SpoolError::Corrupt { .. }) => None,
+            other => other?.and_then(|content| Count::parse(&content)),
+        };
         let observed = stored.as_ref().map_or(0, |count| count.at(&now));
         let fresh = stored.is_some_and(|count| {
             count.reading.boot == now.boot && observed - count.observed < WRITE_INTERVAL

@@ -155,3 +155,12 @@ fn a_full_disk_at_any_step_is_told_and_the_next_call_gets_it_through() {
         assert_eq!(peer.executions(), 1, "step {steps}");
     }
 }
+
+#[test]
+fn a_clock_file_full_of_garbage_refuses_nothing() {
+    let peer = Peer::new();
+    peer.transfer(UNIQUE, CONTENT).unwrap();
+    std::fs::write(peer.test.spool.own_folder("clock"), [b'x'; 5000]).unwrap();
+    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+    assert_eq!(peer.executions(), 2);
+}

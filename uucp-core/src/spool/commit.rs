@@ -217,12 +217,27 @@ pub(super) fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolErro
     Ok(())
 }
 
+/// Whether the directory of a file is not there, as when its file system is not mounted: then nobody can say that the file has its
+/// place.
+fn is_away(path: &Path) -> bool {
+    path.parent().is_some_and(|folder| !folder.exists())
+}
+
 fn finish_moves(moves: &[Move], folders: &mut BTreeSet<PathBuf>) -> Result<(), SpoolError> {
-    for each in moves.iter().filter(|each| each.from.exists()) {
+    for each in moves {
         let spool_file = each
             .to
             .file_name()
             .is_some_and(|name| SpoolName::parse(name.as_encoded_bytes()).is_ok());
+        if !each.from.exists() {
+            if !spool_file && is_away(&each.to) {
+                return Err(SpoolError::Unplaceable {
+                    path: each.to.clone(),
+                    source: io::ErrorKind::NotFound.into(),
+                });
+            }
+            continue;
+        }
         if spool_file {
             durable::rename_new_making(&each.from, &each.to)?;
         } else {

@@ -233,3 +233,23 @@ fn a_file_whose_place_is_taken_is_not_taken_for_one_that_has_come_whatever_fails
         }
     }
 }
+
+#[test]
+fn a_file_whose_directory_is_away_after_a_crash_is_not_taken_for_one_that_has_come() {
+    for steps in 0.. {
+        let peer = with_public_directory();
+        fault::arm(steps, Trouble::Death);
+        let _ = peer.transfer(send("F").as_bytes(), b"one");
+        let died = fault::disarm();
+        // As when its file system is not mounted.
+        let away = peer.test.folder().join("away");
+        std::fs::rename(&peer.pubdir, &away).unwrap();
+        assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+        std::fs::rename(&away, &peer.pubdir).unwrap();
+        peer.transfer(send("F").as_bytes(), b"one").unwrap();
+        assert_eq!(std::fs::read(peer.pubdir.join("F")).unwrap(), b"one");
+        if !died {
+            break;
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::thread::Builder;
 
 use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
@@ -143,47 +144,34 @@ fn sync_side_by_side(
     let steps: Vec<io::Result<()>> = numbered
         .map(|(number, (_, path))| step(what(number), path))
         .collect();
-    let jobs: Vec<_> = files.iter().zip(steps).collect();
-    let share = jobs.len().div_ceil(SYNCS_AT_ONCE).max(FEW);
-    let mut shares = jobs
-        .into_iter()
-        .fold(Vec::new(), |mut shares: Vec<Vec<_>>, job| {
-            match shares.last_mut() {
-                Some(last) if last.len() < share => last.push(job),
-                _ => shares.push(vec![job]),
-            }
-            shares
-        });
-    let own = if shares.is_empty() {
-        Vec::new()
-    } else {
-        shares.remove(0)
-    };
-    std::thread::scope(|scope| {
+    let share = files.len().div_ceil(SYNCS_AT_ONCE).max(FEW);
+    let mut shares = files.chunks(share);
+    let own = shares.next().unwrap_or_default();
+    let synced = std::thread::scope(|scope| {
         let others: Vec<_> = shares
-            .into_iter()
-            .map(|share| scope.spawn(|| sync_share(share)))
+            .map(|share| {
+                let thread = Builder::new().spawn_scoped(scope, move || sync_share(share));
+                (share, thread)
+            })
             .collect();
-        let mut results = sync_share(own);
-        for other in others {
-            results.extend(other.join().unwrap_or_default());
+        let mut synced = sync_share(own);
+        for (share, thread) in others {
+            let results = thread.ok().and_then(|thread| thread.join().ok());
+            // There may be no thread to be had: then it takes longer.
+            synced.extend(results.unwrap_or_else(|| sync_share(share)));
         }
-        results
-    })
-    .into_iter()
-    .chain(std::iter::repeat_with(|| {
-        Err(io::Error::other("the sync was not done"))
-    }))
-    .zip(files)
-    .map(|(result, (_, path))| result.at("sync", path))
-    .collect()
+        synced
+    });
+    steps
+        .into_iter()
+        .zip(synced)
+        .zip(files)
+        .map(|((step, synced), (_, path))| step.and(synced).at("sync", path))
+        .collect()
 }
 
-fn sync_share(share: Vec<(&(&File, &Path), io::Result<()>)>) -> Vec<io::Result<()>> {
-    share
-        .into_iter()
-        .map(|((file, _), step)| step.and_then(|()| file.sync_all()))
-        .collect()
+fn sync_share(share: &[(&File, &Path)]) -> Vec<io::Result<()>> {
+    share.iter().map(|(file, _)| file.sync_all()).collect()
 }
 
 /// As [`sync_all`], for names: waits until the names in these directories are on the disk.

@@ -103,7 +103,7 @@ impl DebugSet {
     }
 
     /// Parses words separated by commas: kinds, `all`, `none`, or a number, which stands for that many of the lowest kinds. Case
-    /// does not matter.
+    /// does not matter, and as with Taylor's the first letters of a kind are enough.
     ///
     /// # Errors
     /// The first word that is none of these.
@@ -124,8 +124,9 @@ impl DebugSet {
             "none" => Ok(Self::NONE),
             lower => DebugKind::ALL
                 .into_iter()
-                .find(|kind| kind.word() == lower)
+                .find(|kind| kind.word().starts_with(lower))
                 .map(|kind| Self(1 << kind as u16))
+                .or_else(|| "all".starts_with(lower).then_some(Self::ALL))
                 .ok_or_else(|| word.to_owned()),
         }
     }
@@ -175,10 +176,11 @@ mod tests {
             ("3", "abnormal,chat,handshake"),
             ("chat,Port", "chat,port"),
             ("2,outgoing", "abnormal,chat,outgoing"),
+            ("hand,Out,a", "abnormal,handshake,outgoing"),
         ] {
             assert_eq!(DebugSet::parse(text).unwrap().to_string(), wanted, "{text}");
         }
-        for all in ["all", "11", "99", "ALL,chat"] {
+        for all in ["all", "al", "11", "99", "ALL,chat"] {
             assert_eq!(DebugSet::parse(all), Ok(DebugSet::ALL), "{all}");
         }
         assert_eq!(DebugSet::parse("chat,foo"), Err("foo".to_owned()));

@@ -169,7 +169,7 @@ fn kinds_from_everywhere_add_up_in_a_file_that_only_its_owner_reads() {
 #[test]
 fn a_kind_that_is_none_is_told_and_nobody_is_called() {
     let lab = Lab::new("");
-    for kinds in ["chat,nonsense", "hand"] {
+    for kinds in ["chat,nonsense", "handshakes"] {
         let output = lab.alpha.uucico(&["-S", "beta", "-x", kinds]);
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output).contains("no such kind"), "{}", text(&output));

@@ -195,15 +195,21 @@ fn place(
     Ok(())
 }
 
-/// Does the renames that a crash has cut; what is not there any more is in its place.
-pub(super) fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolError> {
+/// Does the renames that a crash has cut; what is not there any more is in its place. What cannot be moved now, out of the spool, is
+/// left for another time, and given back with the reason: mail comes meanwhile.
+pub(super) fn finish_unfinished(
+    receipts: &mut Receipts,
+) -> Result<Vec<(Key, SpoolError)>, SpoolError> {
+    let spool = receipts.root().to_path_buf();
     let mut folders = BTreeSet::new();
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let (mut done, mut failed, mut stuck) = (Vec::new(), Vec::new(), Vec::new());
     for (key, moves) in receipts.unfinished() {
-        match finish_moves(&moves, &mut folders) {
+        let is_outside = |each: &Move| !each.to.starts_with(&spool);
+        match finish_moves(&moves, &spool, &mut folders) {
             Ok(()) => done.push(key),
             Err(SpoolError::Unplaceable { .. }) => failed.push(key),
             Err(error) if super::queue::is_taken(&error) => failed.push(key),
+            Err(error) if moves.iter().all(is_outside) => stuck.push((key, error)),
             Err(error) => return Err(error),
         }
     }
@@ -214,7 +220,7 @@ pub(super) fn finish_unfinished(receipts: &mut Receipts) -> Result<(), SpoolErro
     if !failed.is_empty() {
         receipts.void(&failed)?;
     }
-    Ok(())
+    Ok(stuck)
 }
 
 /// Whether the directory of a file is not there, as when its file system is not mounted: then nobody can say that the file has its
@@ -223,12 +229,15 @@ fn is_away(path: &Path) -> bool {
     path.parent().is_some_and(|folder| !folder.exists())
 }
 
-fn finish_moves(moves: &[Move], folders: &mut BTreeSet<PathBuf>) -> Result<(), SpoolError> {
+fn finish_moves(
+    moves: &[Move],
+    spool: &Path,
+    folders: &mut BTreeSet<PathBuf>,
+) -> Result<(), SpoolError> {
     for each in moves {
-        let spool_file = each
-            .to
-            .file_name()
-            .is_some_and(|name| SpoolName::parse(name.as_encoded_bytes()).is_ok());
+        let name = each.to.file_name().unwrap_or_default();
+        let spool_file =
+            each.to.starts_with(spool) && SpoolName::parse(name.as_encoded_bytes()).is_ok();
         if !each.from.exists() {
             if !spool_file && is_away(&each.to) {
                 return Err(SpoolError::Unplaceable {

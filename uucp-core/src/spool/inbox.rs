@@ -148,12 +148,25 @@ impl Inbox {
     pub(super) fn load(&mut self) -> Result<&mut Receipts, SpoolError> {
         if self.receipts.is_none() {
             let mut receipts = Receipts::load(&self.spool, &self.system)?;
-            finish_unfinished(&mut receipts)?;
+            for (_, error) in finish_unfinished(&mut receipts)? {
+                tracing::warn!(target: "uucp::abnormal", "{error}");
+            }
             self.receipts = Some(receipts);
         }
         self.receipts.as_mut().ok_or_else(|| SpoolError::Locked {
             path: self.spool.own_folder("receipts"),
         })
+    }
+
+    /// What a commit that failed half-way has left, in a call before or in this one, is finished, or void, before it is believed.
+    fn finish(&mut self, key: Key) -> Result<(), SpoolError> {
+        let receipts = self.load()?;
+        if !receipts.is_unfinished(key) {
+            return Ok(());
+        }
+        let stuck = finish_unfinished(receipts)?;
+        let this = stuck.into_iter().find(|(stuck, _)| *stuck == key);
+        this.map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// Removes what was kept of files that nobody continued for eight days (by the files' times: a wrong clock costs no more
@@ -186,11 +199,8 @@ impl Inbox {
         let returning = incoming.temp.as_ref().is_some_and(may_return);
         let mut earlier = None;
         if let Some(key) = key {
+            self.finish(key)?;
             let receipts = self.load()?;
-            if receipts.is_unfinished(key) {
-                // A commit of this very call failed half-way: what it left is finished, or void, before it is believed.
-                finish_unfinished(receipts)?;
-            }
             if receipts.contains(key) && !returning {
                 return Ok(Admission::AlreadyReceived);
             }

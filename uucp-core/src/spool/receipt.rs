@@ -194,6 +194,11 @@ impl Receipts {
         self.unacknowledged = true;
     }
 
+    /// The folder of the spool.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Whether a file was received.
     pub(super) fn contains(&self, key: Key) -> bool {
         self.entries.contains_key(&key)

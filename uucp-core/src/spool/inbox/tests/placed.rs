@@ -253,3 +253,54 @@ fn a_file_whose_directory_is_away_after_a_crash_is_not_taken_for_one_that_has_co
         }
     }
 }
+
+/// A file of which only the rename to its place is missing, since its receiver has died there.
+fn with_a_file_before_its_rename() -> Peer {
+    let peer = (0..).find_map(|steps| {
+        let peer = with_public_directory();
+        fault::arm(steps, Trouble::Death);
+        let _ = peer.transfer(send("F").as_bytes(), b"one");
+        assert!(fault::disarm(), "it has no such step");
+        let receipts = peer.test.spool.own_folder("receipts").join("beta");
+        let received = std::fs::read_to_string(receipts).unwrap_or_default();
+        received.contains("/F").then_some(peer)
+    });
+    peer.unwrap()
+}
+
+#[test]
+fn a_file_that_cannot_be_moved_to_its_place_now_keeps_no_mail_from_coming_and_is_not_confirmed() {
+    let renames = |peer: &Peer| {
+        let to_place = |(what, path): &(&str, PathBuf)| *what == "rename" && path.ends_with("F");
+        let steps = fault::record();
+        let found = steps.iter().position(to_place);
+        found.filter(|_| peer.pubdir.join("F").exists())
+    };
+    let peer = with_a_file_before_its_rename();
+    fault::record();
+    peer.transfer(MAIL, CONTENT).unwrap();
+    let step = renames(&peer).unwrap();
+
+    let peer = with_a_file_before_its_rename();
+    fault::arm(step, Trouble::DiskFull);
+    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+    assert!(fault::disarm());
+    assert!(!peer.pubdir.join("F").exists());
+    let mut inbox = peer.inbox();
+    inbox.receipts = None;
+    fault::arm(step, Trouble::DiskFull);
+    inbox.load().unwrap();
+    assert!(fault::disarm());
+    fault::arm(0, Trouble::DiskFull);
+    let command = send("F");
+    let request = Request::parse(command.as_bytes()).unwrap();
+    let incoming = Incoming::of_peer(&request, &peer.rules, &peer.pubdir, 0).unwrap();
+    assert!(inbox.begin(&incoming).unwrap_err().is_temporary());
+    assert!(fault::disarm());
+    drop(inbox);
+    assert_eq!(
+        peer.transfer(command.as_bytes(), b"one").unwrap(),
+        "already received"
+    );
+    assert_eq!(std::fs::read(peer.pubdir.join("F")).unwrap(), b"one");
+}

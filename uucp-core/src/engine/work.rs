@@ -111,6 +111,8 @@ struct Progress {
     hopeless: Vec<(Request, String)>,
     /// Spool files of requests that are done and that go with the job.
     done: Vec<SpoolName>,
+    /// Requests that are done and that have no spool file, whose absence would say so.
+    bare: Vec<Request>,
     single: bool,
 }
 

@@ -7,7 +7,6 @@
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::workfile::emit_requests;
 use super::{Spool, SpoolError, durable};
 use crate::name::{JobId, SpoolName, SystemName};
 use crate::wire::command::{Request, SendRequest};
@@ -180,12 +179,7 @@ impl Spool {
                 }
             }
         }
-        let lines = emit_requests(&work.requests).map_err(|error| SpoolError::Unqueueable {
-            system: job.system.clone(),
-            reason: error.to_string(),
-        })?;
-        let path = self.data_path(&job.system, &job.work);
-        durable::replace(&self.new_path(), &path, durable::FILE_MODE, &lines, true)?;
+        self.rewrite_work(job, &work.requests)?;
         durable::remove(&from)?;
         Ok(fresh)
     }

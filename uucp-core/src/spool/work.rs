@@ -10,9 +10,10 @@ use std::{fs, io};
 use nix::errno::Errno;
 
 use super::error::At;
-use super::workfile::{WORK_FILE_LIMIT, grade_of_work};
+use super::workfile::{WORK_FILE_LIMIT, emit_requests, grade_of_work};
 use super::{Spool, SpoolError, WorkFile, durable, names};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
+use crate::wire::command::Request;
 
 /// Which of two work files goes first: the one of the better grade, then the one with the lower name, which was queued
 /// first.
@@ -195,6 +196,36 @@ impl Spool {
     /// When it cannot be removed; that it is gone already is no error.
     pub fn finish_request(&self, job: &JobId, data: &SpoolName) -> Result<(), SpoolError> {
         durable::remove(&self.data_path(&job.system, data))
+    }
+
+    /// Takes requests out of a job, durably: they are done, others are not, and they have no data file whose absence would say so.
+    ///
+    /// # Errors
+    /// When the work file cannot be read or written; the job is whole then.
+    pub fn drop_requests(&self, job: &JobId, done: &[Request]) -> Result<(), SpoolError> {
+        if done.is_empty() {
+            return Ok(());
+        }
+        let mut left = self.read_work(&job.system, &job.work)?.requests;
+        for request in done {
+            let found = left.iter().position(|one| one == request);
+            found.map(|index| left.remove(index));
+        }
+        // A job without any would ask for nothing but a call.
+        if left.is_empty() {
+            return Ok(());
+        }
+        self.rewrite_work(job, &left)
+    }
+
+    /// Writes a work file anew, in one step.
+    pub(super) fn rewrite_work(&self, job: &JobId, requests: &[Request]) -> Result<(), SpoolError> {
+        let lines = emit_requests(requests).map_err(|error| SpoolError::Unqueueable {
+            system: job.system.clone(),
+            reason: error.to_string(),
+        })?;
+        let path = self.data_path(&job.system, &job.work);
+        durable::replace(&self.new_path(), &path, durable::FILE_MODE, &lines, true)
     }
 
     /// Removes a job whose requests are all done: its data files first, then the work file. A crash between the two leaves

@@ -15,6 +15,11 @@ impl WorkQueue {
         match self.under_way.remove(&key) {
             Some(outgoing) => {
                 self.settle(&outgoing);
+                if let Some(progress) = self.jobs.get_mut(&outgoing.job)
+                    && outgoing.data.is_none()
+                {
+                    progress.bare.push(outgoing.request);
+                }
                 self.finish(&outgoing.job, outgoing.data)
             }
             None => Ok(()),
@@ -156,7 +161,7 @@ impl WorkQueue {
         let _ = self.close(job);
     }
 
-    /// Removes the job once nothing of it is left to do; one with a postponed request stays.
+    /// Removes the job once nothing of it is left to do; one with a postponed request stays, without what is done.
     pub(super) fn close(&mut self, job: &JobId) -> Result<(), SpoolError> {
         let Some(progress) = self.jobs.get_mut(job) else {
             return Ok(());
@@ -175,6 +180,10 @@ impl WorkQueue {
             .extend(hopeless.into_iter().map(|(_, reason)| reason));
         let progress = self.jobs.remove(job).unwrap_or_default();
         if progress.postponed {
+            // At worst they are done again.
+            let dropped = self.spool.drop_requests(job, &progress.bare);
+            self.complaints
+                .extend(dropped.err().map(|error| error.to_string()));
             return Ok(());
         }
         self.spool.finish_job(job, &progress.done)?;

@@ -117,3 +117,30 @@ fn what_is_kept_already_has_not_changed_and_is_kept_once() {
     let kept = std::fs::read_dir(test.spool.preserve_folder()).unwrap();
     assert_eq!(kept.count(), 1);
 }
+
+#[test]
+fn what_is_done_is_not_done_again_for_another_request_of_the_job() {
+    let test = TestSpool::new();
+    let lines = [
+        "R /there/a ~/a joe -",
+        "S /etc/hostname ~/b joe -c D.0 0644 ",
+        "R /there/c ~/c joe -",
+        "R /there/d ~/d joe -",
+    ];
+    let requests = lines.map(|line| Request::parse_work_line(line.as_bytes()).unwrap());
+    let job = test
+        .spool
+        .queue(&beta(), Grade::DEFAULT, &requests, Vec::new())
+        .unwrap();
+    let mut call = Call::new(&test, Features::OURS);
+    let keys: Vec<_> = std::iter::from_fn(|| call.next())
+        .map(|(key, _)| key)
+        .collect();
+    assert_eq!(keys.len(), requests.len());
+    call.queue.confirmed(keys[0]).unwrap();
+    call.queue.confirmed(keys[1]).unwrap();
+    call.queue.postponed(keys[2]);
+    call.queue.refused(keys[3], true).unwrap();
+    let left = test.spool.read_work(&beta(), &job.work).unwrap().requests;
+    assert_eq!(left, requests[2..3]);
+}

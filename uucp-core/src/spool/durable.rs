@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread::Builder;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
@@ -289,6 +290,18 @@ pub(super) fn replace(
     content: &[u8],
     synced: bool,
 ) -> Result<(), SpoolError> {
+    replace_dated(new, path, mode, content, synced, None)
+}
+
+/// As [`replace`]; the file looks as if it had been written at a time.
+pub(super) fn replace_dated(
+    new: &Path,
+    path: &Path,
+    mode: u32,
+    content: &[u8],
+    synced: bool,
+    written: Option<SystemTime>,
+) -> Result<(), SpoolError> {
     let file = match create_new(new, mode) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = new.parent() {
@@ -299,7 +312,12 @@ pub(super) fn replace(
         other => other,
     }
     .at("create", new)?;
-    let written = write_all(&file, new, content)
+    let result = write_all(&file, new, content)
+        .and_then(|()| {
+            written.map_or(Ok(()), |time| {
+                file.set_modified(time).at("set the time of", new)
+            })
+        })
         .and_then(|()| if synced { sync(&file, new) } else { Ok(()) })
         .and_then(|()| match rename_over(new, path) {
             Err(e) if e.is_not_found() => {
@@ -310,10 +328,10 @@ pub(super) fn replace(
             }
             other => other,
         });
-    if written.is_err() {
+    if result.is_err() {
         let _ = remove(new);
     }
-    written?;
+    result?;
     match path.parent() {
         Some(directory) if synced => sync_directory(directory),
         _ => Ok(()),

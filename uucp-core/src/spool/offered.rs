@@ -179,7 +179,7 @@ impl Spool {
                 }
             }
         }
-        self.rewrite_work(job, &work.requests)?;
+        self.rewrite_work(job, &work.requests, None)?;
         durable::remove(&from)?;
         Ok(fresh)
     }

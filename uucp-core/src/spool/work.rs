@@ -215,17 +215,26 @@ impl Spool {
         if left.is_empty() {
             return Ok(());
         }
-        self.rewrite_work(job, &left)
+        // By its time a file is known that has changed since it may have been offered.
+        let path = self.data_path(&job.system, &job.work);
+        let written = fs::metadata(&path).and_then(|work| work.modified());
+        self.rewrite_work(job, &left, Some(written.at("examine", &path)?))
     }
 
-    /// Writes a work file anew, in one step.
-    pub(super) fn rewrite_work(&self, job: &JobId, requests: &[Request]) -> Result<(), SpoolError> {
+    /// Writes a work file anew, in one step, as of now or another time.
+    pub(super) fn rewrite_work(
+        &self,
+        job: &JobId,
+        requests: &[Request],
+        written: Option<SystemTime>,
+    ) -> Result<(), SpoolError> {
         let lines = emit_requests(requests).map_err(|error| SpoolError::Unqueueable {
             system: job.system.clone(),
             reason: error.to_string(),
         })?;
         let path = self.data_path(&job.system, &job.work);
-        durable::replace(&self.new_path(), &path, durable::FILE_MODE, &lines, true)
+        let (new, mode) = (self.new_path(), durable::FILE_MODE);
+        durable::replace_dated(&new, &path, mode, &lines, true, written)
     }
 
     /// Removes a job whose requests are all done: its data files first, then the work file. A crash between the two leaves

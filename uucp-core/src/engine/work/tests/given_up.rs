@@ -132,6 +132,10 @@ fn what_is_done_is_not_done_again_for_another_request_of_the_job() {
         .spool
         .queue(&beta(), Grade::DEFAULT, &requests, Vec::new())
         .unwrap();
+    let path = test.spool.data_path(&beta(), &job.work);
+    let written = SystemTime::now() - Duration::from_hours(1);
+    let work = File::options().write(true).open(&path).unwrap();
+    work.set_modified(written).unwrap();
     let mut call = Call::new(&test, Features::OURS);
     let keys: Vec<_> = std::iter::from_fn(|| call.next())
         .map(|(key, _)| key)
@@ -143,4 +147,6 @@ fn what_is_done_is_not_done_again_for_another_request_of_the_job() {
     call.queue.refused(keys[3], true).unwrap();
     let left = test.spool.read_work(&beta(), &job.work).unwrap().requests;
     assert_eq!(left, requests[2..3]);
+    // What changes of a file that was offered is told by the age of the work file.
+    assert_eq!(path.metadata().unwrap().modified().unwrap(), written);
 }

@@ -15,6 +15,8 @@ use uucp_core::name::Grade;
 use uucp_core::outbox::OutboxDraft;
 use uucp_core::spool::Spool;
 
+use crate::server::free_port;
+
 pub(crate) const UUCICO: &str = env!("CARGO_BIN_EXE_uucico");
 pub(crate) const UUX: &str = env!("CARGO_BIN_EXE_uux");
 
@@ -182,7 +184,7 @@ pub(crate) struct Lab {
 impl Lab {
     pub(crate) fn new(sys: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", free_port())).unwrap();
         let port = listener.local_addr().unwrap().port();
         Self {
             alpha: Node::new(folder.path(), "alpha", "beta", port, sys),

@@ -33,6 +33,7 @@ pub mod nncp;
 pub mod node;
 pub mod payload;
 pub mod peers;
+pub mod ports;
 pub mod process;
 pub mod programs;
 pub mod queue;

@@ -9,8 +9,9 @@ use std::process::Command;
 
 use crate::Site;
 use crate::host::{Host, Plan};
-use crate::node::{free_port, is_listening, walk};
+use crate::node::walk;
 use crate::peers::{self, Layer, Peers};
+use crate::ports::{free_port, is_listening};
 use crate::process;
 use crate::programs;
 

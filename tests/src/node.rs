@@ -1,32 +1,19 @@
 //! A UUCP system in a folder: its configuration, its spool, its programs of either side.
 
-use std::fmt::Write as _;
+mod neighbours;
+
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub use neighbours::{Reach, login_of};
+
 use crate::Site;
+use crate::ports::{free_port, is_listening};
 use crate::process::{self, Finished, Owner, Running};
 use crate::programs::Side;
-
-/// How a node reaches its neighbour.
-#[derive(Debug, Clone)]
-pub enum Reach {
-    /// It does not call: the neighbour does.
-    Never,
-    /// By TCP to this port of 127.0.0.1.
-    Tcp(u16),
-    /// By TLS to this port of 127.0.0.1, the keys once told ([`Node::befriend`]).
-    Tls(u16),
-    /// Through this command's standard input and output.
-    Pipe(Vec<String>),
-    /// Over the terminal that [`Node::connect`] tells before each call.
-    Serial,
-}
 
 /// A node; what it has logged is printed when the test that holds it panics.
 #[derive(Debug)]
@@ -59,15 +46,6 @@ impl Listener {
     pub fn printed(&self) -> String {
         self.running.printed()
     }
-}
-
-/// The log-in name under which `caller` calls.
-pub fn login_of(caller: &str) -> String {
-    format!("U{caller}")
-}
-
-fn password_of(caller: &str) -> String {
-    format!("pw-{caller}")
 }
 
 impl Node {
@@ -126,76 +104,6 @@ impl Node {
     /// Makes the node start `uuxqt` by itself, as the word after `run-uuxqt` says.
     pub fn set_run_uuxqt(&self, when: &str) {
         self.write("etc/config", &self.config_text(when));
-    }
-
-    /// Introduces a neighbour: who it is, over which protocols (empty: any), how it is reached, and further sys lines.
-    pub fn add_neighbour(&self, peer: &str, protocols: &str, reach: &Reach, extra: &str) {
-        let mut sys = process::lossy(&self.path("etc/sys"));
-        let _ = write!(
-            sys,
-            "system {peer}\ncalled-login {login}\ncall-login *\ncall-password *\n\
-             chat \"\" \\r\\c ogin: \\L word: \\P\nchat-timeout 60\n\
-             commands rmail rsmtp store cat uucp\ncommand-path {bin} /bin /usr/bin\n\
-             local-send /\nlocal-receive /\nremote-send {folder} ~\nremote-receive {folder} ~\n",
-            login = login_of(peer),
-            bin = self.path("bin").display(),
-            folder = self.folder.display(),
-        );
-        if !protocols.is_empty() {
-            let _ = writeln!(sys, "protocol {protocols}");
-        }
-        match reach {
-            Reach::Never => {}
-            Reach::Tcp(port) | Reach::Tls(port) => {
-                let _ = writeln!(sys, "time any\naddress 127.0.0.1\nport out-{peer}");
-                let kind = if matches!(reach, Reach::Tcp(_)) {
-                    "tcp"
-                } else {
-                    "tls"
-                };
-                self.append(
-                    "etc/port",
-                    &format!("port out-{peer}\ntype {kind}\nservice {port}\n\n"),
-                );
-            }
-            Reach::Pipe(command) => {
-                let _ = writeln!(sys, "time any\nport out-{peer}");
-                let line = format!(
-                    "port out-{peer}\ntype pipe\ncommand {}\n\n",
-                    command.join(" ")
-                );
-                self.append("etc/port", &line);
-            }
-            Reach::Serial => {
-                let _ = writeln!(sys, "time any\nport out-{peer}");
-            }
-        }
-        sys.push_str(extra);
-        sys.push_str("\n\n");
-        self.write("etc/sys", &sys);
-        let name = &self.name;
-        self.append(
-            "etc/call",
-            &format!("{peer} {} {}\n", login_of(name), password_of(name)),
-        );
-        self.append(
-            "etc/passwd",
-            &format!("{} {}\n", login_of(peer), password_of(peer)),
-        );
-    }
-
-    /// Adds lines to the description of the neighbour that was introduced last.
-    pub fn append_neighbour_rule(&self, lines: &str) {
-        let sys = process::lossy(&self.path("etc/sys"));
-        self.write("etc/sys", &format!("{}\n{lines}\n\n", sys.trim_end()));
-    }
-
-    /// The next call to a neighbour that is reached over a terminal goes over this one. The node has no other port then.
-    pub fn connect(&self, peer: &str, device: &Path) {
-        let device = device.display();
-        let text =
-            format!("port out-{peer}\ntype direct\ndevice {device}\nspeed 38400\nhardflow false\n");
-        self.write("etc/port", &text);
     }
 
     /// A script `store NAME` that keeps its standard input under `stored/NAME`: what the matrix executes.
@@ -309,16 +217,6 @@ impl Node {
         let mut command = self.command(program);
         command.args(arguments);
         Running::start(command, &self.path(&format!("log/{program}.out")))
-    }
-
-    /// Tells this node and another each other's keys for TLS.
-    pub fn befriend(&self, other: &Self) {
-        for (one, peer) in [(self, other), (other, self)] {
-            let printed = peer.run("uucico", &["--certificate"]);
-            printed.expect_success("uucico --certificate");
-            let known = process::lossy(&one.path("etc/mail.toml"));
-            one.write("etc/mail.toml", &format!("{known}\n{}", printed.output));
-        }
     }
 
     /// Starts an answering `uucico` on a port that was free just now.
@@ -453,31 +351,4 @@ pub fn walk(folder: &Path, visit: &mut dyn FnMut(&Path)) {
             visit(&path);
         }
     }
-}
-
-/// A TCP port that nobody listens on now, and that nobody gets who asks the kernel for any.
-///
-/// # Panics
-/// When there is none.
-pub fn free_port() -> u16 {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    (0..20_000)
-        .map(|_| 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed))
-        .filter_map(|next| u16::try_from(10_000 + next % 20_000).ok())
-        .find(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).is_ok())
-        .expect("a free port")
-}
-
-/// Whether somebody listens on `port`; asked of the kernel's table, since a connection would count as a call.
-pub fn is_listening(port: u16) -> bool {
-    const LISTEN: &str = "0A";
-    let wanted = format!(":{port:04X}");
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
-        process::lossy(Path::new(table)).lines().any(|line| {
-            let mut words = line.split_whitespace().skip(1);
-            let local = words.next().unwrap_or_default();
-            let state = words.nth(1).unwrap_or_default();
-            local.ends_with(&wanted) && state == LISTEN
-        })
-    })
 }

@@ -18,9 +18,10 @@ use std::collections::BTreeMap;
 
 use suite_tests::mail_host::{MailHost, Postfix};
 use suite_tests::maildir::add_rmail;
-use suite_tests::node::{Node, Reach, free_port};
+use suite_tests::node::{Node, Reach};
 use suite_tests::payload::Random;
 use suite_tests::peers::{Layer, Peers};
+use suite_tests::ports::free_port;
 use suite_tests::process;
 use suite_tests::programs::{self, Side};
 use suite_tests::smtp::{self, Message};

@@ -16,7 +16,8 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use suite_tests::maildir::{Mailboxes, add_rmail};
-use suite_tests::node::{Node, free_port, is_listening};
+use suite_tests::node::Node;
+use suite_tests::ports::{free_port, is_listening};
 use suite_tests::process::{self, Running};
 use suite_tests::programs::{self, Side};
 use suite_tests::{Site, peers_or_skip};

@@ -4,122 +4,20 @@
 //! get their names, and all of it is synced in one round; then the work files get their names, which is the instant at which
 //! the jobs exist, and their directory is synced.
 
+mod staged;
+
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::{Path, PathBuf};
 
+pub use staged::{StageKind, Staged};
+
 use super::durable;
-use super::error::At;
-use super::fault::step;
 use super::workfile::emit_requests;
 use super::{Spool, SpoolError, names};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
 use crate::wire::command::Request;
-
-/// What a staged file is to become over there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StageKind {
-    /// A data file.
-    Data,
-    /// A file that is sent to become an execute file (`D.X/D.X...`).
-    Execute,
-}
-
-/// A data file in the making. Written through `io::Write`; dropped before it is queued, it is removed.
-#[derive(Debug)]
-pub struct Staged {
-    writer: BufWriter<File>,
-    /// Where the file is now.
-    path: PathBuf,
-    /// Where it is to be.
-    place: PathBuf,
-    name: SpoolName,
-    system: SystemName,
-    size: u64,
-    /// Whether its job exists, so that it must stay.
-    kept: bool,
-}
-
-impl Staged {
-    /// The name that the file will have in the spool, and that requests give as `from` and `temp`.
-    #[must_use]
-    pub fn name(&self) -> &SpoolName {
-        &self.name
-    }
-
-    /// How many bytes were written, so far.
-    #[must_use]
-    pub fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// The system it is for.
-    #[must_use]
-    pub fn system(&self) -> &SystemName {
-        &self.system
-    }
-
-    /// Everything that was written, from the beginning, for whoever is to read it before or instead of the peer.
-    ///
-    /// # Errors
-    /// When it cannot be written out or opened.
-    pub fn read_back(&mut self) -> Result<File, SpoolError> {
-        self.writer.flush().at("write", &self.path)?;
-        File::open(&self.path).at("open", &self.path)
-    }
-
-    /// Everything is handed to the operating system and on its way to the disk.
-    pub(super) fn start_sync(&mut self) -> Result<(), SpoolError> {
-        self.writer.flush().at("write", &self.path)?;
-        durable::start_writeback(self.writer.get_ref());
-        Ok(())
-    }
-
-    /// What must be on the disk before anybody is told the file's name.
-    pub(super) fn unsynced(&self) -> (&File, &Path) {
-        (self.writer.get_ref(), &self.path)
-    }
-
-    /// Gives the file its name in the spool.
-    pub(super) fn place(&mut self) -> Result<(), SpoolError> {
-        durable::rename_new_making(&self.path, &self.place)?;
-        self.path.clone_from(&self.place);
-        Ok(())
-    }
-
-    pub(super) fn folder(&self) -> Option<&Path> {
-        self.place.parent()
-    }
-
-    /// Whether the file stays, whatever becomes of this value.
-    pub(super) fn set_kept(&mut self, kept: bool) {
-        self.kept = kept;
-    }
-}
-
-impl Write for Staged {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        step("write", &self.path)?;
-        let written = self.writer.write(bytes)?;
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.kept {
-            // What cannot be removed now is swept later.
-            let _ = durable::remove(&self.path);
-        }
-    }
-}
 
 /// A job that is to be queued.
 #[derive(Debug)]
@@ -225,76 +123,6 @@ impl Prepared {
 pub(super) const NAME_ATTEMPTS: u64 = 1000;
 
 impl Spool {
-    /// Begins a data file for `system`.
-    ///
-    /// # Errors
-    /// When it cannot be made.
-    pub fn stage(&self, system: &SystemName, kind: StageKind) -> Result<Staged, SpoolError> {
-        let name = names::data_name(kind == StageKind::Execute);
-        let folder = self.new_folder();
-        let file = durable::create_new_in(&folder, name.as_str())?;
-        // Tells the sweeper that somebody is at work on it. It is ours, so nobody else has it.
-        let _ = file.try_lock();
-        Ok(Staged {
-            writer: BufWriter::with_capacity(durable::WRITE_BUFFER, file),
-            path: folder.join(name.as_str()),
-            place: self.data_path(system, &name),
-            name,
-            system: system.clone(),
-            size: 0,
-            kept: false,
-        })
-    }
-
-    /// Begins a data file for `system` that is a second link to a user's file. Nothing is to be written to it. `None` where
-    /// it cannot be linked, being on another file system or another user's, and where the owner of the spool could not
-    /// read it.
-    ///
-    /// # Errors
-    /// When the spool is in trouble.
-    pub fn stage_link(
-        &self,
-        system: &SystemName,
-        file: &Path,
-    ) -> Result<Option<Staged>, SpoolError> {
-        let name = names::data_name(false);
-        let folder = self.new_folder();
-        durable::make_directory(&folder)?;
-        let path = folder.join(name.as_str());
-        // Of a symbolic link the file is wanted, not the link.
-        let Ok(file) = file.canonicalize() else {
-            return Ok(None);
-        };
-        step("link", &path).at("create", &path)?;
-        if std::fs::hard_link(&file, &path).is_err() {
-            return Ok(None);
-        }
-        let Some(linked) = File::open(&path).ok().filter(|file| self.is_readable(file)) else {
-            durable::remove(&path)?;
-            return Ok(None);
-        };
-        // As in `stage`; one that somebody else has locked is in use in any case.
-        let _ = linked.try_lock();
-        Ok(Some(Staged {
-            size: linked.metadata().at("read", &path)?.len(),
-            writer: BufWriter::with_capacity(0, linked),
-            path,
-            place: self.data_path(system, &name),
-            name,
-            system: system.clone(),
-            kept: false,
-        }))
-    }
-
-    /// Whether this is a file that the owner of the spool, as whom uucico runs, can read.
-    fn is_readable(&self, file: &File) -> bool {
-        let owner = std::fs::metadata(self.root()).map(|root| root.uid());
-        file.metadata().is_ok_and(|file| {
-            let by_owner = owner.is_ok_and(|owner| owner == file.uid()) && file.mode() & 0o400 != 0;
-            file.is_file() && (by_owner || file.mode() & 0o004 != 0)
-        })
-    }
-
     /// What a file of this kind is to be called at the peer: `D.` or `X.`, the first seven characters of our name, the
     /// grade, and something unique. Every call gives another name.
     #[must_use]

@@ -6,6 +6,7 @@
 
 mod fault;
 mod identity;
+mod shown;
 mod trust;
 
 use std::io::{self, Read, Write};
@@ -22,6 +23,7 @@ use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerCon
 
 pub use fault::TlsFault;
 pub use identity::TlsIdentity;
+use shown::Shown;
 use trust::Verifier;
 pub use trust::{TlsPeer, TlsTrust};
 
@@ -99,13 +101,14 @@ impl TlsPort {
     ) -> Result<Self, TlsFault> {
         let provider = Arc::new(ring::default_provider());
         let verifier = Arc::new(Verifier::new(trust, provider.clone()));
+        let shown = Shown::new(identity, &provider).map_err(|error| unusable(&error))?;
+        let shown = Arc::new(shown);
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| unusable(&error))?
             .dangerous()
             .with_custom_certificate_verifier(verifier.clone())
-            .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())
-            .map_err(|error| unusable(&error))?;
+            .with_client_cert_resolver(shown.clone());
         config.resumption = Resumption::disabled();
         let name = DnsName::try_from(host.to_owned());
         config.enable_sni = name.is_ok();
@@ -113,7 +116,12 @@ impl TlsPort {
         let name = name.map_err(|error| TlsFault::Other(error.to_string()))?;
         let session =
             ClientConnection::new(Arc::new(config), name).map_err(|error| unusable(&error))?;
-        Self::open(line, session.into(), verifier, identity, patience)
+        let mut port = Self::open(line, session.into(), verifier, identity, patience)?;
+        if !shown.was_asked_for() {
+            port.hang_up();
+            return Err(TlsFault::NotAsked);
+        }
+        Ok(port)
     }
 
     /// Answers.

@@ -34,6 +34,11 @@ pub enum TlsFault {
         "the other side shows no certificate; 'uucico --certificate' makes one there, and its port has to be of type tls"
     )]
     NoCertificate,
+    /// The other side does not ask for what we show.
+    #[error(
+        "the other side does not ask for our certificate, so that anybody could call in our name; its port has to be of type tls, or its server has to ask for certificates"
+    )]
+    NotAsked,
     /// The other side does not believe what we show.
     #[error("the other side refuses our certificate ({alert}); have it pin our key, {ours}")]
     Refused {

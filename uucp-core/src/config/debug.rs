@@ -46,6 +46,13 @@ impl DebugKind {
         Self::Outgoing,
     ];
 
+    /// The one kind whose word begins so.
+    fn beginning(letters: &str) -> Option<Self> {
+        let begins = |kind: &Self| kind.word().starts_with(letters);
+        let mut kinds = Self::ALL.into_iter().filter(begins);
+        kinds.next().filter(|_| kinds.next().is_none())
+    }
+
     /// The word that names the kind.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -103,7 +110,7 @@ impl DebugSet {
     }
 
     /// Parses words separated by commas: kinds, `all`, `none`, or a number, which stands for that many of the lowest kinds. Case
-    /// does not matter, and as with Taylor's the first letters of a kind are enough.
+    /// does not matter, and as with Taylor's the first letters of a kind are enough, if they are those of no other.
     ///
     /// # Errors
     /// The first word that is none of these.
@@ -122,9 +129,7 @@ impl DebugSet {
         match lower.as_str() {
             "all" => Ok(Self::ALL),
             "none" => Ok(Self::NONE),
-            lower => DebugKind::ALL
-                .into_iter()
-                .find(|kind| kind.word().starts_with(lower))
+            lower => DebugKind::beginning(lower)
                 .map(|kind| Self(1 << kind as u16))
                 .or_else(|| "all".starts_with(lower).then_some(Self::ALL))
                 .ok_or_else(|| word.to_owned()),
@@ -177,13 +182,21 @@ mod tests {
             ("chat,Port", "chat,port"),
             ("2,outgoing", "abnormal,chat,outgoing"),
             ("hand,Out,a", "abnormal,handshake,outgoing"),
+            ("pro,co", "proto,config"),
         ] {
             assert_eq!(DebugSet::parse(text).unwrap().to_string(), wanted, "{text}");
         }
         for all in ["all", "al", "11", "99", "ALL,chat"] {
             assert_eq!(DebugSet::parse(all), Ok(DebugSet::ALL), "{all}");
         }
-        assert_eq!(DebugSet::parse("chat,foo"), Err("foo".to_owned()));
+        for (text, wrong) in [
+            ("chat,foo", "foo"),
+            ("chats", "chats"),
+            ("co,C", "C"),
+            ("p", "p"),
+        ] {
+            assert_eq!(DebugSet::parse(text), Err(wrong.to_owned()), "{text}");
+        }
         assert_eq!(
             DebugSet::REMOTE_DEFAULT.to_string(),
             "abnormal,chat,handshake"

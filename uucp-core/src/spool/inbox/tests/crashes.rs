@@ -1,5 +1,7 @@
 //! The order of the syncs; death and a full disk at every step.
 
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -154,6 +156,60 @@ fn a_full_disk_at_any_step_is_told_and_the_next_call_gets_it_through() {
         peer.transfer(MAIL, CONTENT).unwrap();
         assert_eq!(peer.executions(), 1, "step {steps}");
     }
+}
+
+/// The receipt is written, and the receiver has died before the files got their names.
+fn with_a_receipt_and_no_names(mail: &[u8]) -> Peer {
+    let peer = Peer::new();
+    fault::record();
+    peer.transfer(mail, CONTENT).unwrap();
+    let to_place = |(what, path): &(&str, PathBuf)| *what == "rename" && is_in(path, "D.");
+    let step = fault::record().iter().position(to_place).unwrap();
+    let peer = Peer::new();
+    fault::arm(step, Trouble::Death);
+    assert!(peer.transfer(mail, CONTENT).is_err());
+    assert!(fault::disarm());
+    peer
+}
+
+fn is_in(path: &Path, folder: &str) -> bool {
+    path.parent().is_some_and(|parent| parent.ends_with(folder))
+}
+
+#[test]
+fn what_a_crash_has_cut_is_on_the_disk_before_it_is_noted_as_done() {
+    let peer = with_a_receipt_and_no_names(MAIL);
+    fault::record();
+    peer.inbox();
+    let steps = fault::record();
+    let names = ["D.", "X."].map(|folder| {
+        let renamed = |(what, path): &(&str, PathBuf)| *what == "rename" && is_in(path, folder);
+        let synced =
+            |(what, path): &(&str, PathBuf)| *what == "sync directory" && path.ends_with(folder);
+        (
+            steps.iter().rposition(renamed).unwrap(),
+            steps.iter().rposition(synced).unwrap(),
+        )
+    });
+    let noted = |(what, path): &(&str, PathBuf)| *what == "write" && is_in(path, "receipts");
+    let noted = steps.iter().position(noted).unwrap();
+    for (renamed, synced) in names {
+        assert!(renamed < synced && synced < noted, "{steps:?}");
+    }
+}
+
+#[test]
+fn a_name_that_is_taken_after_a_crash_keeps_no_mail_from_coming() {
+    let peer = with_a_receipt_and_no_names(MAIL);
+    let folder = peer.test.spool.root().join("beta/D.");
+    std::fs::create_dir_all(&folder).unwrap();
+    let taken = folder.join("D.betaN0001");
+    std::fs::write(&taken, "of another").unwrap();
+    for mail in [UNIQUE, MAIL] {
+        assert_eq!(peer.transfer(mail, CONTENT).unwrap(), "received");
+    }
+    assert_eq!(peer.executions(), 2);
+    assert_eq!(std::fs::read(&taken).unwrap(), b"of another");
 }
 
 #[test]

@@ -6,8 +6,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::destination::judged;
+use super::queue::is_taken;
 use super::receipt::{Key, Move, Receipt, Receipts};
 use super::reception::{Reception, Target};
+use super::work::is_same;
 use super::{Inbox, SpoolError, durable};
 use crate::name::SpoolName;
 
@@ -208,7 +210,7 @@ pub(super) fn finish_unfinished(
         match finish_moves(&moves, &spool, &mut folders) {
             Ok(()) => done.push(key),
             Err(SpoolError::Unplaceable { .. }) => failed.push(key),
-            Err(error) if super::queue::is_taken(&error) => failed.push(key),
+            Err(error) if is_taken(&error) => failed.push(key),
             Err(error) if moves.iter().all(is_outside) => stuck.push((key, error)),
             Err(error) => return Err(error),
         }
@@ -248,7 +250,15 @@ fn finish_moves(
             continue;
         }
         if spool_file {
-            durable::rename_new_making(&each.from, &each.to)?;
+            match durable::rename_new_making(&each.from, &each.to) {
+                // It got its name as a second one, and has not lost the first.
+                Err(error)
+                    if is_taken(&error) && is_same(&each.from, &each.to).unwrap_or(false) =>
+                {
+                    durable::remove(&each.from)?;
+                }
+                other => other?,
+            }
         } else {
             durable::rename_over(&each.from, &each.to).map_err(judged)?;
         }

@@ -355,7 +355,7 @@ fn link_aside(path: &Path, folder: &Path) -> Result<PathBuf, SpoolError> {
     Ok(target)
 }
 
-fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
+pub(super) fn is_same(one: &Path, other: &Path) -> io::Result<bool> {
     let (one, other) = (one.metadata()?, other.symlink_metadata()?);
     Ok((one.dev(), one.ino()) == (other.dev(), other.ino()))
 }

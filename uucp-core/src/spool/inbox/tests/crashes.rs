@@ -213,6 +213,28 @@ fn a_name_that_is_taken_after_a_crash_keeps_no_mail_from_coming() {
 }
 
 #[test]
+fn a_file_that_a_crash_has_left_with_two_names_is_not_taken_twice() {
+    for (mail, again) in AGAIN {
+        for linked in 0..2 {
+            let peer = with_a_receipt_and_no_names(mail);
+            let beta = "beta".parse().unwrap();
+            let receipts = Receipts::load(&peer.test.spool, &beta).unwrap();
+            let (_, moves) = receipts.unfinished().remove(0);
+            for (index, each) in moves[..=linked].iter().enumerate() {
+                std::fs::create_dir_all(each.to.parent().unwrap()).unwrap();
+                std::fs::hard_link(&each.from, &each.to).unwrap();
+                if index < linked {
+                    std::fs::remove_file(&each.from).unwrap();
+                }
+            }
+            assert_eq!(peer.transfer(mail, CONTENT).unwrap(), again);
+            assert_eq!(peer.executions(), 1);
+            assert_eq!(peer.test.files().len(), 2, "{:?}", peer.test.files());
+        }
+    }
+}
+
+#[test]
 fn a_clock_file_full_of_garbage_refuses_nothing() {
     let peer = Peer::new();
     peer.transfer(UNIQUE, CONTENT).unwrap();

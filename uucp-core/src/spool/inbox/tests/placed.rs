@@ -220,14 +220,20 @@ fn comes_after_a_crash(happens: impl Fn(&Peer), ends: impl Fn(&Peer)) {
 }
 
 #[test]
-fn a_file_whose_place_is_taken_after_a_crash_keeps_no_mail_from_coming() {
+fn a_file_whose_place_is_taken_after_a_crash_keeps_no_mail_from_coming_and_is_refused() {
     let take = |peer: &Peer| {
         let path = peer.pubdir.join("F");
         if !path.exists() {
             std::fs::create_dir(path).unwrap();
         }
     };
-    comes_after_a_crash(take, |_| ());
+    let offer = |peer: &Peer| {
+        if peer.pubdir.join("F").is_dir() {
+            let refusal = peer.refusal(&mut peer.inbox(), send("F").as_bytes(), 0);
+            assert_eq!(refusal, Some(Refusal::NotPermitted));
+        }
+    };
+    comes_after_a_crash(take, offer);
 }
 
 #[test]
@@ -236,7 +242,13 @@ fn a_file_whose_directory_is_away_after_a_crash_is_not_taken_for_one_that_has_co
     // As when its file system is not mounted.
     comes_after_a_crash(
         |peer| std::fs::rename(&peer.pubdir, away(peer)).unwrap(),
-        |peer| std::fs::rename(away(peer), &peer.pubdir).unwrap(),
+        |peer| {
+            let refusal = |name| peer.refusal(&mut peer.inbox(), send(name).as_bytes(), 0);
+            if !away(peer).join("F").exists() {
+                assert_eq!(refusal("F"), refusal("G"), "as any other file for there");
+            }
+            std::fs::rename(away(peer), &peer.pubdir).unwrap();
+        },
     );
 }
 

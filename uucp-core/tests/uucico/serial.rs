@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::process::{Child, Command};
+use std::os::fd::AsFd;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{OpenptyResult, openpty};
 use nix::unistd::ttyname;
 
-use crate::lab::{Lab, UUCICO, text};
+use crate::lab::{Lab, UUCICO};
 
 /// A terminal that is beta's port `line`.
 fn with_line(lab: &Lab) -> OpenptyResult {
@@ -18,6 +20,20 @@ fn with_line(lab: &Lab) -> OpenptyResult {
     let port = format!("port line\ntype direct\ndevice {device}\nspeed 9600\n");
     lab.beta.write("etc/port", &port);
     pty
+}
+
+/// Reads what is to be said on a line next. What does not come within a minute does not come.
+fn expect(line: &mut File, wanted: &[u8]) {
+    let mut said = Vec::new();
+    while said.len() < wanted.len() && wanted.starts_with(&said) {
+        let mut ready = [PollFd::new(line.as_fd(), PollFlags::POLLIN)];
+        let ready = poll(&mut ready, PollTimeout::from(60_000_u16));
+        assert_eq!(ready, Ok(1), "no more than {}", said.escape_ascii());
+        let mut byte = [0];
+        line.read_exact(&mut byte).unwrap();
+        said.push(byte[0]);
+    }
+    assert_eq!(said, wanted, "{}", said.escape_ascii());
 }
 
 /// A process that is gone when the test is, however that ends.
@@ -31,16 +47,23 @@ impl Drop for Running {
 }
 
 impl Running {
+    /// Waits until it has ended.
+    fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        loop {
+            if let Some(status) = self.0.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it does not end");
+            std::thread::yield_now();
+        }
+    }
+
     /// Tells it to end, and waits until it has.
     fn end(mut self) {
         let kill = Command::new("kill").arg(self.0.id().to_string()).status();
         assert!(kill.unwrap().success());
-        let deadline = Instant::now() + Duration::from_mins(1);
-        while self.0.try_wait().unwrap().is_none() {
-            assert!(Instant::now() < deadline, "it does not end");
-            std::thread::yield_now();
-        }
-        assert!(self.0.wait().unwrap().success());
+        assert!(self.wait().success());
     }
 }
 
@@ -53,11 +76,7 @@ fn a_line_that_is_in_use_is_waited_for() {
         Running(command.args(["-e", "-p", "line"]).spawn().unwrap())
     };
     let mut other_side = File::from(pty.master);
-    let mut read_prompt = || {
-        let mut prompt = [0; 7];
-        other_side.read_exact(&mut prompt).unwrap();
-        assert_eq!(&prompt, b"login: ");
-    };
+    let mut read_prompt = || expect(&mut other_side, b"login: ");
     // Each says so once.
     let start_behind = |others: usize| {
         let mut process = start();
@@ -76,9 +95,13 @@ fn a_line_that_is_in_use_is_waited_for() {
     start_behind(1).end();
     // Who takes one call only does not wait.
     for options in [&["-l", "-p", "line"][..], &["-p", "line"]] {
-        let once = lab.beta.uucico(options);
-        assert!(!once.status.success());
-        assert!(text(&once).contains("is in use"), "{}", text(&once));
+        let mut once = lab.beta.command(UUCICO);
+        let mut once = Running(once.args(options).stderr(Stdio::piped()).spawn().unwrap());
+        assert!(!once.wait().success());
+        let mut told = String::new();
+        let stderr = once.0.stderr.as_mut().unwrap();
+        stderr.read_to_string(&mut told).unwrap();
+        assert!(told.contains("is in use"), "{told}");
     }
     drop(first);
     read_prompt();
@@ -96,8 +119,6 @@ fn a_serial_port_alone_is_listened_on_unless_it_is_standard_input() {
             command.stdin(pty.slave.try_clone().unwrap()).stdout(output);
         }
         let _process = Running(command.args(["-p", "line"]).spawn().unwrap());
-        let mut said = vec![0; wanted.len()];
-        File::from(pty.master).read_exact(&mut said).unwrap();
-        assert_eq!(said, wanted);
+        expect(&mut File::from(pty.master), wanted);
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::lab::{Lab, Node, UUCICO, script, text};
+use crate::lab::{Lab, Node, UUCICO, accept, script, text};
 
 /// What `uucico --certificate` prints.
 fn certificate(node: &Node) -> String {
@@ -295,7 +295,7 @@ fn plain_and_encrypted_ports_do_not_meet() {
 
 /// Passes one call on, and ends it when so many bytes of the caller have passed.
 fn cut_after(limit: usize, from: &TcpListener, to: u16) {
-    let (mut caller, _) = from.accept().unwrap();
+    let mut caller = accept(from);
     let mut answerer = TcpStream::connect(("127.0.0.1", to)).unwrap();
     let (mut back_from, mut back_to) = (answerer.try_clone().unwrap(), caller.try_clone().unwrap());
     let back = std::thread::spawn(move || std::io::copy(&mut back_from, &mut back_to));

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::net::TcpListener;
-use std::os::fd::OwnedFd;
+use std::net::{TcpListener, TcpStream};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use uucp_core::address::{Address, ReversePath};
 use uucp_core::bsmtp::Transaction;
 use uucp_core::config::Config;
@@ -92,7 +93,7 @@ impl Node {
 
     /// Answers the next call that `listener` gets, as inetd does.
     pub(crate) fn answer(&self, listener: &TcpListener, arguments: &[&str]) -> Child {
-        let (socket, _) = listener.accept().unwrap();
+        let socket = accept(listener);
         let output = socket.try_clone().unwrap();
         self.command(UUCICO)
             .args(arguments)
@@ -171,6 +172,14 @@ pub(crate) fn text(output: &Output) -> String {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     )
+}
+
+/// The next call; one that does not come within a minute does not come.
+pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
+    let mut waiting = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    let calls = poll(&mut waiting, PollTimeout::from(60_000_u16));
+    assert_eq!(calls, Ok(1), "nobody calls");
+    listener.accept().unwrap().0
 }
 
 /// Two nodes and the socket that calls from alpha come in on.

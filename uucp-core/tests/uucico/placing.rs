@@ -7,7 +7,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
-use crate::lab::{Lab, UUCICO, script, text};
+use crate::lab::{Lab, UUCICO, accept, script, text};
 
 #[test]
 fn a_failed_call_is_not_repeated_at_once_unless_forced() {
@@ -19,7 +19,7 @@ fn a_failed_call_is_not_repeated_at_once_unless_forced() {
         .args(["-s", "beta"])
         .spawn()
         .unwrap();
-    drop(lab.listener.accept().unwrap());
+    drop(accept(&lab.listener));
     assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
     assert!(lab.alpha.log().contains("ERROR: Line disconnected"));
     assert!(
@@ -105,7 +105,7 @@ fn a_signal_in_mid_call_leaves_the_jobs_and_no_lock() {
         .args(["-S", "beta"])
         .spawn()
         .unwrap();
-    let (mut peer, _) = lab.listener.accept().unwrap();
+    let mut peer = accept(&lab.listener);
     // A peer that takes the request and no file.
     let mut expect = |wanted: &[u8]| {
         let mut seen = Vec::new();
@@ -167,7 +167,7 @@ fn with_z_the_next_alternate_is_tried_after_a_call_that_failed() {
             .spawn()
             .unwrap();
         // The first time it is reached, and fails.
-        drop(lab.listener.accept().unwrap());
+        drop(accept(&lab.listener));
         if try_next {
             let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
             assert!(answerer.wait().unwrap().success());
@@ -266,7 +266,7 @@ fn who_calls_stays_in_the_foreground_and_tells_how_it_ended() {
             let mut answerer = lab.beta.answer(&lab.listener, &["-l"]);
             assert!(answerer.wait().unwrap().success());
         } else {
-            drop(lab.listener.accept().unwrap());
+            drop(accept(&lab.listener));
         }
         let output = caller.wait_with_output().unwrap();
         assert_eq!(output.status.success(), answered, "{}", text(&output));

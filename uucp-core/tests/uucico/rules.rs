@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
-use crate::lab::{Lab, Node, UUCICO, text};
+use crate::lab::{Lab, Node, UUCICO, accept, text};
 
 /// Queues a mail of a grade.
 fn queue(node: &Node, peer: &str, grade: &str) {
@@ -320,7 +320,7 @@ fn an_address_that_guesses_passwords_is_not_listened_to_for_a_while() {
     let lab = Lab::new("");
     let call = |address, password: &str| {
         let mut peer = connect_from(address, &lab);
-        let (socket, _) = lab.listener.accept().unwrap();
+        let socket = accept(&lab.listener);
         let mut answerer = lab
             .beta
             .command(UUCICO)

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
-use crate::lab::{Lab, UUCICO, text};
+use crate::lab::{Lab, UUCICO, accept, text};
 
 /// A port number that nobody has just now, and that nobody gets who asks the kernel for any.
 pub(crate) fn free_port() -> u16 {
@@ -301,7 +301,7 @@ fn with_w_it_waits_for_calls_after_its_own() {
         .args(["-S", "beta", "-w", "-p", "out"])
         .spawn()
         .unwrap();
-    let (socket, _) = listener.accept().unwrap();
+    let socket = accept(&listener);
     // The port that it calls on is the one that it will wait on.
     drop(listener);
     let output = socket.try_clone().unwrap();

@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
-use crate::lab::{Lab, UUCICO, UUX, script, text};
+use crate::lab::{Lab, UUCICO, UUX, accept, script, text};
 
 /// A mail waits for beta, and a file that was not copied when it was queued.
 fn with_a_file_that_is_gone() -> Lab {
@@ -241,7 +241,7 @@ fn uuxqt_is_started_after_so_many_executions_and_at_the_end() {
         .args(["-S", "beta"])
         .spawn()
         .unwrap();
-    let (socket, _) = lab.listener.accept().unwrap();
+    let socket = accept(&lab.listener);
     let output = socket.try_clone().unwrap();
     let mut answerer = lab
         .beta

@@ -1,8 +1,12 @@
 //! Letters with everything in them that some program on the way has split, dropped, run or taken for an option; and the
 //! judge of what became of each.
 
+mod awkward;
+
 use std::collections::BTreeMap;
 use std::path::Path;
+
+pub use awkward::awkward;
 
 use crate::mail_host::Arrival;
 use crate::node::walk;
@@ -271,7 +275,7 @@ pub fn judge(letters: &[Letter], arrivals: &[Arrival]) -> Verdict {
         let about = reports.remove(&letter.number).unwrap_or_default();
         for (recipient, fate) in letter.message.recipients.iter().zip(&letter.fates) {
             let got = found
-                .remove(&(letter.number.as_str(), recipient.clone()))
+                .remove(&(letter.number.as_str(), plain(recipient)))
                 .unwrap_or_default();
             let told = about
                 .iter()
@@ -344,33 +348,41 @@ fn reported_number(arrival: &Arrival) -> Option<String> {
 }
 
 fn mentions(report: &Arrival, recipient: &str) -> bool {
+    let recipient = plain(recipient);
     // What is not ASCII is written in several ways.
-    let recipient = recipient
-        .rsplit(|c: char| !c.is_ascii())
-        .next()
-        .unwrap_or_default();
+    let ascii = recipient.rsplit(|c: char| !c.is_ascii()).next();
+    let is_it = |address: &str| match ascii {
+        Some(tail) if tail.len() < recipient.len() => address.ends_with(tail),
+        _ => address == recipient,
+    };
     let text = String::from_utf8_lossy(&report.content);
     let mut lines = text.lines();
     lines.any(|line| {
         line.split_once(':').is_some_and(|(field, value)| {
             let (_, address) = value.split_once(';').unwrap_or(("", value));
             let address = address.trim();
-            field.eq_ignore_ascii_case("final-recipient") && plain(address).ends_with(recipient)
+            field.eq_ignore_ascii_case("final-recipient") && is_it(&plain(address))
         })
     })
 }
 
-/// An address without quotes that it can do without: `"-dash"@x` is `-dash@x`.
+/// An address without quotes and what they take: `"-dash"@x` is `-dash@x`, `"a b"@x` is `a b@x`.
 fn plain(address: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
-    let inner = address
+    let Some((local, domain)) = address
         .strip_prefix('"')
-        .and_then(|rest| rest.split_once("\"@"))
-        .filter(|(local, _)| local.chars().all(is_plain));
-    inner.map_or_else(
-        || address.to_owned(),
-        |(local, domain)| format!("{local}@{domain}"),
-    )
+        .and_then(|rest| rest.rsplit_once("\"@"))
+    else {
+        return address.to_owned();
+    };
+    let mut meant = String::new();
+    let mut letters = local.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => meant.extend(letters.next()),
+            _ => meant.push(letter),
+        }
+    }
+    format!("{meant}@{domain}")
 }
 
 /// How many of these nobody gets, and nobody can be told about: a receiver sets them aside.

@@ -123,12 +123,17 @@ impl<'m> Scene<'m> {
     /// Makes one request for rsmtp of all letters, a batch as Exim writes it.
     pub fn queue_batch(&self, carrier: Carrier, letters: &[Letter]) {
         let batch: Vec<u8> = letters.iter().flat_map(Letter::in_batch).collect();
+        self.queue_text(carrier, &batch);
+    }
+
+    /// Makes one request for rsmtp of a batch.
+    pub fn queue_text(&self, carrier: Carrier, batch: &[u8]) {
         match carrier {
             Carrier::Uucp => HandQueue::new(&self.hub, "leaf")
                 .after(self.hub.count("leaf/X."))
-                .received("leaf", "rsmtp", &batch),
+                .received("leaf", "rsmtp", batch),
             Carrier::Nncp => {
-                self.nncp_leaf.exec("hub", &["rsmtp"], &batch);
+                self.nncp_leaf.exec("hub", &["rsmtp"], batch);
                 self.nncp_leaf.bring_to(&self.nncp_hub);
             }
         }

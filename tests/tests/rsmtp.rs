@@ -34,6 +34,26 @@ fn every_letter_once(test: &str, mta: &dyn Mta) {
     judge(&all, &scene.host.arrivals()).expect_good(test);
 }
 
+/// Nobody gets what is for somebody else, and what one recipient is costs no other one anything.
+fn awkward_addresses(test: &str, mta: &dyn Mta) {
+    let Some(peers) = peers_with_or_skip(test, &[mta.layer(), Layer::Nncp]) else {
+        return;
+    };
+    let scene = Scene::new(peers, mta);
+    let mut all = Vec::new();
+    for (way, carrier) in [(Way::Smtp, Carrier::Nncp), (Way::Command, Carrier::Uucp)] {
+        scene.hand_over_by(way);
+        let (letters, batch) = letters::awkward(&format!("{way:?}"), FROM_HOME);
+        scene.queue_text(carrier, &batch);
+        all.extend(letters);
+        scene.run();
+        scene.expect_done();
+    }
+    assert_eq!(scene.kept(), 0, "kept");
+    scene.wait_for_deliveries(&all);
+    judge(&all, &scene.host.arrivals()).expect_good(test);
+}
+
 /// Down, full, and up again; and all the time one recipient who shall come again.
 fn bad_days(test: &str, mta: &dyn Mta) {
     let Some(peers) = peers_with_or_skip(test, &[mta.layer(), Layer::Nncp]) else {
@@ -99,13 +119,17 @@ fn every_letter_once_into_postfix() {
     every_letter_once("rsmtp: Postfix", &Postfix::default());
 }
 
-#[test]
-fn every_letter_once_into_exim() {
-    let exim = Exim {
+/// Exim lets nobody else say who the sender is.
+fn trusting_exim() -> Exim<'static> {
+    Exim {
         main: "trusted_users = uucp\n",
         ..Exim::default()
-    };
-    every_letter_once("rsmtp: Exim", &exim);
+    }
+}
+
+#[test]
+fn every_letter_once_into_exim() {
+    every_letter_once("rsmtp: Exim", &trusting_exim());
 }
 
 #[test]
@@ -116,6 +140,26 @@ fn every_letter_once_into_sendmail() {
 #[test]
 fn every_letter_once_into_opensmtpd() {
     every_letter_once("rsmtp: OpenSMTPD", &OpenSmtpd::default());
+}
+
+#[test]
+fn nobody_else_gets_what_is_for_awkward_addresses_from_postfix() {
+    awkward_addresses("rsmtp: Postfix, awkward", &Postfix::default());
+}
+
+#[test]
+fn nobody_else_gets_what_is_for_awkward_addresses_from_exim() {
+    awkward_addresses("rsmtp: Exim, awkward", &trusting_exim());
+}
+
+#[test]
+fn nobody_else_gets_what_is_for_awkward_addresses_from_sendmail() {
+    awkward_addresses("rsmtp: Sendmail, awkward", &Sendmail::default());
+}
+
+#[test]
+fn nobody_else_gets_what_is_for_awkward_addresses_from_opensmtpd() {
+    awkward_addresses("rsmtp: OpenSMTPD, awkward", &OpenSmtpd::default());
 }
 
 #[test]

@@ -30,6 +30,17 @@ pub enum AddressError {
     /// A quoted local part or a bracket that does not end.
     #[error("{0} is not an address: its quotes or brackets do not match")]
     Unbalanced(String),
+    /// An `@` with nothing before it, or nothing behind.
+    #[error("{address} is no mailbox: the {missing} is missing")]
+    Incomplete {
+        /// What is missing.
+        missing: &'static str,
+        /// The address.
+        address: String,
+    },
+    /// A domain with blanks, commas or other characters that end an address.
+    #[error("the domain of {0} has characters that no domain has")]
+    Domain(String),
 }
 
 /// One address without its angle brackets: `user@domain`, `"quoted local"@domain`, `host!host!user`, or a bare `user`.

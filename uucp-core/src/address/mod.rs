@@ -7,6 +7,7 @@
 mod bang;
 mod envelope;
 mod from_line;
+mod quoting;
 pub mod word;
 
 #[cfg(test)]

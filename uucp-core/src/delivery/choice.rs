@@ -155,7 +155,7 @@ impl<'a> Choice<'a> {
             MethodName::Maildir => Ok(self.maildir()),
             MethodName::Sendmail => self
                 .command()
-                .map(|command| self.sendmail(command, Flavour::of(command))),
+                .map(|command| self.by_command(command, Flavour::of(command))),
             MethodName::SendmailBs => self
                 .command()
                 .map(|command| self.dialogue(command, Flavour::of(command))),
@@ -180,12 +180,17 @@ impl<'a> Choice<'a> {
             }
         }
         match (command, flavour) {
-            // With these it tells an outcome for each recipient.
-            (Some(command), Some(flavour @ (Flavour::Exim | Flavour::Sendmail))) => {
-                Ok(self.dialogue(command, flavour))
-            }
-            (Some(command), Some(flavour)) => Ok(self.sendmail(command, flavour)),
+            (Some(command), Some(flavour)) => Ok(self.by_command(command, flavour)),
             _ => self.no_trace().map(|()| self.maildir()),
+        }
+    }
+
+    /// Without SMTP, Exim gives the message to nobody for one recipient that it cannot read, and mails its sender about it each
+    /// time; Sendmail gives it to the others, and says with the same status that it has failed.
+    fn by_command(&self, command: &Path, flavour: Flavour) -> Way {
+        match flavour {
+            Flavour::Exim | Flavour::Sendmail => self.dialogue(command, flavour),
+            _ => self.sendmail(command, flavour),
         }
     }
 

@@ -10,7 +10,7 @@ use super::parts::Parts;
 use super::sendmail::Sendmail;
 use super::smtp::{self, Meanwhile, Recipient, Smtp, Transact, Transacted, Transaction};
 use super::{Message, Outcome, Record, Reply};
-use crate::address::{BangPath, Envelope};
+use crate::address::{Address, BangPath, Envelope};
 use crate::config::mail::DeliverySettings;
 
 /// A way to hand mail over, chosen and ready; an SMTP session stays open from one message to the next.
@@ -126,7 +126,15 @@ impl Handover {
     ) -> Offered {
         let mut parts = Parts::new(&offer.envelope.recipients);
         let mut is_broken = false;
-        let domain = self.domain.as_deref();
+        let domain = match &self.way {
+            // The command completes addresses itself.
+            Way::Sendmail(_) => None,
+            _ => self.domain.as_deref(),
+        };
+        if !matches!(self.way, Way::Maildir(_)) {
+            let garbles = matches!(&self.way, Way::Smtp(smtp) if smtp.garbles_comments());
+            parts.sift(|recipient| misfit(recipient, domain, garbles));
+        }
         let session: Option<&mut dyn Transact> = match &mut self.way {
             Way::Smtp(smtp) => Some(&mut **smtp),
             Way::Batch(batch) => Some(batch),
@@ -170,7 +178,7 @@ fn in_session(
             .next(smtp::MOST_RECIPIENTS)
             .into_iter()
             .map(|(index, recipient)| Recipient {
-                address: recipient.to_mailbox(domain).as_bytes().to_vec(),
+                address: said(recipient, domain),
                 wishes: offer.wishes.of(index),
             })
             .collect();
@@ -232,7 +240,7 @@ fn by_sendmail(
         let mut recipients: Vec<Vec<u8>> = parts
             .next(sendmail.most())
             .into_iter()
-            .map(|(_, recipient)| recipient.to_mailbox(None).as_bytes().to_vec())
+            .map(|(_, recipient)| said(recipient, None))
             .collect();
         recipients.truncate(sendmail.part(&recipients));
         let outcome = sendmail.call(&sender, &recipients, &file, scratch);
@@ -266,11 +274,28 @@ fn by_maildir(
 
 /// The sender as it stands between angle brackets; nothing for the null sender.
 fn sender_of(envelope: &Envelope, domain: Option<&str>) -> Vec<u8> {
-    envelope
-        .sender
-        .address()
-        .map(|address| address.to_mailbox(domain).as_bytes().to_vec())
-        .unwrap_or_default()
+    let sender = envelope.sender.address();
+    sender.map_or_else(Vec::new, |address| said(address, domain))
+}
+
+/// The address as the MTA is told it. One that is none is for the MTA to judge: it is the sender's.
+fn said(address: &Address, domain: Option<&str>) -> Vec<u8> {
+    let mailbox = address.to_mailbox(domain);
+    mailbox
+        .to_smtp()
+        .unwrap_or_else(|_| mailbox.as_bytes().to_vec())
+}
+
+/// Why nobody is to be offered a message for this recipient: an MTA might take it for others.
+fn misfit(recipient: &Address, domain: Option<&str>, garbles_comments: bool) -> Option<Reply> {
+    let text = match recipient.to_mailbox(domain).to_smtp() {
+        Err(error) => error.to_string(),
+        Ok(said) if garbles_comments && said.iter().any(|b| matches!(b, b'(' | b')')) => {
+            format!("Sendmail's command cannot carry {recipient}: it drops what is in parentheses")
+        }
+        Ok(_) => return None,
+    };
+    Some(Reply::new("5.1.3", text))
 }
 
 #[cfg(test)]

@@ -25,6 +25,18 @@ impl<'a> Parts<'a> {
         }
     }
 
+    /// Refuses those of whom `wrong` knows that they are no addresses.
+    pub(super) fn sift(&mut self, wrong: impl Fn(&Address) -> Option<Reply>) {
+        let (recipients, outcomes) = (self.recipients, &mut self.outcomes);
+        self.open.retain(|index| {
+            let reply = recipients.get(*index).and_then(&wrong);
+            if let (Some(reply), Some(slot)) = (&reply, outcomes.get_mut(*index)) {
+                *slot = Outcome::Refused(reply.clone());
+            }
+            reply.is_none()
+        });
+    }
+
     /// The next recipients to offer, each with its position in the envelope, at most `most`.
     pub(super) fn next(&self, most: usize) -> Vec<(usize, &'a Address)> {
         let open = self.open.iter().take(most);

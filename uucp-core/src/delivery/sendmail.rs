@@ -25,9 +25,9 @@ const MOST_RECIPIENTS: usize = 500;
 pub enum Flavour {
     /// Postfix: 75 for what is too large, for ever.
     Postfix,
-    /// Exim: 1 for almost everything, a full disk among it.
+    /// Exim: 1 for almost everything, whoever got the mail; it is spoken to by SMTP.
     Exim,
-    /// Sendmail: 67 after it has delivered to the others and returned the mail of these.
+    /// Sendmail: 64, 67 or 68 after it has delivered to the others and returned the mail of these; it is spoken to by SMTP.
     Sendmail,
     /// OpenSMTPD: all or nothing; 75 without a word after it has stored the mail.
     OpenSmtpd,
@@ -115,7 +115,7 @@ impl Flavour {
 
     /// These refuse a whole message for one bad recipient, so each recipient gets a call of its own.
     fn one_at_a_time(self) -> bool {
-        !matches!(self, Self::Postfix | Self::Exim | Self::Sendmail)
+        self != Self::Postfix
     }
 
     /// What an exit status means for the recipients of the call.
@@ -129,11 +129,6 @@ impl Flavour {
         match (self, code) {
             // It answers "for now" to a message that will never get smaller.
             (Self::Postfix, 75 | 69) if says("message file too big") => refused("5.3.4"),
-            (Self::Exim, 1) if says("message too big") || says("message size exceeds") => {
-                refused("5.3.4")
-            }
-            // It has delivered to the others, and has returned the mail of these itself.
-            (Self::Sendmail, 67) => Outcome::Delivered,
             // Not connected, stored for later: a second offer would be a second copy.
             (Self::OpenSmtpd, 75) if said.is_empty() => Outcome::Delivered,
             (Self::OpenSmtpd, 70) | (Self::Msmtp, 65) | (Self::Dma | Self::Unknown, 67) => {

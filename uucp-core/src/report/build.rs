@@ -218,9 +218,13 @@ fn one_line(text: &str) -> String {
         .to_owned()
 }
 
-/// An address in ASCII: RFC 6533's `\x{17E}` for what is not. Bytes that are not even UTF-8 are escaped.
+/// An address in ASCII, quoted where it must be: RFC 6533's `\x{17E}` for what is not. Bytes that are not even UTF-8 are escaped.
 fn shown(address: &Address) -> String {
-    address
+    let quoted = address.to_smtp().ok();
+    let quoted = quoted.and_then(|bytes| Address::parse(&bytes).ok());
+    quoted
+        .as_ref()
+        .unwrap_or(address)
         .to_string()
         .chars()
         .fold(String::new(), |mut text, c| {

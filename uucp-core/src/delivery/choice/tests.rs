@@ -194,7 +194,7 @@ fn what_is_set_comes_first() {
             sendmail: sendmail.clone(),
             ..DeliverySettings::new()
         }),
-        "sendmail Exim"
+        "dialogue Exim"
     );
     assert_eq!(
         only(DeliverySettings {
@@ -215,7 +215,7 @@ fn what_is_set_comes_first() {
         (MethodName::Auto, "/m/%u"),
         (MethodName::Smtp, "smtp"),
         (MethodName::Lmtp, "lmtp"),
-        (MethodName::Sendmail, "sendmail Exim"),
+        (MethodName::Sendmail, "dialogue Exim"),
         (MethodName::SendmailBs, "dialogue Exim"),
         (MethodName::SendmailBatch, "batch"),
         (MethodName::Maildir, "/m/%u"),

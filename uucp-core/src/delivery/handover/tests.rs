@@ -43,7 +43,7 @@ fn by_command(state: &Path, flavour: &str, good_calls: usize) -> Handover {
 #[test]
 fn each_part_is_recorded_before_the_next_is_offered() {
     let state = tempfile::tempdir().unwrap();
-    let mut handover = by_command(state.path(), "exim4", 2);
+    let mut handover = by_command(state.path(), "sendmail.postfix", 2);
     let recipients: Vec<String> = (0..1200).map(|n| format!("r{n}@x")).collect();
     let mut recorded = Vec::new();
     let calls = || {
@@ -71,6 +71,36 @@ fn each_part_is_recorded_before_the_next_is_offered() {
             .iter()
             .all(|o| matches!(o, Outcome::Deferred(_)))
     );
+}
+
+#[test]
+fn a_command_is_told_no_address_that_it_takes_for_two() {
+    let state = tempfile::tempdir().unwrap();
+    let arguments = state.path().join("arguments");
+    let command = state.path().join("sendmail.postfix");
+    let script = format!("#!/bin/sh\nprintf '<%s>' \"$@\" >{}\n", arguments.display());
+    std::fs::write(&command, script).unwrap();
+    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let settings = DeliverySettings {
+        sendmail: Some(command),
+        ..DeliverySettings::new()
+    };
+    let mut handover = Handover::choose(&settings, &around(state.path())).unwrap();
+    let recipients = ["b,c@x", "user@", "a b@x", "d@x,e", "f@x"].map(str::to_owned);
+    let envelope = Envelope {
+        sender: ReversePath::parse(b"g h@x").unwrap(),
+        ..envelope(&recipients)
+    };
+    let message = Message::from_bytes(vec![]);
+    let outcomes = handover.deliver(&envelope, &message, &mut |_| Ok(()));
+    let told = std::fs::read_to_string(&arguments).unwrap();
+    let expected = r#"<-i><-f><"g h"@x><--><"b,c"@x><"a b"@x><f@x>"#;
+    assert_eq!(told, expected);
+    let is_refused =
+        |outcome: &Outcome| matches!(outcome, Outcome::Refused(reply) if reply.status == "5.1.3");
+    let refused: Vec<bool> = outcomes.iter().map(is_refused).collect();
+    assert_eq!(refused, [false, true, false, true, false]);
+    assert_eq!(outcomes[0], Outcome::Delivered);
 }
 
 #[test]

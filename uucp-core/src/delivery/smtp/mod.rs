@@ -161,6 +161,15 @@ impl Smtp {
         self.session.is_some()
     }
 
+    /// Whether what is in parentheses is lost, though it is quoted: Sendmail's command hands mail on without the quotes.
+    pub(super) fn garbles_comments(&self) -> bool {
+        let flavour = match &self.client.peer {
+            Peer::Program { flavour, .. } => Some(*flavour),
+            Peer::Server(_) => None,
+        };
+        flavour == Some(Flavour::Sendmail)
+    }
+
     /// Whether the server of the last session took wishes about reports.
     pub(super) fn passes_dsn(&self) -> bool {
         self.passes_dsn

@@ -208,7 +208,13 @@ fn systemd_units() {
     // What it does is tested with the daemon itself.
     let start = line_with(&daemon, "ExecStart");
     assert_eq!(arguments_after(&start, "uucico"), ["--daemon"]);
-    assert_eq!(line_with(&daemon, "Type"), "Type=notify-reload");
+    assert_eq!(line_with(&daemon, "Type"), "Type=notify");
+    // systemd would end uuxqt together with the call that has started it, and keep an MTA's setgid programs from it.
+    for service in ["uucico.service", "uucico@.service", "uucp-call@.service"] {
+        let unit = snippet(&format!("systemd/{service}"));
+        assert_eq!(line_with(&unit, "KillMode"), "KillMode=process");
+        assert!(!unit.contains("NoNewPrivileges=yes"), "{service}");
+    }
     assert!(snippet("systemd/uucico-daemon.socket").contains("Service=uucico.service"));
 }
 

@@ -23,7 +23,8 @@ pub(super) struct Options {
 }
 
 /// Puts `--` between options and recipients, so that no recipient can be taken for an option: the first word that is no
-/// option known here, and everything after it, are recipients.
+/// option known here, and everything after it, are recipients. Of a person's words, one that looks like an option is a mistyped
+/// one: it stays where it is, and is told.
 pub(super) fn separate(words: Vec<OsString>, by_peer: bool, options: &Options) -> Vec<OsString> {
     let mut words = words.into_iter();
     let mut sorted: Vec<OsString> = words.next().into_iter().collect();
@@ -40,13 +41,23 @@ pub(super) fn separate(words: Vec<OsString>, by_peer: bool, options: &Options) -
         }
         found.extend(rest.drain(..taken));
     }
+    sorted.append(&mut found);
+    let is_mistyped = !by_peer && rest.first().is_some_and(|word| looks_like_option(word));
     if rest.first().is_some_and(|word| word == "--") {
         rest.remove(0);
     }
-    sorted.append(&mut found);
-    sorted.push("--".into());
+    if !is_mistyped {
+        sorted.push("--".into());
+    }
     sorted.append(&mut rest);
     sorted
+}
+
+/// Not `-`, `--`, nor an address.
+fn looks_like_option(word: &OsStr) -> bool {
+    let word = word.as_bytes();
+    let is_address = word.iter().any(|byte| matches!(byte, b'@' | b'!'));
+    word.starts_with(b"-") && word != b"-" && word != b"--" && !is_address
 }
 
 /// How many words at the front are an option that a peer may use, and its value; 0 when there is none.
@@ -154,7 +165,10 @@ mod tests {
                 "rmail -I/e/config --maildir=/m/%u -- -x",
             ),
             ("rmail --help", "rmail --help --"),
-            ("rmail -oQ/tmp alice", "rmail -- -oQ/tmp alice"),
+            ("rmail -x@dom -y!z", "rmail -- -x@dom -y!z"),
+            // Mistyped: they are told, not delivered to.
+            ("rmail --smpt h:25 bob", "rmail --smpt h:25 bob"),
+            ("rmail -T -oQ/tmp bob", "rmail -T -oQ/tmp bob"),
         ] {
             assert_eq!(sorted(words, false), expected, "{words}");
         }

@@ -121,7 +121,7 @@ impl Receiver<'_> {
             .head(RETURN_LIMIT + 1)
             .map_err(|e| trouble(&e))?;
         let sender = &consignment.envelope.sender;
-        let name = &self.around.name;
+        let name = self.config.domain().unwrap_or(&self.around.name);
         let mut report = Report::new(sender, name, self.now.clone(), failures, &original)
             .ok_or_else(|| Reply::new("4.3.0", "no report to the null sender"))?;
         report.postmaster = self.config.postmaster();

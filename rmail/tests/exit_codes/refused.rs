@@ -20,6 +20,8 @@ fn a_refusal_for_good_is_reported_and_done() {
     );
     for part in [
         "Content-Type: multipart/report",
+        "MAILER-DAEMON@leaf.lab",
+        "Reporting-MTA: dns; leaf.lab",
         "Final-Recipient: rfc822; nobody@leaf.lab",
         "Status: 5.1.1",
         "550 5.1.1 no such user",

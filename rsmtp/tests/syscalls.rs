@@ -10,10 +10,9 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod runs;
 
-use std::process::Command;
-
 use runs::Rsmtp as _;
 use suite_tests::alone::Home;
+use suite_tests::peers_or_skip;
 use suite_tests::sink::Server;
 
 const MESSAGES: usize = 5;
@@ -27,16 +26,13 @@ fn batch() -> String {
     (0..MESSAGES).map(message).collect::<Vec<_>>().concat()
 }
 
-/// The system calls of one run, in order; `None` where there is no strace.
-fn traced(site: &Home, batch: &str) -> Option<Vec<String>> {
-    let strace = Command::new("strace").arg("-V").output();
-    if strace.is_err() {
-        eprintln!("skipped: there is no strace");
-        return None;
-    }
+/// The system calls of one run, in order, by Debian's strace; `None` where that cannot be had.
+fn traced(test: &str, site: &Home, batch: &str) -> Option<Vec<String>> {
+    let peers = peers_or_skip(test)?;
     let (input, log) = (site.path("batch"), site.path("trace"));
     std::fs::write(&input, batch).unwrap();
-    let status = Command::new("strace")
+    let status = peers
+        .strace()
         .args(["-f", "-y", "-s", "2000", "-o"])
         .arg(&log)
         .args([
@@ -50,8 +46,8 @@ fn traced(site: &Home, batch: &str) -> Option<Vec<String>> {
         .status()
         .unwrap();
     assert!(status.success());
-    let text = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
-    Some(text.lines().map(str::to_owned).collect())
+    let lines = String::from_utf8_lossy(&std::fs::read(log).unwrap()).into_owned();
+    Some(lines.lines().map(str::to_owned).collect())
 }
 
 /// Where the first call from `start` on is that has all of these in it.
@@ -65,7 +61,7 @@ fn the_record_is_on_disk_before_the_session_sends_the_next_content() {
     let server = Server::accepting();
     let site = Home::with_smtp(&server);
     site.append_mail_toml("sessions = 1\n");
-    let Some(calls) = traced(&site, &batch()) else {
+    let Some(calls) = traced("rsmtp: the record before the next content", &site, &batch()) else {
         return;
     };
     let content = |n| find(&calls, 0, &["socket:", &format!("Subject: number {n}")]);
@@ -87,7 +83,7 @@ fn the_record_is_on_disk_before_the_session_sends_the_next_content() {
 fn a_kept_message_is_on_disk_with_its_name_before_the_batch_is_done() {
     let server = Server::answering("RCPT", "451 later");
     let site = Home::with_smtp(&server);
-    let Some(calls) = traced(&site, &batch()) else {
+    let Some(calls) = traced("rsmtp: kept before the end", &site, &batch()) else {
         return;
     };
     let mut at = 0;

@@ -134,7 +134,11 @@ pub fn peers_or_skip(test: &str) -> Option<&'static peers::Peers> {
     }
 }
 
-fn skip(test: &str, why: &str) {
+/// Says in a line which test is skipped and why.
+///
+/// # Panics
+/// In CI (`CI` set), where a skip is a failure.
+pub fn skip(test: &str, why: &str) {
     assert!(
         std::env::var_os("CI").is_none(),
         "{test} may not be skipped in CI: {why}"

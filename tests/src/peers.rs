@@ -39,6 +39,8 @@ pub enum Layer {
     OpenSmtpd,
     /// NNCP.
     Nncp,
+    /// gzip, zstd, xz, bzip2 and compress.
+    Packers,
 }
 
 impl Layer {
@@ -49,6 +51,7 @@ impl Layer {
             Self::Sendmail => "sendmail",
             Self::OpenSmtpd => "opensmtpd",
             Self::Nncp => "nncp",
+            Self::Packers => "packers",
         }
     }
 
@@ -59,6 +62,7 @@ impl Layer {
             Self::Sendmail => &["sendmail-bin", "sendmail-cf"],
             Self::OpenSmtpd => &["opensmtpd"],
             Self::Nncp => &["nncp"],
+            Self::Packers => &["gzip", "zstd", "xz-utils", "bzip2", "ncompress"],
         }
     }
 }

@@ -38,6 +38,8 @@ pub mod program;
 pub mod receive;
 pub mod report;
 pub mod send;
+#[cfg(test)]
+mod skip;
 pub mod spool;
 pub mod sysexits;
 pub mod wire;

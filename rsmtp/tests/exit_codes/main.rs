@@ -169,7 +169,10 @@ fn other_ways_than_smtp_are_as_good() {
 fn what_root_does_by_hand_stays_usable_by_uucp() {
     use std::os::unix::fs::{MetadataExt, chown};
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: only root can give files away");
+        suite_tests::skip(
+            "what root does by hand stays usable",
+            "only root can give files away",
+        );
         return;
     }
     let server = Server::answering("grey", "451 4.7.1 come back");

@@ -4,7 +4,6 @@ use super::*;
 
 mod damage;
 mod dictionaries;
-mod tools;
 
 const ALL: [Compression; 4] = [
     Compression::Gzip,

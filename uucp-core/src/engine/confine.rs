@@ -170,7 +170,7 @@ mod tests {
             let thread = scope.spawn(|| {
                 if let Err(reason) = confine(&reach) {
                     assert!(!can_confine, "{reason}");
-                    println!("skipped: {reason}");
+                    crate::skip::skip("confined threads", &reason);
                     return false;
                 }
                 let denied = |result: std::io::Result<()>| {

@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::process::Command;
 
 use crate::lab::{Lab, UUCICO, accept, script, text};
+use crate::skip::skip;
 
 #[test]
 fn chat_programs_speak_on_the_line_and_decide() {
@@ -73,7 +74,7 @@ fn chat_programs_speak_on_the_line_and_decide() {
 fn a_terminal_made_for_the_answering_side_carries_every_byte() {
     // As `ssh -tt` with a forced command: a terminal that echoes and translates until the answerer has made it raw.
     if Command::new("script").arg("--version").output().is_err() {
-        eprintln!("skipped: no script(1)");
+        skip("calls over a terminal of script(1)", "it is not installed");
         return;
     }
     for protocol in ["i", "g"] {

@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 
 use crate::lab::{Lab, script};
+use crate::skip::skip;
 
 /// Whether the kernel can do it here; the tests say so where it cannot.
 fn has_landlock() -> bool {
@@ -11,7 +12,7 @@ fn has_landlock() -> bool {
     let list = fs::read_to_string("/sys/kernel/security/lsm");
     let has = list.map_or(true, |list| list.contains("landlock"));
     if !has {
-        eprintln!("skipped: the kernel has no landlock");
+        skip("confined calls", "the kernel has no landlock");
     }
     has
 }

@@ -18,4 +18,6 @@ mod placing;
 mod rules;
 mod serial;
 mod server;
+#[path = "../../src/skip.rs"]
+mod skip;
 mod transfers;

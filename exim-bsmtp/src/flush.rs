@@ -123,7 +123,7 @@ impl Flush<'_> {
                 told(batch, &job.unwrap_or_default());
             }),
             Carrier::Nncp => outbox.pack_with(&how, Scope::all(), &mut |batch, file| {
-                nncp::hand_over(&sending, &how.command, file)?;
+                nncp::hand_over(&sending, &how.command, &file)?;
                 told(batch, &format!("a packet for {}", sending.nncp_node));
                 Ok(())
             }),

@@ -4,57 +4,45 @@
 //! anything else, there is no packet: an unknown node, a handle and arguments of more than 255 bytes, no room. It reads all
 //! of its input into memory, so that a batch is best kept to some megabytes (`batch-bytes`). The exit status of a process
 //! that was killed, or of one that we did not live to see, is lost: the batch goes again then.
+//!
+//! It is run with the outbox locked, so it has a time limit. One that is killed may have made its packet before.
 
 use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, Stdio};
+use std::io;
+use std::process::Command;
 
 use uucp_core::config::mail::Sending;
-
-/// How much of what it says is shown.
-const SAID: u64 = 4096;
+use uucp_core::delivery::child::{self, Ending};
 
 /// Hands one batch over.
 ///
 /// # Errors
 /// When there is no packet, as far as is known.
-pub(crate) fn hand_over(sending: &Sending, command: &[u8], batch: File) -> io::Result<()> {
+pub(crate) fn hand_over(sending: &Sending, command: &[u8], batch: &File) -> io::Result<()> {
     let program = &sending.nncp_exec;
     let shown = program.display();
-    let mut child = Command::new(program)
-        .args(["-quiet", "-noprogress"])
+    let mut exec = Command::new(program);
+    exec.args(["-quiet", "-noprogress"])
         .arg(&sending.nncp_node)
         .args(words(command))
-        .env_remove("NNCPNOSYNC")
-        .stdin(batch)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
+        .env_remove("NNCPNOSYNC");
+    let limit = sending.nncp_time_limit;
+    let finished = child::run(exec, batch, &std::env::temp_dir(), limit)
         .map_err(|error| io::Error::new(error.kind(), format!("cannot run {shown}: {error}")))?;
-    let mut said = Vec::new();
-    if let Some(mut stderr) = child.stderr.take() {
-        stderr.by_ref().take(SAID).read_to_end(&mut said)?;
-        // A pipe that nobody reads would end it.
-        io::copy(&mut stderr, &mut io::sink())?;
-    }
-    let status = child.wait()?;
-    if status.success() {
-        return Ok(());
-    }
-    let how = match (status.code(), status.signal()) {
-        (Some(code), _) => format!("left {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended".to_owned(),
+    let how = match finished.ending {
+        Ending::Exit(0) => return Ok(()),
+        Ending::Exit(code) => format!("left {code}"),
+        Ending::Signal(signal) => format!("was ended by signal {signal}"),
+        Ending::TimeLimit => format!("did not end within {} s and was killed", limit.as_secs()),
     };
-    let said = String::from_utf8_lossy(&said);
-    let said = said.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
     let node = &sending.nncp_node;
-    Err(io::Error::other(if said.is_empty() {
-        format!("{shown} {node} {how}; the messages stay queued")
-    } else {
-        format!("{shown} {node} {how}: {said}; the messages stay queued")
-    }))
+    let said = match &*finished.said {
+        "" => String::new(),
+        said => format!(": {said}"),
+    };
+    Err(io::Error::other(format!(
+        "{shown} {node} {how}{said}; the messages stay queued"
+    )))
 }
 
 /// The handle and its arguments, as separate words: nothing here passes a shell.

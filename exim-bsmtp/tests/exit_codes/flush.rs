@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use suite_tests::alone::{Moments, Outcome, wait};
+use suite_tests::process::{PATIENCE, wait_for};
 use uucp_core::bsmtp::{Event, Reader};
 
 use super::common::{HEADER, Site, exim};
@@ -45,9 +46,17 @@ fn flush(site: &Site, more: &[&str]) -> Outcome {
 
 /// An `nncp-exec` that keeps what it is given, then runs `script`.
 fn fake_nncp(site: &Site, script: &str) -> String {
-    let path = site.root.join("nncp-exec");
     let r = site.root.display();
-    let text = format!("#!/bin/sh\necho \"$@\" >>{r}/nncp.args\ncat >{r}/nncp.$$\n{script}\n");
+    fake(
+        site,
+        &format!("echo \"$@\" >>{r}/nncp.args\ncat >{r}/part\nmv {r}/part {r}/nncp.$$\n{script}"),
+    )
+}
+
+/// An `nncp-exec` that is this script.
+fn fake(site: &Site, script: &str) -> String {
+    let path = site.root.join("nncp-exec");
+    let text = format!("#!/bin/sh\n{script}\n");
     fs::write(&path, text).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path.display().to_string()
@@ -184,6 +193,60 @@ fn a_no_of_nncp_leaves_everything_queued_and_says_why() {
         "{outcome:?}"
     );
     assert_eq!(site.outbox("hub").len(), 1);
+}
+
+/// How a fake that hangs ends: never, and neither does what it has started, whose number it writes down.
+const HANGING: &str = "sleep 100000 & echo $! >started; wait";
+
+/// What a fake has started is gone, or waits for nothing but to be reaped.
+fn expect_ended(site: &Site) {
+    let pid = fs::read_to_string(site.root.join("started")).unwrap();
+    let stat = format!("/proc/{}/stat", pid.trim());
+    wait_for("what it started to end", PATIENCE, || {
+        let stat = fs::read_to_string(&stat).unwrap_or_default();
+        let state = stat.rsplit(") ").next().unwrap();
+        (state.is_empty() || state.starts_with('Z')).then_some(())
+    });
+}
+
+#[test]
+fn an_nncp_that_hangs_is_killed_with_what_it_started_and_the_outbox_is_free() {
+    for reads in [false, true] {
+        let site = Site::new();
+        let r = site.root.display();
+        let hanging = format!("cd {r}\n{HANGING}");
+        let nncp = if reads {
+            fake_nncp(&site, &hanging)
+        } else {
+            fake(&site, &hanging)
+        };
+        queue(&site, "hub", 2);
+        // As long as this machine needs to come to where it hangs.
+        for limit in (0..).map(|n| 1 << n) {
+            site.mail_toml(&format!(
+                "[sending]\ncarrier = \"nncp\"\nnncp-exec = \"{nncp}\"\nnncp-time-limit = {limit}\nfar-end = \"bangpath\"\n"
+            ));
+            let outcome = flush(&site, &["--quiet"]);
+            assert_eq!(outcome.status, Some(75), "{outcome:?}");
+            let said = format!(
+                "exim-bsmtp: hub: {nncp} hub did not end within {limit} s and was killed; the messages stay queued\n"
+            );
+            assert_eq!(outcome.said, said);
+            assert_eq!(site.outbox("hub").len(), 2);
+            if site.path("started").exists() {
+                break;
+            }
+        }
+        expect_ended(&site);
+        fake_nncp(&site, "exit 0");
+        assert_eq!(flush(&site, &["--quiet"]).status, Some(0));
+        assert!(site.outbox("hub").is_empty());
+        // What it may have queued before is what it gets again, ids and all.
+        let packets = packets(&site);
+        assert!(packets.iter().all(|packet| *packet == packets[0]));
+        assert_eq!(packets.len() > 1, reads);
+        assert_eq!(messages(&packets[0]), (2, true));
+    }
 }
 
 /// Killed between the packet and its deletion here: it goes again, and its ids tell the receiver which it has.

@@ -25,7 +25,7 @@ const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// How a child ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
+pub enum Ending {
     /// By itself, with this status.
     Exit(i32),
     /// By a signal.
@@ -36,16 +36,21 @@ pub(super) enum Ending {
 
 /// How a child ended, and what it said on standard output and standard error, as one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Finished {
-    pub(super) ending: Ending,
-    pub(super) said: String,
+pub struct Finished {
+    /// How it ended.
+    pub ending: Ending,
+    /// What it said, as far as it is kept: 4,096 bytes.
+    pub said: String,
 }
 
 /// Runs `command` with `input` as its standard input, from the file's beginning.
 ///
 /// What it says goes into a file, so neither side ever waits for the other's pipe. Processes that it leaves behind (Exim's
 /// delivery) go on: only a child that does not end is killed, and then with its whole group.
-pub(super) fn run(
+///
+/// # Errors
+/// When it cannot be started, or there is no room for what it says.
+pub fn run(
     mut command: Command,
     input: &File,
     scratch: &Path,

@@ -10,7 +10,7 @@
 //! "for now". What an exit status means is decided per MTA, never passed through.
 
 mod batch;
-mod child;
+pub mod child;
 mod choice;
 mod handover;
 mod identity;

@@ -16,6 +16,9 @@ use crate::name::{Grade, NameError, SystemName};
 /// (`uustat --older-than 168 --kill-all`) somebody should hear of it.
 const AGE_LIMIT: Duration = Duration::from_hours(14 * 24);
 
+/// It reads, encrypts and syncs some megabytes; while it does, nobody else can pack for that system.
+const NNCP_TIME_LIMIT: Duration = Duration::from_mins(10);
+
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub(super) struct SendingSection {
@@ -38,6 +41,7 @@ pub(super) struct SendingSection {
     carrier: Option<Carrier>,
     nncp_node: Option<String>,
     nncp_exec: Option<PathBuf>,
+    nncp_time_limit: Option<Period>,
     age_limit: Option<Period>,
 }
 
@@ -171,6 +175,8 @@ pub struct Sending {
     pub nncp_node: String,
     /// The command that makes NNCP packets.
     pub nncp_exec: PathBuf,
+    /// How long it may take for one batch: 10 minutes, unless set.
+    pub nncp_time_limit: Duration,
     /// How long a message waits in the outbox before it goes back to its sender: 14 days, unless set.
     pub age_limit: Duration,
 }
@@ -243,6 +249,7 @@ pub(super) fn resolve(
         carrier: pick(own, all, |s| s.carrier).unwrap_or_default(),
         nncp_node: pick(own, all, |s| s.nncp_node.clone()).unwrap_or_else(|| system.to_string()),
         nncp_exec: pick(own, all, |s| s.nncp_exec.clone()).unwrap_or_else(|| "nncp-exec".into()),
+        nncp_time_limit: pick(own, all, |s| s.nncp_time_limit).map_or(NNCP_TIME_LIMIT, |p| p.0),
         age_limit: pick(own, all, |s| s.age_limit).map_or(AGE_LIMIT, |p| p.0),
     }
 }

@@ -39,6 +39,8 @@ pub enum Layer {
     OpenSmtpd,
     /// NNCP.
     Nncp,
+    /// OpenSSH, both sides.
+    Ssh,
     /// gzip, zstd, xz, bzip2 and compress.
     Packers,
 }
@@ -51,6 +53,7 @@ impl Layer {
             Self::Sendmail => "sendmail",
             Self::OpenSmtpd => "opensmtpd",
             Self::Nncp => "nncp",
+            Self::Ssh => "ssh",
             Self::Packers => "packers",
         }
     }
@@ -62,6 +65,7 @@ impl Layer {
             Self::Sendmail => &["sendmail-bin", "sendmail-cf"],
             Self::OpenSmtpd => &["opensmtpd"],
             Self::Nncp => &["nncp"],
+            Self::Ssh => &["openssh-server", "openssh-client", "login"],
             Self::Packers => &["gzip", "zstd", "xz-utils", "bzip2", "ncompress"],
         }
     }

@@ -12,14 +12,17 @@
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use suite_tests::maildir::{Mailboxes, add_rmail};
 use suite_tests::node::Node;
 use suite_tests::ports::{free_port, is_listening};
 use suite_tests::process::{self, Running};
 use suite_tests::programs::{self, Side};
-use suite_tests::{Site, peers_or_skip, skip};
+use suite_tests::{Site, peers_or_skip};
+
+#[path = "snippets/ssh.rs"]
+mod ssh;
 
 /// Where the snippets say that our programs are.
 const INSTALLED: &str = "/usr/lib/bangpath";
@@ -314,39 +317,6 @@ fn debians_uuchk_reads_the_same_files() {
             let output = &finished.output;
             assert!(output.contains("Port name hub-tcp"), "{output}");
         }
-    }
-}
-
-#[test]
-fn the_options_of_ssh_are_options() {
-    // ssh -G prints what it would do and connects to nobody.
-    let line = line_with(&snippet("ssh/port"), "command /usr/bin/ssh");
-    let words: Vec<&str> = line.split_whitespace().skip(1).collect();
-    if !std::path::Path::new(words[0]).exists() {
-        skip(
-            "snippets: the options of ssh",
-            &format!("{} is missing", words[0]),
-        );
-        return;
-    }
-    let output = Command::new(words[0])
-        .arg("-G")
-        .args(&words[1..])
-        .output()
-        .expect("ssh");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    for wanted in [
-        "user uucp",
-        "hostname hub.example",
-        "batchmode yes",
-        "serveraliveinterval 15",
-    ] {
-        assert!(text.contains(wanted), "no {wanted} in:\n{text}");
     }
 }
 

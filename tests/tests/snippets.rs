@@ -21,6 +21,8 @@ use suite_tests::process::{self, Running};
 use suite_tests::programs::{self, Side};
 use suite_tests::{Site, peers_or_skip};
 
+#[path = "snippets/retry.rs"]
+mod retry;
 #[path = "snippets/ssh.rs"]
 mod ssh;
 

@@ -38,7 +38,8 @@ enum Victim {
     Line,
 }
 
-const VICTIMS: [Victim; 3] = [Victim::Caller, Victim::Answerer, Victim::Line];
+const SIDES: [Victim; 2] = [Victim::Caller, Victim::Answerer];
+const SIDES_AND_LINE: [Victim; 3] = [Victim::Caller, Victim::Answerer, Victim::Line];
 
 #[derive(Debug, Clone, Copy)]
 struct Round {
@@ -271,31 +272,53 @@ fn write_old(node: &Node, path: &Path, data: &[u8]) {
     });
 }
 
+/// The size of the files that is asked for.
+fn megabytes() -> Option<u64> {
+    std::env::var_os("SIZE_MB").map(|_| number("SIZE_MB", 0) << 20)
+}
+
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |text| {
         text.parse().unwrap_or_else(|_| panic!("{name}"))
     })
 }
 
-/// One round after the other, each with another protocol; direction and victim are drawn.
-fn rounds(pairs: &[(Side, Side)], protocols: &str, asked: bool, count: u64, size: u64) {
+/// What a test goes through.
+struct Plan<'a> {
+    pairs: &'a [(Side, Side)],
+    protocols: &'a str,
+    victims: &'a [Victim],
+    asked: bool,
+    /// Bytes in a file.
+    size: u64,
+}
+
+/// One round after the other until every pair has met every victim over every protocol.
+///
+/// Between neighbours in the list of protocols the direction changes, and with each protocol it stays: so both the caller and
+/// the answerer are killed, once as the file's sender and once as its receiver. Which of them begins is drawn.
+fn rounds(plan: &Plan<'_>) {
     let seed = seed();
     println!("SEED={seed}");
     let mut random = Random::new(seed);
-    let chosen = std::env::var("PROTOCOLS").unwrap_or_else(|_| protocols.to_owned());
+    let chosen = std::env::var("PROTOCOLS").unwrap_or_else(|_| plan.protocols.to_owned());
     let protocols: Vec<char> = chosen.chars().collect();
-    for index in 0..usize::try_from(number("ROUNDS", count)).unwrap() {
-        let pick = |count: usize, step: usize| (index / step) % count;
-        let (caller, answerer) = pairs[pick(pairs.len(), 1)];
+    let of_a_victim = plan.pairs.len() * protocols.len();
+    let all = (of_a_victim * plan.victims.len()) as u64;
+    let size = megabytes().unwrap_or(plan.size);
+    let first_outward = random.below(2) == 0;
+    for index in 0..usize::try_from(number("ROUNDS", all)).unwrap() {
+        let (caller, answerer) = plan.pairs[index % plan.pairs.len()];
+        let protocol = index / plan.pairs.len() % protocols.len();
         let round = Round {
             caller,
             answerer,
-            protocol: protocols[pick(protocols.len(), pairs.len())],
-            outward: random.below(2) == 0,
-            asked,
-            victim: VICTIMS[usize::try_from(random.below(3)).unwrap()],
+            protocol: protocols[protocol],
+            outward: first_outward == protocol.is_multiple_of(2),
+            asked: plan.asked,
+            victim: plan.victims[index / of_a_victim % plan.victims.len()],
         };
-        run(round, &mut random, number("SIZE_MB", size) << 20);
+        run(round, &mut random, size);
     }
 }
 
@@ -303,12 +326,24 @@ const OURS: [(Side, Side); 1] = [(Side::Ours, Side::Ours)];
 
 #[test]
 fn ours_goes_on_where_a_kill_has_stopped_it() {
-    rounds(&OURS, PROTOCOLS, false, PROTOCOLS.len() as u64, 8);
+    rounds(&Plan {
+        pairs: &OURS,
+        protocols: PROTOCOLS,
+        victims: &SIDES_AND_LINE,
+        asked: false,
+        size: 3 << 20,
+    });
 }
 
 #[test]
 fn so_does_a_file_that_was_asked_for() {
-    rounds(&OURS, PROTOCOLS, true, 4, 8);
+    rounds(&Plan {
+        pairs: &OURS,
+        protocols: "tige",
+        victims: &SIDES_AND_LINE,
+        asked: true,
+        size: 3 << 20,
+    });
 }
 
 #[test]
@@ -317,7 +352,13 @@ fn so_does_ours_with_taylors() {
         return;
     }
     let pairs = [(Side::Ours, Side::Taylor), (Side::Taylor, Side::Ours)];
-    rounds(&pairs, "tgi", false, 6, 1);
+    rounds(&Plan {
+        pairs: &pairs,
+        protocols: "tgi",
+        victims: &SIDES,
+        asked: false,
+        size: 512 << 10,
+    });
 }
 
 #[test]

@@ -48,12 +48,12 @@ pub fn main_from<A: Parser>(
 #[must_use]
 pub fn report(name: &str, audience: Audience, failure: &Failure) -> ExitCode {
     let line = one_line(&failure.message);
-    let mut stderr = std::io::stderr().lock();
-    // A closed standard error must not change the exit status.
-    let _ = match audience {
-        Audience::Mail => writeln!(stderr, "{} {name}: {line}", failure.status.enhanced()),
-        Audience::Tool | Audience::Plain => writeln!(stderr, "{name}: {}", failure.message),
+    let told = match audience {
+        Audience::Mail => format!("{} {name}: {line}\n", failure.status.enhanced()),
+        Audience::Tool | Audience::Plain => format!("{name}: {}\n", failure.message),
     };
+    // In one piece: others may write there, too. A closed standard error must not change the exit status.
+    let _ = std::io::stderr().lock().write_all(told.as_bytes());
     ExitCode::from(failure.status.exit_status(audience))
 }
 

@@ -4,6 +4,7 @@
 //! the background themselves. When it is done it starts `uuxqt`; with `-D` it waits for its end.
 
 mod answering;
+mod calling;
 mod certificate;
 mod daemon;
 mod line;
@@ -15,16 +16,13 @@ use std::process::ExitCode;
 use options::Arguments;
 use uuxqt::Starter;
 
-use super::debug;
-use crate::config::mail::MailConfig;
 use crate::config::{Config, RunUuxqt};
-use crate::engine::{CallOptions, Called, ExecuteEvery, Signals, call};
+use crate::engine::{ExecuteEvery, Signals};
 use crate::limits;
-use crate::name::{Grade, SystemName};
-use crate::outbox;
+use crate::name::Grade;
 use crate::program;
-use crate::spool::{Spool, SpoolError};
-use crate::sysexits::{Audience, Failure, Status};
+use crate::spool::Spool;
+use crate::sysexits::{Audience, Failure};
 
 /// Descriptors for a call and the programs that it starts.
 const DESCRIPTORS: u64 = 1024;
@@ -59,6 +57,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         site.show_certificate()?
     } else if arguments.daemon {
         site.stay()?
+    } else if let (true, Some(system)) = (arguments.of_round, arguments.named_system()) {
+        return Ok(site.call_of_round(system));
     } else if arguments.is_master() {
         let good = site.call_out()?;
         if arguments.wait && !site.signals.stops() {
@@ -76,86 +76,6 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 impl Site<'_> {
-    /// Calls the systems asked for; whether all went well.
-    fn call_out(&self) -> Result<bool, Failure> {
-        let starter = self.starter();
-        let named = self.arguments.named_system();
-        let systems = match named {
-            Some(name) => vec![name.clone()],
-            None => self.systems_with_work().map_err(Failure::temporary)?,
-        };
-        if systems.is_empty() && !self.arguments.quiet {
-            tracing::info!(target: "uucp::spooldir", "no work");
-        }
-        let mut good = true;
-        let mut executions = 0;
-        for system in &systems {
-            if self.signals.stops() {
-                break;
-            }
-            let called = self.call_one(system, named.is_some())?;
-            if let Called::Finished(finished) = &called {
-                executions += finished.executions;
-                self.after_call(starter.as_ref(), finished.executions);
-            }
-            good &= self.tell(system, &called);
-        }
-        self.at_the_end(starter.as_ref(), executions);
-        Ok(good)
-    }
-
-    /// The systems for which jobs wait, or messages that are to become jobs.
-    fn systems_with_work(&self) -> Result<Vec<SystemName>, SpoolError> {
-        // What is wrong with the file is told in the call.
-        let mail = MailConfig::load(&self.config.directory).unwrap_or_default();
-        let mut systems = self.spool.systems_with_work()?;
-        systems.extend(outbox::systems_with_work(&self.spool, &mail)?);
-        systems.sort_unstable();
-        systems.dedup();
-        Ok(systems)
-    }
-
-    fn call_one(&self, system: &SystemName, named: bool) -> Result<Called, Failure> {
-        let arguments = self.arguments;
-        let options = CallOptions {
-            force: arguments.force || arguments.forced_system.is_some(),
-            quiet: arguments.quiet,
-            if_work: arguments.if_work,
-            named: named && !arguments.if_work,
-            grade: arguments.grade,
-            port: arguments.port().cloned(),
-            try_next: arguments.try_next,
-            progress: !arguments.no_uuxqt && !arguments.quiet,
-            execute_every: self.execute_every(),
-            debug: Some(debug::add),
-        };
-        call(
-            &self.config,
-            &self.spool,
-            system,
-            &options,
-            Some(&self.signals),
-        )
-        .map_err(|error| Failure::new(Status::Other, error.to_string()))
-    }
-
-    /// Tells on standard error why a call came to nothing; whether it came to something.
-    fn tell(&self, system: &SystemName, called: &Called) -> bool {
-        let reason = match called {
-            Called::Finished(finished) => match &finished.result {
-                Ok(()) => return true,
-                Err(error) => format!("{system}: {error}"),
-            },
-            Called::NotMade(reason) => reason.clone(),
-            Called::NoWork => return true,
-        };
-        if !self.arguments.quiet {
-            let failure = Failure::new(Status::Other, reason);
-            let _ = program::report("uucico", Audience::Plain, &failure);
-        }
-        false
-    }
-
     /// How uuxqt is started; `None` where it is not to be.
     fn starter(&self) -> Option<Starter> {
         let wanted = self.config.run_uuxqt != RunUuxqt::Never && !self.arguments.no_uuxqt;
@@ -183,7 +103,7 @@ impl Site<'_> {
         }
     }
 
-    fn at_the_end(&self, starter: Option<&Starter>, _executions: u64) {
+    fn at_the_end(&self, starter: Option<&Starter>) {
         if let (Some(starter), RunUuxqt::Once) = (starter, self.config.run_uuxqt) {
             starter.start(self.arguments.no_detach);
         }

@@ -1,6 +1,7 @@
 //! Placing a call: may we now, over which port, and what came of it.
 
 mod attempt;
+mod claim;
 mod profile;
 
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub struct CallOptions {
     pub progress: bool,
     /// uuxqt while the call lasts.
     pub execute_every: Option<ExecuteEvery>,
+    /// It is one of a round: when another of those has its line, it is to be made again after that one.
+    pub of_round: bool,
     /// How debugging messages of one call are switched on.
     pub debug: Option<DebugSwitch>,
 }
@@ -53,6 +56,8 @@ pub enum Called {
     NoWork,
     /// It was not made, for this reason.
     NotMade(String),
+    /// It was not made: of its round these processes have its line, or each of its lines.
+    Behind(Vec<i32>),
 }
 
 impl Called {
@@ -62,7 +67,7 @@ impl Called {
         match self {
             Self::Finished(finished) => finished.result.is_ok(),
             Self::NoWork => true,
-            Self::NotMade(_) => false,
+            Self::NotMade(_) | Self::Behind(_) => false,
         }
     }
 }
@@ -83,6 +88,17 @@ enum Attempt {
     Done(Finished),
     /// The other system was not reached: the next alternate may have more luck.
     Unreached(StatusKind, String),
+    /// This process, another call of the round, has the line.
+    Behind(i32),
+}
+
+/// What the attempts have come to so far.
+#[derive(Debug, Default)]
+struct Attempts {
+    last: Option<Called>,
+    /// What the status file is to say if nothing better comes.
+    failure: Option<(StatusKind, Option<Duration>)>,
+    behind: Vec<i32>,
 }
 
 /// Calls a system.
@@ -99,7 +115,7 @@ pub fn call(
     let Some(system) = config.system(name)? else {
         return Err(CallError::Unknown(name.clone()));
     };
-    let mut caller = Caller {
+    let caller = Caller {
         config,
         spool,
         // What is wrong with it is told by whoever is to pack.
@@ -167,12 +183,11 @@ impl Caller<'_> {
         }))
     }
 
-    fn call(&mut self) -> Result<Called, CallError> {
-        let alternates: Vec<Settings> = self.system.for_calling().cloned().collect();
-        let mut last: Option<Called> = None;
+    fn call(&self) -> Result<Called, CallError> {
+        let mut attempts = Attempts::default();
         let mut in_time = false;
         let mut may_call = false;
-        for settings in alternates {
+        for settings in self.system.for_calling() {
             let Some(window) = call_window(&settings.time, local_time()) else {
                 continue;
             };
@@ -182,32 +197,9 @@ impl Caller<'_> {
                 continue;
             }
             may_call = true;
-            for port in opening::ports(self.config, &settings, self.options.port.as_deref())? {
-                let way = Way {
-                    settings: &settings,
-                    port: &port,
-                    grade,
-                    retry: window.retry,
-                };
-                match self.attempt(&way)? {
-                    Attempt::Done(finished) => {
-                        let failed = finished.result.is_err();
-                        let again = failed && self.options.try_next && !self.is_stopped();
-                        last = Some(Called::Finished(finished));
-                        if !again {
-                            return Ok(last.unwrap_or(Called::NoWork));
-                        }
-                        break;
-                    }
-                    Attempt::Unreached(kind, reason) => {
-                        self.failed_before_talking(kind, window.retry);
-                        let not_made = Called::NotMade(format!("{}: {reason}", self.system.name));
-                        if self.is_stopped() {
-                            return Ok(not_made);
-                        }
-                        last = Some(not_made);
-                    }
-                }
+            let is_over = self.over_ports(settings, grade, window.retry, &mut attempts)?;
+            if is_over {
+                break;
             }
         }
         if !may_call {
@@ -218,7 +210,14 @@ impl Caller<'_> {
                 self.wrong_time()
             });
         }
-        Ok(last.unwrap_or_else(|| {
+        // A line that is in use by another of the round is as good as free.
+        if !attempts.behind.is_empty() && !matches!(attempts.last, Some(Called::Finished(_))) {
+            return Ok(Called::Behind(attempts.behind));
+        }
+        if let Some((kind, retry)) = attempts.failure {
+            self.failed_before_talking(kind, retry);
+        }
+        Ok(attempts.last.unwrap_or_else(|| {
             self.journal(Severity::Error, "No matching ports");
             self.failed_before_talking(StatusKind::PortUnavailable, None);
             Called::NotMade(format!(
@@ -226,6 +225,45 @@ impl Caller<'_> {
                 self.system.name
             ))
         }))
+    }
+
+    /// One alternate, over one port after the other; whether no other is to be tried.
+    fn over_ports(
+        &self,
+        settings: &Settings,
+        grade: Grade,
+        retry: Option<Duration>,
+        attempts: &mut Attempts,
+    ) -> Result<bool, CallError> {
+        for port in opening::ports(self.config, settings, self.options.port.as_deref())? {
+            let way = Way {
+                settings,
+                port: &port,
+                grade,
+                retry,
+            };
+            match self.attempt(&way)? {
+                Attempt::Done(finished) => {
+                    let failed = finished.result.is_err();
+                    let again = failed && self.options.try_next && !self.is_stopped();
+                    attempts.last = Some(Called::Finished(finished));
+                    // The end of the call has been written down.
+                    attempts.failure = None;
+                    return Ok(!again);
+                }
+                Attempt::Unreached(kind, reason) => {
+                    attempts.failure = Some((kind, retry));
+                    let not_made = Called::NotMade(format!("{}: {reason}", self.system.name));
+                    attempts.last = Some(not_made);
+                    if self.is_stopped() {
+                        attempts.behind.clear();
+                        return Ok(true);
+                    }
+                }
+                Attempt::Behind(process) => attempts.behind.push(process),
+            }
+        }
+        Ok(!attempts.behind.is_empty())
     }
 
     /// Whether a signal says that no further port or alternate is to be tried.

@@ -9,7 +9,7 @@ mod watch;
 
 use std::io;
 use std::os::fd::AsFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use sd_notify::NotifyState;
 
 use super::neighbour::local_time;
 use super::outcome::{held_up, now_seconds};
+use super::placing::place;
 use super::server::{Answerer, ChildCommand, Door, take_all};
 use super::signals::{Received, Signals};
 use crate::config::Config;
@@ -296,16 +297,7 @@ impl Daemon<'_> {
 
     fn place(&mut self, system: SystemName) {
         let command = &self.options.call;
-        // With our signals blocked, until it takes them itself: were they let through for the moment of the start, one that
-        // comes just then would end the daemon.
-        let started = Command::new(&command.program)
-            .args(&command.arguments)
-            .arg(system.as_str())
-            .env_remove("NOTIFY_SOCKET")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn();
-        match started {
+        match place(command, &system, Stdio::null()) {
             Ok(child) => {
                 self.planner.started(system.clone());
                 self.placed.push((system, child));

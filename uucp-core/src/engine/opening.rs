@@ -29,8 +29,6 @@ pub(super) struct Opened {
     pub(super) dialing: Option<Dialing>,
     /// The port's description, and its dialer's.
     pub(super) port: PortConfig,
-    /// The devices stay locked until the call is over.
-    locks: Vec<PidLock>,
 }
 
 /// The ports that may be tried, in order: those of the name, those of the speed, those of both, or, where neither is given,
@@ -83,13 +81,31 @@ fn runs_at(port: &PortConfig, settings: &Settings) -> bool {
     }
 }
 
-/// Opens a port to reach `number`, the system's phone number or address.
+/// Locks the devices of a serial port, for a call that goes out over it; of other ports there is nothing to lock.
 ///
 /// # Errors
-/// Why it cannot be opened, or may not be now.
+/// [`PortError::Locked`] when one is in use.
+pub(super) fn lock_line(spool: &Spool, port: &PortConfig) -> Result<Vec<PidLock>, PortError> {
+    let (device, dial_device) = match &port.kind {
+        PortKind::Modem(modem) => (&modem.device, modem.dial_device.as_deref()),
+        PortKind::Direct(direct) => (&direct.device, None),
+        _ => return Ok(Vec::new()),
+    };
+    let device = device_path(device.as_deref(), &port.name);
+    let mut locks = vec![lock(spool, port, &device)?];
+    if let Some(dial_device) = dial_device {
+        let device = device_path(Some(dial_device), &port.name);
+        locks.push(lock_path(spool, &device)?);
+    }
+    Ok(locks)
+}
+
+/// Opens a port, whose devices the caller has locked, to reach `system` by its phone number or address.
+///
+/// # Errors
+/// Why it cannot be opened.
 pub(super) fn open(
     config: &Config,
-    spool: &Spool,
     system: &SystemName,
     settings: &Settings,
     port: &PortConfig,
@@ -127,8 +143,8 @@ pub(super) fn open(
             Ok(Opened::new(Box::new(line), port))
         }
         PortKind::Stdin => Ok(Opened::new(Box::new(StdioPort::open()?), port)),
-        PortKind::Modem(modem) => open_modem(config, spool, settings, port, modem, &number),
-        PortKind::Direct(direct) => open_direct(spool, settings, port, direct),
+        PortKind::Modem(modem) => open_modem(config, settings, port, modem, &number),
+        PortKind::Direct(direct) => open_direct(settings, port, direct),
         PortKind::Tli(_) => Err(PortError::Unsupported("tli")),
     }
 }
@@ -148,13 +164,11 @@ fn speed_of(settings: &Settings, port: Option<u32>) -> Option<u32> {
 }
 
 fn open_direct(
-    spool: &Spool,
     settings: &Settings,
     port: &PortConfig,
     direct: &DirectPort,
 ) -> Result<Opened, PortError> {
     let device = device_path(direct.device.as_deref(), &port.name);
-    let lock = lock(spool, port, &device)?;
     let mut line = SerialPort::open(&SerialTarget {
         device,
         speed: speed_of(settings, direct.speed),
@@ -167,12 +181,11 @@ fn open_direct(
         line.require_carrier(true, None)
             .map_err(|error| PortError::Configuration(format!("port '{}': {error}", port.name)))?;
     }
-    Ok(Opened::new(Box::new(line), port).locked(lock))
+    Ok(Opened::new(Box::new(line), port))
 }
 
 fn open_modem(
     config: &Config,
-    spool: &Spool,
     settings: &Settings,
     port: &PortConfig,
     modem: &ModemPort,
@@ -190,7 +203,6 @@ fn open_modem(
     };
     let complete = dialing.complete_port(port);
     let device = device_path(modem.device.as_deref(), &port.name);
-    let lock_of_line = lock(spool, port, &device)?;
     let target = SerialTarget {
         device,
         speed: speed_of(settings, modem.speed),
@@ -202,10 +214,9 @@ fn open_modem(
     if dialing.first.dtr_toggle {
         line.toggle_dtr(dialing.first.dtr_toggle_wait);
     }
-    let mut opened = Opened::new(Box::new(line), &complete).locked(lock_of_line);
+    let mut opened = Opened::new(Box::new(line), &complete);
     if let Some(dial_device) = &modem.dial_device {
         let device = device_path(Some(dial_device), &port.name);
-        opened.locks.push(lock_path(spool, &device)?);
         opened.dial_line = Some(SerialPort::open(&SerialTarget {
             device,
             carrier: None,
@@ -258,7 +269,13 @@ fn lock_path(spool: &Spool, device: &Path) -> Result<PidLock, PortError> {
 }
 
 fn taken(lock: Result<PidLock, LockError>, name: &str) -> Result<PidLock, PortError> {
-    lock.map_err(|error| PortError::Locked(format!("{name} is in use ({error})")))
+    lock.map_err(|error| PortError::Locked {
+        reason: format!("{name} is in use ({error})"),
+        holder: match error {
+            LockError::Held { pid, .. } => pid,
+            LockError::Spool(_) => None,
+        },
+    })
 }
 
 impl Opened {
@@ -268,13 +285,7 @@ impl Opened {
             dial_line: None,
             dialing: None,
             port: port.clone(),
-            locks: Vec::new(),
         }
-    }
-
-    fn locked(mut self, lock: PidLock) -> Self {
-        self.locks.push(lock);
-        self
     }
 
     fn dialed_by(mut self, dialing: Option<Dialing>) -> Self {

@@ -67,6 +67,9 @@ impl Signals {
                 _ => {}
             }
         }
+        if received.terminate || received.interrupt {
+            self.stop.store(true, Ordering::Relaxed);
+        }
         received
     }
 
@@ -74,9 +77,6 @@ impl Signals {
     #[must_use]
     pub fn ends_call(&self) -> bool {
         let received = self.read();
-        if received.terminate || received.interrupt {
-            self.stop.store(true, Ordering::Relaxed);
-        }
         received.terminate || received.hang_up
     }
 

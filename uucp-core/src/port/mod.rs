@@ -232,8 +232,13 @@ pub enum PortError {
         fault: TlsFault,
     },
     /// Another program uses the port.
-    #[error("{0}")]
-    Locked(String),
+    #[error("{reason}")]
+    Locked {
+        /// What is in use, and the lock that says so.
+        reason: String,
+        /// The number of its process, where known.
+        holder: Option<i32>,
+    },
     /// What the configuration says of the port cannot be used.
     #[error("{0}")]
     Configuration(String),

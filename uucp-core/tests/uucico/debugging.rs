@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::lab::{Lab, Node, UUCICO, text};
+use crate::lab::{Lab, Node, UUCICO, accept, text};
 
 #[test]
 fn debugging_shows_the_line_the_packets_and_the_bytes() {
@@ -75,10 +75,15 @@ fn debugging_of_a_system_begins_and_ends_with_its_call() {
     for system in ["beta", "gamma"] {
         lab.alpha.queue(system, "joe", b"mail");
     }
-    // One process calls both, one after the other.
+    // One process calls both, one after the other, in any order.
     let caller = lab.alpha.command(UUCICO).arg("-r1").spawn().unwrap();
-    for node in [&lab.beta, &gamma] {
-        let mut answerer = node.answer(&lab.listener, &["-l"]);
+    for _ in 0..2 {
+        let connection = accept(&lab.listener);
+        let log = lab.alpha.log();
+        let last = log.lines().rfind(|line| line.contains("Calling system"));
+        let is_beta = last.unwrap().contains("Calling system beta");
+        let node = if is_beta { &lab.beta } else { &gamma };
+        let mut answerer = node.answer_on(connection, &["-l"]);
         assert!(answerer.wait().unwrap().success());
     }
     assert!(caller.wait_with_output().unwrap().status.success());

@@ -93,7 +93,11 @@ impl Node {
 
     /// Answers the next call that `listener` gets, as inetd does.
     pub(crate) fn answer(&self, listener: &TcpListener, arguments: &[&str]) -> Child {
-        let socket = accept(listener);
+        self.answer_on(accept(listener), arguments)
+    }
+
+    /// The same for a call that has been taken.
+    pub(crate) fn answer_on(&self, socket: TcpStream, arguments: &[&str]) -> Child {
         let output = socket.try_clone().unwrap();
         self.command(UUCICO)
             .args(arguments)

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use nix::unistd::{Uid, User, getuid};
 
 use super::Site;
-use super::debug;
 use super::line::is_standard_input;
+use crate::command::debug;
 use crate::config::port::IpVersion;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
@@ -235,7 +235,7 @@ impl Site<'_> {
     pub(super) fn after_answer(&self, finished: &Finished, silent: bool) -> bool {
         let starter = self.starter();
         self.after_call(starter.as_ref(), finished.executions);
-        self.at_the_end(starter.as_ref(), finished.executions);
+        self.at_the_end(starter.as_ref());
         if let Err(error) = &finished.result {
             self.complain(error.to_string(), silent);
         }

@@ -11,6 +11,9 @@ use crate::port::Listener;
 use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
 
+/// How many calls the daemon places at once unless told.
+const CALLS: usize = 4;
+
 impl Site<'_> {
     /// Stays until a signal comes.
     pub(super) fn stay(self) -> Result<bool, Failure> {
@@ -38,7 +41,7 @@ impl Site<'_> {
             arguments: self.calling_arguments(),
         };
         let options = DaemonOptions {
-            calls: self.arguments.max_calls,
+            calls: self.arguments.max_calls.map_or(CALLS, usize::from),
             gap: Duration::from_secs(self.arguments.gap),
             call,
         };
@@ -78,21 +81,8 @@ impl Site<'_> {
 
     /// What a call is placed with; the system's name comes after it.
     fn calling_arguments(&self) -> Vec<OsString> {
-        let mut words: Vec<OsString> = ["--master", "--ifwork", "--quiet"].map(Into::into).to_vec();
-        if let Some(file) = &self.config.source {
-            words.extend(["--config".into(), file.into()]);
-        }
-        if self.arguments.no_uuxqt {
-            words.push("--nouuxqt".into());
-        }
-        if self.arguments.try_next {
-            words.push("--try-next".into());
-        }
-        if let Some(grade) = self.arguments.grade {
-            words.extend(["--grade".into(), grade.to_string().into()]);
-        }
-        words.extend(self.arguments.common.debug_words());
-        words.push("--system".into());
+        let mut words = self.arguments_of_calls();
+        words.extend(["--ifwork", "--quiet", "--system"].map(Into::into));
         words
     }
 }

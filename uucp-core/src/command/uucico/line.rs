@@ -5,7 +5,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::time::Duration;
 
-use super::{Site, debug};
+use super::Site;
+use crate::command::debug;
 use crate::config::{PortConfig, PortKind};
 use crate::engine::{Answer, WaitingLine, answer};
 use crate::port::{PortError, device_path};
@@ -52,7 +53,7 @@ impl Site<'_> {
         loop {
             let good = match WaitingLine::open(&self.spool, port) {
                 // A call of ours goes out over it: the line is free again when that is over.
-                Err(PortError::Locked(reason)) if endless => {
+                Err(PortError::Locked { reason, .. }) if endless => {
                     if !in_use {
                         let mut journal = Journal::open(&self.config, "uucico");
                         journal.log(None, None, Severity::Info, &format!("Waiting: {reason}"));

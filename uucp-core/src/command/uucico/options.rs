@@ -1,6 +1,8 @@
 //! The command line, as Taylor's and Debian's `uucico` take it.
 
-use clap::Parser;
+use std::num::NonZeroUsize;
+
+use clap::{ArgGroup, Parser};
 
 use super::parse_grade;
 use crate::command::common::Common;
@@ -11,8 +13,9 @@ use crate::name::{Grade, SystemName};
 #[command(
     name = "uucico",
     version,
+    group = ArgGroup::new("several").args(["daemon", "master", "state"]).multiple(true),
     disable_version_flag = true,
-    after_help = "Examples:\n  uucico -S hub                  call the system 'hub' now, whatever the last call came to\n  uucico -r1                     call every system that has work\n  uucico -l                      answer on standard input with login prompts (inetd, ssh)\n  uucico --login leaf --prompt   as before, for one login name (an ssh forced command)\n  uucico -e -p 540               wait for calls on TCP port 540, a process for each\n  uucico --daemon -p 540         do both, and call again when work comes"
+    after_help = "Examples:\n  uucico -S hub                  call the system 'hub' now, whatever the last call came to\n  uucico -r1                     call every system that has work, in any order\n  uucico -r1 --max-calls 4       the same, four at a time\n  uucico -l                      answer on standard input with login prompts (inetd, ssh)\n  uucico --login leaf --prompt   as before, for one login name (an ssh forced command)\n  uucico -e -p 540               wait for calls on TCP port 540, a process for each\n  uucico --daemon -p 540         do both, and call again when work comes"
 )]
 pub(super) struct Arguments {
     /// Call this system
@@ -51,9 +54,9 @@ pub(super) struct Arguments {
     /// Stay, wait for calls (on the port of -p, or on systemd's sockets) and call whenever there is work
     #[arg(long, conflicts_with_all = ["endless", "prompt", "wait", "system", "forced_system", "slave"])]
     pub(super) daemon: bool,
-    /// With --daemon: how many calls are placed at once
-    #[arg(long, value_name = "N", default_value_t = 4, requires = "daemon")]
-    pub(super) max_calls: usize,
+    /// How many systems are called at once: with -r1 one unless given, with --daemon 4
+    #[arg(long, value_name = "N", requires = "several", conflicts_with_all = ["system", "forced_system", "slave"])]
+    pub(super) max_calls: Option<NonZeroUsize>,
     /// With --daemon: the least number of seconds between two calls with one system
     #[arg(
         long,
@@ -92,6 +95,9 @@ pub(super) struct Arguments {
     /// Standard input is a connection that came in on this port and was prompted; what uucico starts itself with
     #[arg(long, hide = true, value_name = "PORT")]
     pub(super) accepted: Option<String>,
+    /// One of several calls that are made side by side; what uucico starts itself with
+    #[arg(long, hide = true, requires = "system")]
+    pub(super) of_round: bool,
 }
 
 impl Arguments {
@@ -160,6 +166,10 @@ mod tests {
         ] {
             assert!(!parse(line).is_master(), "{line}");
         }
+        for line in ["-r1", "--master", "--daemon"] {
+            let calls = parse(&format!("{line} --max-calls 3")).max_calls;
+            assert_eq!(calls, NonZeroUsize::new(3), "{line}");
+        }
         assert!(parse("-CsSYS").if_work);
         assert_eq!(parse("-Sbeta").named_system().unwrap().as_str(), "beta");
     }
@@ -182,7 +192,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused() {
-        for line in ["-r2", "-g !", "-s ../x", "--no-such-option", "-s a -S b"] {
+        for line in [
+            "-r2",
+            "-g !",
+            "-s ../x",
+            "--no-such-option",
+            "-s a -S b",
+            "--max-calls 2",
+            "-r1 --max-calls 0",
+            "-r1 -s a --max-calls 2",
+            "--slave --max-calls 2",
+        ] {
             let words = std::iter::once("uucico").chain(line.split_whitespace());
             assert!(Arguments::try_parse_from(words).is_err(), "{line}");
         }

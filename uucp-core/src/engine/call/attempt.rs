@@ -3,6 +3,7 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use super::claim::Claim;
 use super::{Attempt, CallError, Caller};
 use crate::config::{PortConfig, PortKind, Settings};
 use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError};
@@ -41,6 +42,10 @@ impl<'a> Caller<'a> {
                 return Ok(self.given_up(format!("System already locked ({error})")));
             }
         };
+        let line = self.claim(way.port);
+        if let Claim::OfRound(holder) = line {
+            return Ok(Attempt::Behind(holder));
+        }
         let port = &way.port.name;
         let shown = match &way.settings.alternate {
             Some(alternate) => format!("alternate {alternate}, port {port}"),
@@ -48,6 +53,14 @@ impl<'a> Caller<'a> {
         };
         let name = &self.system.name;
         self.journal(Severity::Info, &format!("Calling system {name} ({shown})"));
+        // Until the hook after the call has been run: it may be for the device.
+        let _locks = match line {
+            Claim::Ours(locks) => locks,
+            Claim::Failed(error) => {
+                return Ok(self.unreached(kind_of(&error), error.to_string()));
+            }
+            Claim::OfRound(holder) => return Ok(Attempt::Behind(holder)),
+        };
         let hooks = self.mail.hooks(name);
         let occasion = Occasion {
             config: self.config,
@@ -76,16 +89,9 @@ impl<'a> Caller<'a> {
         let mut debugging = Debugging::new(self.options.debug);
         debugging.begin(way.settings, None);
         let (name, settings) = (&self.system.name, way.settings);
-        let opened = self.encrypted_if_required(way.port).and_then(|()| {
-            opening::open(
-                self.config,
-                self.spool,
-                name,
-                settings,
-                way.port,
-                self.signals,
-            )
-        });
+        let opened = self
+            .encrypted_if_required(way.port)
+            .and_then(|()| opening::open(self.config, name, settings, way.port, self.signals));
         let mut opened = match opened {
             Ok(opened) => opened,
             Err(PortError::Tls {
@@ -217,6 +223,7 @@ fn failure_of(outcome: &Result<Attempt, CallError>) -> Option<String> {
     match outcome {
         Ok(Attempt::Done(finished)) => finished.result.as_ref().err().map(ToString::to_string),
         Ok(Attempt::Unreached(_, reason)) => Some(reason.clone()),
+        Ok(Attempt::Behind(_)) => None,
         Err(error) => Some(error.to_string()),
     }
 }
@@ -224,7 +231,7 @@ fn failure_of(outcome: &Result<Attempt, CallError>) -> Option<String> {
 /// What a port that could not be opened is in the status file.
 fn kind_of(error: &PortError) -> StatusKind {
     match error {
-        PortError::Unsupported(_) | PortError::Locked(_) | PortError::Configuration(_) => {
+        PortError::Unsupported(_) | PortError::Locked { .. } | PortError::Configuration(_) => {
             StatusKind::PortUnavailable
         }
         _ => StatusKind::DialFailed,

@@ -1,9 +1,9 @@
 //! Which systems are called next: no IO, no clock.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
+use crate::engine::placing::shuffle;
 use crate::name::SystemName;
 
 /// A system whose call has just ended, and which has work left though nothing new has come: what is left waits for the other
@@ -91,9 +91,7 @@ impl Planner {
                 later = Some(later.map_or(at, |other| other.min(at)));
             }
         }
-        // Where lines are few, no system is always the last.
-        let order = RandomState::new();
-        due.sort_by_cached_key(|system| order.hash_one(system.as_bytes()));
+        shuffle(&mut due);
         due.truncate(self.most.saturating_sub(self.running()));
         (due, later)
     }

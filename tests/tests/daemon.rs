@@ -6,11 +6,14 @@
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::process::Command;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
 
 use nix::sys::signal::{Signal, kill};
 use suite_tests::Site;
@@ -153,6 +156,89 @@ fn a_closed_window_is_respected_until_the_configuration_is_read_again() {
     wait_for(&pair, "later");
     end(leaf);
     end(hub);
+}
+
+/// A call in the middle of which somebody holds the line.
+struct Held {
+    /// Tells that the call has come so far.
+    reached: Receiver<()>,
+    go_on: Sender<()>,
+}
+
+/// Passes the next call of `listener` on to a port, and holds what the answerer says once it asks for the password.
+fn hold(listener: TcpListener, target: u16) -> Held {
+    let (tell, reached) = channel();
+    let (go_on, wait) = channel();
+    thread::spawn(move || {
+        let (caller, _) = listener.accept().unwrap();
+        let answerer = TcpStream::connect(("127.0.0.1", target)).unwrap();
+        let out = (caller.try_clone().unwrap(), answerer.try_clone().unwrap());
+        thread::spawn(move || copy(out.0, out.1, || {}));
+        let mut held = Some((tell, wait));
+        copy(answerer, caller, move || {
+            if let Some((tell, wait)) = held.take() {
+                tell.send(()).unwrap();
+                let _ = wait.recv();
+            }
+        });
+    });
+    Held { reached, go_on }
+}
+
+/// Copies to the end; before what comes after `Password`, `hold` is called.
+fn copy(mut from: TcpStream, mut to: TcpStream, mut hold: impl FnMut()) {
+    let (mut buffer, mut seen) = ([0; 8192], Vec::new());
+    while let Ok(count @ 1..) = from.read(&mut buffer) {
+        seen.extend_from_slice(&buffer[..count]);
+        if seen.windows(8).any(|word| word == b"Password") {
+            hold();
+        }
+        if to.write_all(&buffer[..count]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Write);
+}
+
+#[test]
+fn at_its_end_the_call_under_way_is_finished_and_no_other_begins() {
+    let pair = pair();
+    let front = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let number = |listener: &TcpListener| listener.local_addr().unwrap().port();
+    let port = format!("port out-hub\ntype tcp\nservice {}\n\n", number(&front));
+    pair.leaf.write("etc/port", &port);
+    let reach = Reach::Tcp(number(&other));
+    pair.leaf.add_neighbour("third", "", &reach, "");
+    let held = hold(front, number(&pair.socket));
+    let mut hub = start_hub(&pair, Path::new("/nonexistent"));
+    queue(&pair, "letter");
+    let mut leaf = start_leaf(&pair, &["--gap", "0"]);
+    held.reached.recv_timeout(process::PATIENCE).unwrap();
+    for (daemon, node) in [(&leaf, &pair.leaf), (&hub, &pair.hub)] {
+        kill(daemon.pid(), Signal::SIGTERM).unwrap();
+        wait_for_log(node, "Daemon ends after the calls under way");
+    }
+    // Work for a system that would be called at once.
+    pair.leaf
+        .run_with_input("uux", &["-r", "-", "third!store", "x"], b"x")
+        .expect_success("uux");
+    assert!(!leaf.has_ended() && !hub.has_ended());
+    held.go_on.send(()).unwrap();
+    wait_for(&pair, "letter");
+    for daemon in [leaf, hub] {
+        let finished = daemon.finish(process::PATIENCE);
+        assert!(finished.status.success(), "{finished:?}");
+    }
+    for node in [&pair.leaf, &pair.hub] {
+        let log = node.log();
+        assert_eq!(log.matches("Call complete").count(), 1, "{log}");
+        assert!(!log.contains("ERROR"), "{log}");
+    }
+    assert_eq!(pair.leaf.count("hub/C."), 0);
+    assert_eq!(pair.leaf.count("third/C."), 1);
+    other.set_nonblocking(true).unwrap();
+    assert!(other.accept().is_err(), "a call has begun");
 }
 
 #[test]

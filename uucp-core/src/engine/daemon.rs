@@ -4,6 +4,7 @@
 //! whenever it ends. `SIGHUP` reads the configuration again; `SIGTERM` lets the calls under way come to their end, a second
 //! one ends them. systemd is told what goes on (`sd_notify(3)`).
 
+mod candidates;
 mod planner;
 mod watch;
 
@@ -18,23 +19,18 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use sd_notify::NotifyState;
 
-use super::neighbour::local_time;
-use super::outcome::{held_up, now_seconds};
 use super::placing::place;
 use super::server::{Answerer, ChildCommand, Door, take_all};
 use super::signals::{Received, Signals};
 use crate::config::Config;
-use crate::config::mail::MailConfig;
 use crate::ended::pid_of;
 use crate::name::SystemName;
-use crate::outbox;
 use crate::port::Listener;
 use crate::spool::{Journal, Severity, Spool};
-use planner::{Candidate, Planner};
+use candidates::{LOOK, WallClock, candidates, next_look};
+use planner::Planner;
 use watch::WorkWatch;
 
-/// How often all is looked at though nothing was heard: windows open by the minute.
-const LOOK: Duration = Duration::from_mins(1);
 /// Work that comes in a burst makes one call.
 const GATHER: Duration = Duration::from_millis(200);
 
@@ -246,7 +242,8 @@ impl Daemon<'_> {
             return;
         }
         self.watch.cover(&self.spool);
-        let candidates = match self.candidates() {
+        let wall = WallClock::now();
+        let candidates = match candidates(&self.config, &self.spool, wall) {
             Ok(candidates) => candidates,
             Err(reason) => {
                 self.log(Severity::Error, &reason);
@@ -254,45 +251,10 @@ impl Daemon<'_> {
             }
         };
         let (due, later) = self.planner.due(now, candidates);
-        self.look = later.map_or(now + LOOK, |at| at.min(now + LOOK));
+        self.look = next_look(now, later);
         for system in due {
             self.place(system);
         }
-    }
-
-    /// The systems that have work and may be called at this hour.
-    fn candidates(&self) -> Result<Vec<Candidate>, String> {
-        // What is wrong with the file is told in the call.
-        let mail = MailConfig::load(&self.config.directory).unwrap_or_default();
-        let told = |error: &dyn std::fmt::Display| error.to_string();
-        let mut names = self.spool.systems_with_work().map_err(|e| told(&e))?;
-        names.extend(outbox::systems_with_work(&self.spool, &mail).map_err(|e| told(&e))?);
-        names.sort_unstable();
-        names.dedup();
-        let (now, seconds) = (local_time(), now_seconds());
-        let mut candidates = Vec::new();
-        for name in names {
-            // A folder that no sys file knows is left to whoever made it.
-            let Some(system) = self.config.system(&name).map_err(|e| told(&e))? else {
-                continue;
-            };
-            if system.is_allowed(now).is_none() || self.spool.is_locked(&name).unwrap_or(false) {
-                continue;
-            }
-            let status = self.spool.status(&name).map_err(|e| told(&e))?;
-            let held = match held_up(system.settings(), status.as_ref(), seconds) {
-                None => Duration::ZERO,
-                Some(held) => match held.left {
-                    Some(left) => left,
-                    None => continue,
-                },
-            };
-            candidates.push(Candidate {
-                system: system.name,
-                held,
-            });
-        }
-        Ok(candidates)
     }
 
     fn place(&mut self, system: SystemName) {

@@ -1,8 +1,9 @@
 use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::config::port::IpVersion;
 
 fn words(text: &[&str]) -> Vec<Vec<u8>> {
     text.iter().map(|word| word.as_bytes().to_vec()).collect()
@@ -120,18 +121,88 @@ fn services_have_names_and_numbers() {
     assert!(service_number("no-such-service").is_err());
 }
 
+/// Whether this machine has an address of this version to talk to itself.
+fn has_loopback(address: IpAddr) -> bool {
+    match TcpListener::bind((address, 0)) {
+        Ok(_) => true,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no {address}: {error}");
+            eprintln!("no {address} here: {error}");
+            false
+        }
+    }
+}
+
+const LOOPBACKS: [IpAddr; 2] = [
+    IpAddr::V4(Ipv4Addr::LOCALHOST),
+    IpAddr::V6(Ipv6Addr::LOCALHOST),
+];
+
 #[test]
 fn a_listener_takes_calls_over_both_versions_of_ip() {
     let listener = Listener::bind(0, None).unwrap();
     let number = listener.port().unwrap();
-    let mut peer = std::net::TcpStream::connect(("127.0.0.1", number)).unwrap();
-    let (stream, address) = std::iter::repeat_with(|| listener.try_accept())
-        .flatten()
-        .next()
-        .unwrap();
-    assert_eq!(address.to_string(), "127.0.0.1");
-    peer.write_all(b"hello").unwrap();
-    drop(peer);
-    let mut port = accepted_port(stream).unwrap();
-    assert_eq!(read_all(&mut *port), b"hello");
+    for loopback in LOOPBACKS {
+        if !has_loopback(loopback) {
+            continue;
+        }
+        let mut peer = TcpStream::connect((loopback, number)).unwrap();
+        let (stream, address) = std::iter::repeat_with(|| listener.try_accept())
+            .flatten()
+            .next()
+            .unwrap();
+        assert_eq!(address, loopback);
+        peer.write_all(b"hello").unwrap();
+        drop(peer);
+        let mut port = accepted_port(stream).unwrap();
+        assert_eq!(read_all(&mut *port), b"hello");
+    }
+}
+
+#[test]
+fn a_listener_of_one_version_takes_no_calls_of_the_other() {
+    let versions = [IpVersion::V4, IpVersion::V6];
+    for (at, (loopback, version)) in LOOPBACKS.into_iter().zip(versions).enumerate() {
+        if !has_loopback(loopback) {
+            continue;
+        }
+        let listener = Listener::bind(0, Some(version)).unwrap();
+        let number = listener.port().unwrap();
+        assert!(TcpStream::connect((loopback, number)).is_ok());
+        // A system may have an IPv6 socket take IPv4 as well; never the other way.
+        if at == 0 {
+            assert!(TcpStream::connect((LOOPBACKS[1], number)).is_err());
+        }
+    }
+}
+
+#[test]
+fn a_neighbour_is_reached_over_both_versions_of_ip() {
+    for (host, loopback) in ["127.0.0.1", "::1"].into_iter().zip(LOOPBACKS) {
+        if !has_loopback(loopback) {
+            continue;
+        }
+        let listener = TcpListener::bind((loopback, 0)).unwrap();
+        let target = |version| TcpTarget {
+            host: host.into(),
+            service: listener.local_addr().unwrap().port().to_string(),
+            version,
+        };
+        let own = if loopback.is_ipv4() {
+            [IpVersion::V4, IpVersion::V6]
+        } else {
+            [IpVersion::V6, IpVersion::V4]
+        };
+        for version in [None, Some(own[0])] {
+            let mut port = connect(&target(version)).unwrap();
+            let (mut peer, from) = listener.accept().unwrap();
+            assert_eq!(from.ip(), loopback);
+            peer.write_all(b"Shere").unwrap();
+            drop(peer);
+            assert_eq!(read_all(&mut *port), b"Shere");
+        }
+        // Of the other version it has no address.
+        let error = connect(&target(Some(own[1]))).err().unwrap().to_string();
+        assert!(error.contains(host), "{error}");
+    }
 }

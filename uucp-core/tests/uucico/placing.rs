@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::lab::{Lab, UUCICO, accept, script, text};
+use crate::server::free_port;
 
 #[test]
 fn a_failed_call_is_not_repeated_at_once_unless_forced() {
@@ -66,6 +67,29 @@ fn what_cannot_be_called_is_told() {
     assert!(!lab.alpha.root.join("spool/.Status/beta").exists());
     lab.listener.set_nonblocking(true).unwrap();
     assert!(lab.listener.accept().is_err(), "somebody was called");
+}
+
+#[test]
+fn a_neighbour_whose_address_is_of_ipv6_is_called() {
+    let mut lab = Lab::new("");
+    lab.listener = match TcpListener::bind(("::1", free_port())) {
+        Ok(listener) => listener,
+        Err(error) => {
+            assert!(std::env::var_os("CI").is_none(), "no ::1: {error}");
+            eprintln!("no ::1 here: {error}");
+            return;
+        }
+    };
+    let number = lab.listener.local_addr().unwrap().port();
+    let port = format!("port out\ntype tcp\nservice {number}\n");
+    lab.alpha.write("etc/port", &port);
+    let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
+    let sys = sys.replace("address 127.0.0.1", "address ::1");
+    lab.alpha.write("etc/sys", &sys);
+    lab.alpha.queue("beta", "joe", b"mail");
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
 }
 
 #[test]

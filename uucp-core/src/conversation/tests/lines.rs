@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use super::options;
 use super::pair::{LineOptions, Pair, PairOptions};
+use super::{SIZES, options};
 use crate::link::testline::{Faults, Random};
 use crate::wire::command::Features;
+use crate::wire::i::Form;
 
 /// 9,600 bits a second, ten for each byte.
 const SLOW: LineOptions = LineOptions {
@@ -36,6 +37,9 @@ const NO_FAULTS: Faults = Faults {
 
 /// What Debian's Taylor announces.
 const TAYLORS: Features = Features(0o47);
+
+/// What the last version of Taylor's announces: the check byte of `i` is complemented.
+const TAYLORS_LAST: Features = Features(0o147);
 
 /// The packet sizes of the two letters that a slow line with errors is for.
 const PACKETS: [(u8, &str); 3] = [(b'i', "1024"), (b'I', "1024"), (b'g', "256")];
@@ -168,5 +172,52 @@ fn a_long_line_is_kept_busy() {
         assert!(bare < of_taylors, "{bare} ms");
         let ours = mails_over_a_long_line(protocol, Features::OURS, size);
         assert!(ours < of_ours, "{ours} ms");
+    }
+}
+
+#[test]
+fn over_i_taylors_with_either_check_byte_are_understood() {
+    let faults = Faults {
+        drop: 1,
+        flip: 1,
+        ..NO_FAULTS
+    };
+    for (peer, complement) in [(TAYLORS, false), (TAYLORS_LAST, true)] {
+        for (peer_calls, damaged) in [(true, false), (false, false), (true, true), (false, true)] {
+            let line = LineOptions { faults, ..LONG };
+            let (features, called_features) = if peer_calls {
+                (peer, Features::OURS)
+            } else {
+                (Features::OURS, peer)
+            };
+            let mut pair = Pair::new(PairOptions {
+                protocol: b'i',
+                features,
+                called_features,
+                line: damaged.then_some(line),
+                ..PairOptions::default()
+            });
+            for (side, name) in [(&mut pair.caller, "A"), (&mut pair.called, "B")] {
+                for (at, size) in SIZES.into_iter().enumerate() {
+                    let content: Vec<u8> = (0..size).map(|i| (i * 31 + at) as u8).collect();
+                    side.queue_mail(&format!("{name}{at:02}"), &content);
+                }
+            }
+            pair.run();
+            pair.assert_complete();
+            if damaged {
+                continue;
+            }
+            let packet = pair.said_after(b"\x10Ui\0").first_chunk().unwrap();
+            let understood = |complement| {
+                let form = Form {
+                    complement,
+                    sealed: false,
+                };
+                form.parse(*packet).is_some()
+            };
+            assert!(understood(complement), "{peer:?} {packet:x?}");
+            assert!(!understood(!complement), "{peer:?} {packet:x?}");
+        }
     }
 }

@@ -30,8 +30,10 @@ pub(super) struct PairOptions {
     pub(super) noise: Vec<u8>,
     /// The line carries one direction at a time.
     pub(super) half_duplex: bool,
-    /// What the caller announces; the called side announces all there is.
+    /// What the caller announces.
     pub(super) features: Features,
+    /// What the called side announces.
+    pub(super) called_features: Features,
     pub(super) max_file_time: Duration,
     /// How long the line takes for what a side sends at once.
     pub(super) delay: Duration,
@@ -78,6 +80,7 @@ impl Default for PairOptions {
             noise: Vec::new(),
             half_duplex: false,
             features: Features::OURS,
+            called_features: Features::OURS,
             max_file_time: Duration::ZERO,
             delay: Duration::ZERO,
             line: None,
@@ -151,6 +154,8 @@ pub(super) struct Pair {
     carried: usize,
     from_caller: usize,
     from_called: usize,
+    /// The beginning of what the caller has said.
+    caller_said: Vec<u8>,
     /// From the caller, and back.
     lines: Option<[BadLine; 2]>,
     before: Option<(SpoolState, SpoolState)>,
@@ -174,6 +179,7 @@ impl Pair {
             carried: 0,
             from_caller: 0,
             from_called: 0,
+            caller_said: Vec::new(),
             before: None,
         }
     }
@@ -207,12 +213,23 @@ impl Pair {
         } else {
             LoginMode::Done
         };
+        let answer = AnswerProfile {
+            features: self.options.called_features,
+            ..answer_profile(login)
+        };
         self.caller.conversation = Some(Conversation::caller(self.now, profile));
-        self.called.conversation = Some(Conversation::called(self.now, answer_profile(login)));
+        self.called.conversation = Some(Conversation::called(self.now, answer));
     }
 
     pub(super) fn carried(&self) -> usize {
         self.carried
+    }
+
+    /// What the caller said after these words of its handshake, of which only the first few hundred bytes are kept.
+    pub(super) fn said_after(&self, words: &[u8]) -> &[u8] {
+        let said = &self.caller_said;
+        let at = said.windows(words.len()).position(|window| window == words);
+        &said[at.unwrap() + words.len()..]
     }
 
     /// Runs the call to its end on both sides; how long it took on the pair's own clock.
@@ -301,6 +318,9 @@ impl Pair {
         self.carried += 1;
         if caller {
             self.from_caller += 1;
+            if self.caller_said.len() < HANDSHAKE {
+                self.caller_said.push(byte);
+            }
             if options.noise_after == Some(self.from_caller) {
                 to.extend(&options.noise);
             }

@@ -134,6 +134,18 @@ pub fn peers_or_skip(test: &str) -> Option<&'static peers::Peers> {
     }
 }
 
+/// Whether the test runs as root; if not, one line says that it is skipped.
+///
+/// # Panics
+/// In CI (`CI` set), where a skip is a failure.
+#[must_use]
+pub fn is_root_or_skip(test: &str) -> bool {
+    if !is_root() {
+        skip(test, "only root can become somebody else");
+    }
+    is_root()
+}
+
 /// Says in a line which test is skipped and why.
 ///
 /// # Panics

@@ -33,6 +33,7 @@ mod limits;
 pub mod link;
 pub mod name;
 pub mod outbox;
+pub mod owner;
 pub mod port;
 pub mod program;
 pub mod receive;

@@ -178,6 +178,9 @@ fn what_root_does_by_hand_stays_usable_by_uucp() {
     let server = Server::answering("grey", "451 4.7.1 come back");
     let site = Home::with_smtp(&server);
     chown(site.path("spool"), Some(10), Some(10)).unwrap();
+    // It goes on as uucp, who must come there.
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(site.path(""), open).unwrap();
     let batch = format!(
         "{}{}{}",
         message("bob@far.example", &["grey@leaf.lab"], "1"),

@@ -8,6 +8,8 @@ use clap::{ArgAction, Args};
 use super::debug;
 use super::queueing::{of_config, warn};
 use crate::config::{Config, DebugSet};
+use crate::owner::become_owner;
+use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
 
 /// The options.
@@ -37,7 +39,24 @@ impl Common {
         Ok(config)
     }
 
-    /// The same for programs that take mail, which must not bounce for a typing error in `-x`, and which have nothing to
+    /// The same, and opens the spool; root becomes its owner.
+    pub(super) fn load_as_owner(&self) -> Result<(Config, Spool), Failure> {
+        let config = self.load()?;
+        let spool = Spool::open(&config).map_err(Failure::temporary)?;
+        self.become_owner(&spool)?;
+        Ok((config, spool))
+    }
+
+    /// Becomes the owner of the spool, if root runs this.
+    pub(super) fn become_owner(&self, spool: &Spool) -> Result<(), Failure> {
+        if become_owner(spool.root())? {
+            // What only root may read is not to count.
+            self.read()?;
+        }
+        Ok(())
+    }
+
+    /// [`Common::load`] for programs that take mail, which must not bounce for a typing error in `-x`, and which have nothing to
     /// tell unless asked.
     pub(super) fn load_for_queueing(&self, program: &str) -> Result<Config, Failure> {
         let mut config = self.read()?;

@@ -17,7 +17,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Config, DebugKind, DebugSet};
 use crate::port::stderr_is_the_line;
-use crate::spool::LOG_TARGET;
+use crate::spool::{LOG_TARGET, give_to_owner};
 
 /// The filter of this program, once it has begun.
 static SWITCH: OnceLock<Switch> = OnceLock::new();
@@ -41,6 +41,7 @@ impl Switch {
 pub(super) fn start(config: &Config) {
     let file = DebugFile {
         path: config.debugfile.clone(),
+        spool: config.spool.clone(),
         silent: stderr_is_the_line(),
         state: Mutex::new(State::Unopened),
     };
@@ -87,6 +88,8 @@ fn filter(kinds: DebugSet) -> Targets {
 /// The Debug file: opened by the first message.
 struct DebugFile {
     path: PathBuf,
+    /// Whose owner is to have what root makes.
+    spool: PathBuf,
     /// Standard error is the line to the peer: nothing may be said there.
     silent: bool,
     state: Mutex<State>,
@@ -107,7 +110,10 @@ impl DebugFile {
             .mode(0o600)
             .open(&self.path);
         match opened {
-            Ok(file) => State::Open(file),
+            Ok(file) => {
+                give_to_owner(&file, &self.spool);
+                State::Open(file)
+            }
             Err(error) => {
                 if !self.silent {
                     let path = self.path.display();
@@ -186,6 +192,7 @@ mod tests {
             let path = folder.path().join("Debug");
             let file = DebugFile {
                 path: path.clone(),
+                spool: folder.path().to_owned(),
                 silent: true,
                 state: Mutex::new(State::Unopened),
             };

@@ -13,6 +13,7 @@ mod uuxqt;
 
 use std::process::ExitCode;
 
+use nix::unistd::{Uid, getuid};
 use options::Arguments;
 use uuxqt::Starter;
 
@@ -39,6 +40,8 @@ struct Site<'a> {
     config: Config,
     spool: Spool,
     signals: Signals,
+    /// Who started this.
+    caller: Uid,
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -52,17 +55,21 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         config,
         spool,
         signals,
+        caller: getuid(),
     };
     let good = if arguments.certificate {
         site.show_certificate()?
     } else if arguments.daemon {
         site.stay()?
     } else if let (true, Some(system)) = (arguments.of_round, arguments.named_system()) {
+        site.become_owner()?;
         return Ok(site.call_of_round(system));
     } else if arguments.is_master() {
+        let bound = site.bind_with_rights()?;
+        site.become_owner()?;
         let good = site.call_out()?;
         if arguments.wait && !site.signals.stops() {
-            site.serve()?;
+            site.serve(bound)?;
         }
         good
     } else {
@@ -76,6 +83,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 }
 
 impl Site<'_> {
+    /// Goes on as the owner of the spool: before anything is done on it.
+    fn become_owner(&self) -> Result<(), Failure> {
+        self.arguments.common.become_owner(&self.spool)
+    }
+
     /// How uuxqt is started; `None` where it is not to be.
     fn starter(&self) -> Option<Starter> {
         let wanted = self.config.run_uuxqt != RunUuxqt::Never && !self.arguments.no_uuxqt;

@@ -68,10 +68,9 @@ pub fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     umask(Mode::from_bits_truncate(UMASK));
-    let config = arguments.common.load()?;
+    let (config, spool) = arguments.common.load_as_owner()?;
     let mail = MailConfig::load(&config.directory)
         .map_err(|error| Failure::new(Status::Configuration, error.to_string()))?;
-    let spool = Spool::open(&config).map_err(Failure::temporary)?;
     if arguments.retry_kept {
         let tally = retry::run(&Site::new(config, mail, Some(spool)), false)?;
         return match tally.trouble {
@@ -114,10 +113,12 @@ fn run_queue(
     mut journal: Journal,
 ) -> Result<ExitCode, Failure> {
     // Both are held to the end. That others run already is no failure: they do the work.
-    let Some(_one_of_many) = spool
-        .lock_uuxqt(config.max_uuxqts)
-        .map_err(Failure::temporary)?
-    else {
+    let one_of_many = spool.lock_uuxqt(config.max_uuxqts).map_err(|error| {
+        // Whoever starts this in the background sees nothing but the log.
+        journal.log(None, None, Severity::Fatal, &error.to_string());
+        Failure::temporary(error)
+    })?;
+    let Some(_one_of_many) = one_of_many else {
         return Ok(ExitCode::SUCCESS);
     };
     let _this_command = match &arguments.command {

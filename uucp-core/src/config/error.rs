@@ -6,12 +6,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::owner::unreadable;
+
 /// Why the configuration, or a part of it, cannot be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// A file cannot be read.
-    #[error("{}: {source}", .path.display())]
+    #[error("{}: {source}{}", .path.display(), unreadable(.source))]
     Read {
         /// The file.
         path: PathBuf,

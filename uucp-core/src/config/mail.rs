@@ -43,7 +43,7 @@ pub const FILE_NAME: &str = "mail.toml";
 #[non_exhaustive]
 pub enum MailConfigError {
     /// It is there but cannot be read.
-    #[error("cannot read {}: {source}", .file.display())]
+    #[error("cannot read {}: {source}{}", .file.display(), crate::owner::unreadable(.source))]
     Read {
         /// The file.
         file: PathBuf,

@@ -8,6 +8,7 @@ use super::{DeliveryOptions, Origin};
 use crate::config::Config;
 use crate::config::mail::MailConfig;
 use crate::delivery::{Surroundings, make_directory};
+use crate::owner::become_owner;
 use crate::spool::{ObservedTime, Spool};
 use crate::sysexits::{Failure, Status};
 
@@ -28,10 +29,11 @@ pub struct Site {
 }
 
 impl Site {
-    /// Reads the configuration: `file`, else the one that `BANGPATH_CONFIG` names, else the usual one.
+    /// Reads the configuration: `file`, else the one that `BANGPATH_CONFIG` names, else the usual one. Root becomes the owner
+    /// of the spool.
     ///
     /// # Errors
-    /// When it cannot be read or is wrong.
+    /// When it cannot be read or is wrong, or root cannot become the owner.
     pub fn load(
         file: Option<&Path>,
         delivery: &DeliveryOptions,
@@ -40,7 +42,12 @@ impl Site {
         let wrong = |e: &dyn std::fmt::Display| Failure::new(Status::Configuration, e.to_string());
         let named = std::env::var_os(CONFIG_VARIABLE).map(PathBuf::from);
         let file = file.map(Path::to_owned).or(named);
-        let config = Config::load(file.as_deref()).map_err(|e| wrong(&e))?;
+        let mut config = Config::load(file.as_deref()).map_err(|e| wrong(&e))?;
+        let spool = Spool::open(&config).ok();
+        if become_owner(&config.spool)? {
+            // What only root may read is not to count.
+            config = Config::load(file.as_deref()).map_err(|e| wrong(&e))?;
+        }
         let mut mail = MailConfig::load(&config.directory).map_err(|e| wrong(&e))?;
         if let Some(method) = delivery.method() {
             let mut settings = mail.delivery(origin.neighbour.as_ref());
@@ -51,7 +58,6 @@ impl Site {
             settings.maildir = delivery.maildir.clone().or(settings.maildir);
             mail.set_delivery(&settings);
         }
-        let spool = Spool::open(&config).ok();
         Ok(Self::new(config, mail, spool))
     }
 

@@ -71,7 +71,11 @@ impl Journal {
     /// The journal of this configuration; `program` is what each line of the log begins with.
     #[must_use]
     pub fn open(config: &Config, program: &'static str) -> Self {
-        Self::open_at(program, &config.logfile, &config.statfile)
+        let mut journal = Self::open_at(program, &config.logfile, &config.statfile);
+        for file in [&mut journal.log, &mut journal.stats] {
+            file.spool = Some(config.spool.clone());
+        }
+        journal
     }
 
     /// As [`Journal::open`], with the paths given.
@@ -202,6 +206,8 @@ fn clean(bytes: &[u8]) -> String {
 #[derive(Debug)]
 struct Appender {
     path: PathBuf,
+    /// Whose owner is to have what root makes.
+    spool: Option<PathBuf>,
     file: Option<File>,
     complained: bool,
 }
@@ -210,6 +216,7 @@ impl Appender {
     fn new(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),
+            spool: None,
             file: None,
             complained: false,
         }
@@ -236,7 +243,7 @@ impl Appender {
             matches!((held, named), (Ok(a), Ok(b)) if a == b)
         });
         if !same {
-            self.file = Some(open_for_append(&self.path)?);
+            self.file = Some(open_for_append(&self.path, self.spool.as_deref())?);
         }
         self.file
             .as_ref()
@@ -244,17 +251,22 @@ impl Appender {
     }
 }
 
-fn open_for_append(path: &Path) -> std::io::Result<File> {
+fn open_for_append(path: &Path, spool: Option<&Path>) -> std::io::Result<File> {
     match OpenOptions::new().append(true).open(path) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            if let Some(directory) = path.parent() {
-                durable::make_directory(directory).map_err(std::io::Error::other)?;
+            let folder = path.parent().unwrap_or(path);
+            let owner = spool.unwrap_or(folder);
+            if !folder.is_dir() {
+                durable::make_directory(folder).map_err(std::io::Error::other)?;
+                durable::give_to_owner(&File::open(folder)?, owner);
             }
-            OpenOptions::new()
+            let file = OpenOptions::new()
                 .append(true)
                 .create(true)
                 .mode(durable::FILE_MODE)
-                .open(path)
+                .open(path)?;
+            durable::share(&file, owner);
+            Ok(file)
         }
         other => other,
     }

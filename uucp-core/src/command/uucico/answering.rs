@@ -4,8 +4,6 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use nix::unistd::{Uid, User, getuid};
-
 use super::Site;
 use super::line::is_standard_input;
 use crate::command::debug;
@@ -16,6 +14,7 @@ use crate::engine::{
     Answer, Answerer, Certified, ChildCommand, Finished, LineInfo, ToServer, answer,
     answer_encrypted, serve,
 };
+use crate::owner::{self, is_anothers};
 use crate::port::{
     LineTraits, Listener, Port, PortError, StdioPort, TlsFault, caller_address, service_number,
     stderr_is_the_line,
@@ -69,21 +68,45 @@ impl Site<'_> {
             if let Some(port) = &serial
                 && (asked || !is_standard_input(port))
             {
+                self.become_owner()?;
                 return self.answer_on_line(port);
             }
             if serial.is_none() && self.place()?.is_some() {
-                self.serve()?;
+                self.serve(None)?;
                 return Ok(true);
             }
         }
+        self.become_owner()?;
         self.answer_stdin()
     }
 
-    /// Waits for calls until a signal comes.
-    pub(super) fn serve(&self) -> Result<(), Failure> {
+    /// Waits for calls until a signal comes; on sockets that are bound already, if there are some.
+    pub(super) fn serve(&self, bound: Option<(Place, Listener)>) -> Result<(), Failure> {
         if let Some(port) = self.serial_port()? {
+            self.become_owner()?;
             return self.answer_on_line(&port).map(drop);
         }
+        let (place, listener) = match bound {
+            Some(bound) => bound,
+            None => self.bind()?,
+        };
+        self.become_owner()?;
+        let answerer = self.answerer(&place)?;
+        let mut journal = Journal::open(&self.config, "uucico");
+        serve(&listener, answerer, &mut journal, &self.signals)
+            .map_err(|error| Failure::new(Status::OsError, error.to_string()))
+    }
+
+    /// With `-w`: the sockets, if only the rights that are about to go can bind them.
+    pub(super) fn bind_with_rights(&self) -> Result<Option<(Place, Listener)>, Failure> {
+        let is_now = self.arguments.wait && is_anothers(self.spool.root());
+        if !is_now || self.serial_port()?.is_some() {
+            return Ok(None);
+        }
+        self.bind().map(Some)
+    }
+
+    fn bind(&self) -> Result<(Place, Listener), Failure> {
         let Some(place) = self.place()? else {
             return Err(Failure::new(
                 Status::Usage,
@@ -92,10 +115,7 @@ impl Site<'_> {
         };
         let listener = Listener::bind(place.number, place.version)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
-        let answerer = self.answerer(&place)?;
-        let mut journal = Journal::open(&self.config, "uucico");
-        serve(&listener, answerer, &mut journal, &self.signals)
-            .map_err(|error| Failure::new(Status::OsError, error.to_string()))
+        Ok((place, listener))
     }
 
     /// What answers the calls that come in on a port.
@@ -309,7 +329,7 @@ impl Site<'_> {
         }
         let user = match given {
             Some(name) => name.clone(),
-            None => user_name(getuid()),
+            None => owner::name(self.caller),
         };
         Ok((LoginMode::Done, Some(user.into_bytes())))
     }
@@ -325,15 +345,10 @@ impl Site<'_> {
     /// Root, the owner of the spool, and whoever is called uucp.
     fn may_name_login(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
-        let me = getuid();
+        let caller = self.caller;
         let owner = std::fs::metadata(self.spool.root()).map(|metadata| metadata.uid());
-        me.is_root() || owner.is_ok_and(|owner| owner == me.as_raw()) || user_name(me) == "uucp"
-    }
-}
-
-fn user_name(uid: Uid) -> String {
-    match User::from_uid(uid) {
-        Ok(Some(user)) => user.name,
-        _ => uid.to_string(),
+        caller.is_root()
+            || owner.is_ok_and(|owner| owner == caller.as_raw())
+            || owner::name(caller) == "uucp"
     }
 }

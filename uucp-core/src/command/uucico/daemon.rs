@@ -36,6 +36,8 @@ impl Site<'_> {
             let bound = bound.map_err(|error| failed(&error))?;
             listeners.push(Waiting::new(bound, self.answerer(place)?));
         }
+        // Ports below 1024 are root's; what comes in on them is not.
+        self.become_owner()?;
         let call = ChildCommand {
             program: this_program()?,
             arguments: self.calling_arguments(),

@@ -22,15 +22,6 @@ impl Drop for LockedFile {
 /// Takes an open-file lock on a file that stays, waiting for it until `deadline`.
 pub(in crate::spool) fn wait_for(path: &Path, deadline: Instant) -> Result<LockedFile, SpoolError> {
     let file = open_guard(path)?;
-    // Made under a umask of 077 it must still open for others of the group.
-    if file
-        .metadata()
-        .is_ok_and(|found| found.mode() & 0o777 != durable::FILE_MODE)
-    {
-        let _ = file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
-            durable::FILE_MODE,
-        ));
-    }
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(LockedFile(file)),
@@ -74,17 +65,22 @@ pub(super) fn open_guard(path: &Path) -> Result<File, SpoolError> {
             .mode(durable::FILE_MODE)
             .open(path)
     };
-    match open() {
+    let guard = match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
                 durable::make_directory(directory)?;
             }
-            let guard = open().at("create", path)?;
-            let _ = guard.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(
-                durable::FILE_MODE,
-            ));
-            Ok(guard)
+            open()
         }
-        other => other.at("open", path),
+        other => other,
     }
+    .at("open", path)?;
+    // Made by root, or under a umask of 077, it must still open for the owner and the group.
+    let is_other = |found: fs::Metadata| {
+        found.mode() & 0o777 != durable::FILE_MODE || nix::unistd::geteuid().is_root()
+    };
+    if guard.metadata().is_ok_and(is_other) {
+        durable::share(&guard, path.parent().unwrap_or(path));
+    }
+    Ok(guard)
 }

@@ -1,0 +1,194 @@
+//! Whose rights a program has: what root starts is done by the owner of the spool, and leaves nothing of root's there.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a scenario: a broken precondition stops it where it is"
+)]
+
+use std::fs;
+use std::net::TcpStream;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::Path;
+use std::process::Command;
+
+use suite_tests::node::{Node, Reach};
+use suite_tests::process::{self, Finished, Owner, Running};
+use suite_tests::programs::Side;
+use suite_tests::{Site, is_root_or_skip};
+
+/// A program of a node, run by root.
+fn by_root(node: &Node, program: &str, arguments: &[&str]) -> Command {
+    let mut command = process::command_as(Owner::Myself, &node.side().program(program));
+    command.arg("-I").arg(node.config()).args(arguments);
+    command
+}
+
+fn run_by_root(site: &Site, node: &Node, program: &str, arguments: &[&str]) -> Finished {
+    process::run(by_root(node, program, arguments), site.path())
+}
+
+/// A node whose `store NAME` writes down who executes it.
+fn telling_node(site: &Site, name: &str) -> Node {
+    let node = Node::new(site, name, Side::Ours);
+    node.add_store_command();
+    let stored = node.path("stored").display().to_string();
+    let text = format!("#!/bin/sh\nexec id >'{stored}'/\"$1\"\n");
+    node.write_script("bin/store", &text);
+    node
+}
+
+/// Starts what root waits for calls with, on a port that only root may bind.
+fn listening(node: &Node, options: &[&str]) -> (Running, u16) {
+    for port in 680..1000_u16 {
+        let number = port.to_string();
+        let command = by_root(node, "uucico", &[options, &["-p", &number]].concat());
+        let mut running = Running::start(command, &node.path(&format!("log/{number}.out")));
+        let is_up = process::wait_for("uucico to listen", process::PATIENCE, || {
+            let up = TcpStream::connect(("127.0.0.1", port)).is_ok();
+            (up || running.has_ended()).then_some(up)
+        });
+        if is_up && !running.has_ended() {
+            return (running, port);
+        }
+    }
+    panic!("no port below 1024 to be had");
+}
+
+/// Everything in the folders of a node where its programs write belongs to the owner of the spool.
+#[track_caller]
+fn nothing_is_roots(node: &Node) {
+    let mut left: Vec<_> = ["spool", "log/Log", "log/Stats", "lock"]
+        .map(|part| node.path(part))
+        .into();
+    let mut seen = 0;
+    while let Some(path) = left.pop() {
+        let Ok(found) = fs::symlink_metadata(&path) else {
+            continue;
+        };
+        let ids = (found.uid(), found.gid());
+        assert_eq!(ids, (10, 10), "{}", path.display());
+        seen += 1;
+        if found.is_dir() {
+            left.extend(
+                fs::read_dir(&path)
+                    .unwrap()
+                    .map(|entry| entry.unwrap().path()),
+            );
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[track_caller]
+fn executed_by_uucp(node: &Node, name: &str) {
+    let told = process::lossy(&node.path("stored").join(name));
+    assert!(told.starts_with("uid=10("), "{name}: {told:?}");
+    assert!(!told.contains("=0(") && !told.contains(",0("), "{told:?}");
+}
+
+#[test]
+fn calls_and_executions_that_root_starts_are_the_owners() {
+    if !is_root_or_skip("calls_and_executions_that_root_starts_are_the_owners") {
+        return;
+    }
+    for options in [&["-e"][..], &["--daemon"]] {
+        let site = Site::new("rights");
+        let leaf = telling_node(&site, "leaf");
+        let hub = telling_node(&site, "hub");
+        hub.add_neighbour("leaf", "", &Reach::Never, "");
+        let (server, port) = listening(&hub, options);
+        leaf.add_neighbour("hub", "", &Reach::Tcp(port), "");
+        let run = |node: &Node, program: &str, arguments: &[&str]| {
+            run_by_root(&site, node, program, arguments).expect_success(program);
+        };
+        run(&leaf, "uux", &["-r", "hub!store", "there"]);
+        nothing_is_roots_of_queueing(&leaf);
+        run(&leaf, "uucico", &["-S", "hub"]);
+        run(&hub, "uuxqt", &[]);
+        executed_by_uucp(&hub, "there");
+        for node in [&leaf, &hub] {
+            nothing_is_roots(node);
+        }
+        // And so whoever else works there can.
+        leaf.run("uux", &["-r", "hub!store", "again"])
+            .expect_success("uux");
+        leaf.call("hub").expect_success("uucico");
+        hub.run("uuxqt", &[]).expect_success("uuxqt");
+        executed_by_uucp(&hub, "again");
+        drop(server);
+    }
+}
+
+/// What root queues with its own rights can be used by the owner all the same.
+#[track_caller]
+fn nothing_is_roots_of_queueing(node: &Node) {
+    let work = fs::read_dir(node.spool().join("hub/C.")).unwrap().count();
+    assert_eq!(work, 1);
+    assert_eq!(fs::metadata(node.path("log/Log")).unwrap().uid(), 10);
+}
+
+#[test]
+fn a_call_that_root_answers_is_the_owners_and_a_spool_of_root_stays_roots() {
+    if !is_root_or_skip("a_call_that_root_answers_is_the_owners_and_a_spool_of_root_stays_roots") {
+        return;
+    }
+    let site = Site::new("rights");
+    let hub = telling_node(&site, "hub");
+    let folder = site.path().join("leaf");
+    let leaf = Node::in_folder(&folder, "leaf", Side::Ours, Owner::Myself);
+    hub.add_neighbour("leaf", "", &Reach::Never, "");
+    hub.set_run_uuxqt("once");
+    leaf.add_neighbour("hub", "", &Reach::Pipe(hub.answer_command()), "");
+    leaf.run("uux", &["-r", "hub!store", "one"])
+        .expect_success("uux");
+    leaf.call("hub").expect_success("uucico");
+    process::wait_for("the execution", process::PATIENCE, || {
+        let told = process::lossy(&hub.path("stored/one"));
+        told.ends_with('\n').then_some(())
+    });
+    executed_by_uucp(&hub, "one");
+    nothing_is_roots(&hub);
+    let log = fs::metadata(leaf.path("log/Log")).unwrap();
+    assert_eq!(log.uid(), 0);
+    // What the owner may not read is no good to root either, and the reason says what is to be done.
+    let tries = [
+        ("etc/sys", "uucico", &["-S", "leaf"][..]),
+        ("etc/config", "uuxqt", &[]),
+    ];
+    for (part, program, arguments) in tries {
+        let path = hub.path(part);
+        chown(&path, Some(0), Some(0)).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        let run = run_by_root(&site, &hub, program, arguments);
+        let said = run.output + &process::lossy(&hub.path("log/Log"));
+        let name = path.display().to_string();
+        let wanted = "must be able to read it (chown it to that user, or chgrp it to a group";
+        assert!(!run.status.success(), "{said}");
+        assert!(said.contains(&name) && said.contains(wanted), "{said}");
+    }
+}
+
+#[test]
+fn a_lock_that_uuxqt_may_not_open_is_in_the_log() {
+    if !is_root_or_skip("a_lock_that_uuxqt_may_not_open_is_in_the_log") {
+        return;
+    }
+    let site = Site::new("rights");
+    let node = telling_node(&site, "hub");
+    node.run("uuxqt", &[]).expect_success("uuxqt");
+    let guard = node.path("spool/.Bangpath/guard");
+    for entry in fs::read_dir(&guard).unwrap() {
+        of_root(&entry.unwrap().path());
+    }
+    let run = node.run("uuxqt", &[]);
+    assert!(!run.status.success(), "{run:?}");
+    let log = node.log();
+    assert!(log.contains("FATAL: cannot open"), "{log}");
+    assert!(log.contains(&guard.display().to_string()), "{log}");
+}
+
+fn of_root(path: &Path) {
+    chown(path, Some(0), Some(0)).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}

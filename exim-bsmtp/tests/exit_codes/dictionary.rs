@@ -38,6 +38,11 @@ fn a_dictionary_is_trained_from_the_links_own_mail_and_goes_to_the_other_end() {
     let (status, said) = run(&site, &["--train=hub"]);
     assert_eq!(status, Some(0), "{said}");
     assert!(said.contains("from 150 messages"), "{said}");
+    // Where rsmtp keeps its things, too: open to the spool's group.
+    for folder in ["spool/.Mail", "spool/.Mail/dictionaries"] {
+        let mode = fs::metadata(site.root.join(folder)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o7777, 0o2770, "{folder}");
+    }
     let id = said.split(' ').nth(1).unwrap().to_owned();
     let file = site.root.join("hub.zdict");
     let file = file.to_str().unwrap();
@@ -59,7 +64,7 @@ fn a_dictionary_is_trained_from_the_links_own_mail_and_goes_to_the_other_end() {
     assert_eq!(fs::read(&kept).unwrap(), fs::read(file).unwrap());
     assert_eq!(
         fs::metadata(kept).unwrap().permissions().mode() & 0o777,
-        0o600
+        0o660
     );
     // The batch is written with it, and packed only if it is there.
     site.mail_toml(&format!(

@@ -2,18 +2,19 @@
 //! becomes small.
 //!
 //! A dictionary holds pieces of the mail it was trained from. So it is made for one link, from that link's own mail; its
-//! file can be read by its owner only; and it is handed to the other end as a key would be. The data names it by a number,
+//! file can be read by the owner and the group of the spool only; and it is handed to the other end as a key would be. The data names it by a number,
 //! which is made from a hash of its content: one that was changed, or another of the same number, is never used.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::name::SystemName;
+use crate::spool::{make_shared_directory, share};
 
 /// The first bytes of a dictionary (RFC 8878, section 5); its number follows.
 const MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
@@ -213,7 +214,7 @@ impl Dictionaries {
         let Some((_, path)) = self.list()?.into_iter().find(|(known, _)| *known == id) else {
             return Ok(None);
         };
-        read(&path)
+        read_of(&path, 0o007, "chmod 660")
             .and_then(|dictionary| {
                 if dictionary.id == id {
                     return Ok(Some(dictionary));
@@ -252,7 +253,7 @@ impl Dictionaries {
         Ok(found)
     }
 
-    /// Keeps a dictionary, for mail to or from `system`: durable, and readable by its owner only.
+    /// Keeps a dictionary, for mail to or from `system`: durable, and readable by those only whose the spool is.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -265,7 +266,7 @@ impl Dictionaries {
             return Err(io::Error::other("there is no directory for dictionaries"))
                 .at("store", Path::new(EXTENSION));
         };
-        make_directory(directory)?;
+        make_shared_directory(directory).at("create", directory)?;
         let path = directory.join(format!("{system}.{:08x}.{EXTENSION}", dictionary.id));
         let mut new = tempfile::Builder::new()
             .prefix(".new-")
@@ -274,7 +275,7 @@ impl Dictionaries {
         new.write_all(&dictionary.bytes)
             .and_then(|()| new.as_file().sync_all())
             .at("write", new.path())?;
-        give_to_owner(new.as_file(), directory);
+        share(new.as_file(), directory);
         new.persist(&path)
             .map_err(|error| error.error)
             .at("create", &path)?;
@@ -288,6 +289,10 @@ impl Dictionaries {
 /// # Errors
 /// When it cannot be read, or is no dictionary of ours.
 pub fn read(path: &Path) -> Result<Dictionary, DictionaryError> {
+    read_of(path, 0o077, "chmod 600")
+}
+
+fn read_of(path: &Path, others: u32, mend: &str) -> Result<Dictionary, DictionaryError> {
     let unusable = |reason: &str| DictionaryError::Unusable {
         path: path.to_owned(),
         reason: reason.to_owned(),
@@ -301,10 +306,10 @@ pub fn read(path: &Path) -> Result<Dictionary, DictionaryError> {
     if !metadata.is_file() {
         return Err(unusable("this is no file"));
     }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(unusable(
-            "others can read or write this dictionary, and it holds pieces of mail; chmod 600",
-        ));
+    if metadata.mode() & others != 0 {
+        return Err(unusable(&format!(
+            "others can read or write this dictionary, and it holds pieces of mail; {mend}"
+        )));
     }
     let mut bytes = Vec::new();
     file.take(LARGEST + 1)
@@ -341,30 +346,6 @@ fn id_of_name(path: &Path) -> Option<u32> {
     let (_, digits) = path.file_stem()?.to_str()?.rsplit_once('.')?;
     let id = u32::from_str_radix(digits, 16).ok()?;
     (digits.len() == 8).then_some(id)
-}
-
-fn make_directory(directory: &Path) -> Result<(), DictionaryError> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    let parent = directory.parent().unwrap_or_else(|| Path::new("."));
-    make_directory(parent)?;
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        other => other.at("create", directory)?,
-    }
-    let open = File::open(directory).at("open", directory)?;
-    give_to_owner(&open, parent);
-    sync_directory(parent)
-}
-
-/// What root makes belongs to the owner of the directory, or the programs that run as uucp could not read it.
-fn give_to_owner(file: &File, directory: &Path) {
-    if nix::unistd::geteuid().is_root()
-        && let Ok(owner) = fs::metadata(directory)
-    {
-        let _ = std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()));
-    }
 }
 
 fn sync_directory(directory: &Path) -> Result<(), DictionaryError> {

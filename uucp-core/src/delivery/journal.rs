@@ -19,10 +19,9 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use super::maildir::make_directory;
 use crate::address::{Address, ReversePath};
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, share};
+use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
 
 /// What the first line begins with; the observed time in seconds follows.
 const BEGUN: &str = "begun ";
@@ -172,10 +171,10 @@ impl Journal {
             lines.push(b'\n');
         }
         if let Some(file) = &mut self.file {
-            file.write_all(&lines)?;
+            file.write_all(&lines).of(&self.path)?;
             self.has_head = true;
             if durable {
-                file.sync_data()?;
+                file.sync_data().of(&self.path)?;
             }
             // Once is enough: after that the name stands.
             if durable && !self.is_placed {
@@ -217,7 +216,7 @@ fn open_locked(path: &Path) -> Result<File, Trouble> {
     loop {
         let file = match open_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                make_directory(folder_of(path))?;
+                make_shared_directory(folder_of(path))?;
                 open_file(path)?
             }
             other => other?,
@@ -251,7 +250,10 @@ fn folder_of(path: &Path) -> &Path {
 
 /// The record's folder; those above it were synced when they were made.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder_of(path))?.sync_all()
+    let folder = folder_of(path);
+    File::open(folder)
+        .and_then(|open| open.sync_all())
+        .of(folder)
 }
 
 /// Removes records that are old, and the oldest where there are too many.
@@ -353,7 +355,7 @@ mod tests {
     fn a_line_cut_by_a_crash_counts_for_nobody() {
         let state = tempfile::tempdir().unwrap();
         let path = identity(b"").path(state.path());
-        make_directory(folder_of(&path)).unwrap();
+        make_shared_directory(folder_of(&path)).unwrap();
         std::fs::write(&path, "begun 3\na@x\nab@").unwrap();
         let mut journal = open(state.path(), b"").unwrap();
         assert!(journal.is_done(&address("a@x")) && !journal.is_done(&address("ab@")));
@@ -374,7 +376,7 @@ mod tests {
     fn a_head_cut_by_a_crash_is_written_anew() {
         let state = tempfile::tempdir().unwrap();
         let path = identity(b"").path(state.path());
-        make_directory(folder_of(&path)).unwrap();
+        make_shared_directory(folder_of(&path)).unwrap();
         std::fs::write(&path, "beg").unwrap();
         let mut journal = open(state.path(), b"").unwrap();
         journal.record(&[&address("c@x")], true).unwrap();

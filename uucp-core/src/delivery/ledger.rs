@@ -20,10 +20,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::identity::Identity;
-use super::maildir::make_directory;
 use crate::address::Address;
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, share};
+use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
 
 /// Lines are kept this long: longer than a peer, uuxqt or NNCP comes back with a job.
 const KEPT: Duration = Duration::from_hours(24 * 14);
@@ -107,7 +106,7 @@ impl Ledger {
         patience: Duration,
     ) -> io::Result<Option<Self>> {
         let folder = folder(state, neighbour);
-        make_directory(&folder)?;
+        make_shared_directory(&folder)?;
         let Some(lock) = lock(&folder.join("lock"), patience)? else {
             return Ok(None);
         };
@@ -133,7 +132,8 @@ impl Ledger {
     /// # Errors
     /// When there is none.
     pub fn reserve(&self, lines: u64) -> io::Result<()> {
-        self.log().make_room(lines.saturating_mul(LINE))
+        let made = self.log().make_room(lines.saturating_mul(LINE));
+        made.of(&self.folder)
     }
 
     /// Whether this recipient has the message, or was reported.
@@ -153,9 +153,9 @@ impl Ledger {
         if log.at > SEGMENT_LIMIT {
             log = self.next_segment(log)?;
         }
-        log.write(&keys)?;
+        log.write(&keys).of(&self.folder)?;
         let mine = log.written;
-        self.wait_for_disk(log, mine).map(drop)
+        self.wait_for_disk(log, mine).map(drop).of(&self.folder)
     }
 
     /// Waits until the first `mine` writes are on disk, or does it.
@@ -220,23 +220,29 @@ impl Log {
                 .open(&path);
             match made {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => seconds += 1,
-                other => break (other?, path),
+                other => break (other.of(&path)?, path),
             }
         };
         share(&file, folder);
         let mut log = Self::of(file, now, 0, 0);
         if let Err(error) = log.make_room(ROOM) {
             let _ = std::fs::remove_file(&path);
-            return Err(error);
+            return Err(error).of(&path);
         }
-        File::open(folder)?.sync_all()?;
+        File::open(folder)
+            .and_then(|open| open.sync_all())
+            .of(folder)?;
         Ok(log)
     }
 
     fn resume(path: &Path, now: ObservedTime) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).open(path)?;
-        let length = file.metadata()?.len();
-        let used = used(&file, length)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .of(path)?;
+        let length = file.metadata().of(path)?.len();
+        let used = used(&file, length).of(path)?;
         Ok(Self::of(file, now, used, length))
     }
 
@@ -317,7 +323,8 @@ fn lock(path: &Path, patience: Duration) -> io::Result<Option<File>> {
         .create(true)
         .truncate(false)
         .mode(0o660)
-        .open(path)?;
+        .open(path)
+        .of(path)?;
     share(&file, path.parent().unwrap_or(path));
     let deadline = Instant::now() + patience;
     let mut wait = FIRST_WAIT;
@@ -328,7 +335,7 @@ fn lock(path: &Path, patience: Duration) -> io::Result<Option<File>> {
                 return Ok(None);
             }
             Err(std::fs::TryLockError::WouldBlock) => sleep(wait),
-            Err(std::fs::TryLockError::Error(error)) => return Err(error),
+            Err(std::fs::TryLockError::Error(error)) => return Err(error).of(path),
         }
         wait = (wait * 2).min(Duration::from_secs(1));
     }
@@ -345,14 +352,14 @@ struct Segment {
 /// The files, oldest first.
 fn segments(folder: &Path) -> io::Result<Vec<Segment>> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
+    for entry in std::fs::read_dir(folder).of(folder)? {
+        let entry = entry.of(folder)?;
         let name = entry.file_name();
         if let Some(seconds) = name.to_str().and_then(|name| name.parse().ok()) {
             found.push(Segment {
                 begun: ObservedTime(seconds),
                 path: entry.path(),
-                length: entry.metadata()?.len(),
+                length: entry.metadata().of(&entry.path())?.len(),
             });
         }
     }
@@ -379,10 +386,11 @@ fn load(segments: &[Segment]) -> io::Result<Vec<u64>> {
     let mut known = Vec::new();
     let mut line = Vec::new();
     for segment in segments {
-        let mut reader = BufReader::with_capacity(64 * 1024, File::open(&segment.path)?);
+        let file = File::open(&segment.path).of(&segment.path)?;
+        let mut reader = BufReader::with_capacity(64 * 1024, file);
         loop {
             line.clear();
-            if reader.read_until(b'\n', &mut line)? == 0 {
+            if reader.read_until(b'\n', &mut line).of(&segment.path)? == 0 {
                 break;
             }
             known.extend(parse(&line));

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{Message, Outcome, Reply};
 use crate::address::{Address, ReversePath};
-use crate::spool::give_to_owner;
+use crate::spool::{OfFile, give_to_owner};
 
 /// Where folders are, by recipient.
 #[derive(Debug, Clone)]
@@ -151,8 +151,8 @@ fn write_draft(
         .sync_all()
 }
 
-/// Makes a directory and its parents; each new one is on disk, by its parent, before anything is in it.
-pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
+/// Makes a mailbox's directory and its parents; each new one is on disk, by its parent, before anything is in it.
+fn make_directory(path: &Path) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -166,7 +166,7 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
             File::open(parent)?.sync_all()
         }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(error),
+        other => other.of(path),
     }
 }
 

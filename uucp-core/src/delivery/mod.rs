@@ -37,7 +37,6 @@ pub use identity::Identity;
 pub use journal::{Journal, JournalError, JournalKey};
 pub use ledger::{Known, Ledger};
 pub use local::{deliver_local_queue, deliver_some_local_mail, local_mail};
-pub(crate) use maildir::make_directory;
 pub use message::{Message, MessageReader, Oversize};
 pub use offer::{Offer, RecipientWishes, Success, Wishes};
 pub use pool::{Feed, Pool};

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::address::{Address, ReversePath};
 use crate::config::mail::Policy;
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, count_in_hour};
+use crate::spool::{ObservedTime, count_in_hour, make_shared_directory};
 
 /// Whether mail from this sender may come in. Reports (null sender) always may: they answer mail of ours.
 pub(super) fn permits_sender(policy: &Policy, sender: &ReversePath) -> bool {
@@ -51,7 +51,7 @@ pub(super) fn may_report(
     now: ObservedTime,
 ) -> io::Result<bool> {
     let folder = state.join("reports");
-    super::maildir::make_directory(&folder)?;
+    make_shared_directory(&folder)?;
     let file = folder.join(neighbour.map_or("-", SystemName::as_str));
     count_in_hour(&file, limit, now)
 }

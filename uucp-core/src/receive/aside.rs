@@ -7,11 +7,10 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::Site;
-use crate::delivery::make_directory;
 use crate::delivery::settle::aside::Place;
 use crate::name::SystemName;
 use crate::report::note::{self, shown};
-use crate::spool::count_in_hour;
+use crate::spool::{count_in_hour, make_shared_directory};
 
 /// Notes about one neighbour in an hour: the first says where to look.
 const NOTES_PER_HOUR: u32 = 1;
@@ -66,7 +65,7 @@ impl Site {
     ) -> Result<(), Box<dyn std::error::Error>> {
         let spool = self.spool.as_ref().ok_or("there is no spool")?;
         let folder = self.around.state.join("batch-notices");
-        make_directory(&folder)?;
+        make_shared_directory(&folder)?;
         let file = folder.join(neighbour.map_or("-", SystemName::as_str));
         if !count_in_hour(&file, NOTES_PER_HOUR, self.observed_now())? {
             return Ok(());

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 
 use super::content::{Item, Messages};
 use crate::bsmtp::{LineEnd, Style, Transaction, Writer};
-use crate::delivery::{Identity, Message, make_directory};
+use crate::delivery::{Identity, Message};
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, share};
+use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
 
 /// What a kept message begins with.
 const MARK: &str = "#! kept ";
@@ -114,7 +114,7 @@ impl Kept {
         if self.bytes.saturating_add(mail.message.len()) > self.limit {
             return Err(io::Error::other("too many bytes wait already"));
         }
-        make_directory(&self.folder)?;
+        make_shared_directory(&self.folder)?;
         let path = self.path(name);
         let draft = path.with_extension("new");
         let written =
@@ -123,7 +123,7 @@ impl Kept {
             Ok(length) => self.bytes += length,
             Err(error) => {
                 let _ = std::fs::remove_file(&draft);
-                return Err(error);
+                return Err(error).of(&path);
             }
         }
         self.is_synced = false;
@@ -136,7 +136,9 @@ impl Kept {
     /// When the disk fails.
     pub fn commit(&mut self) -> io::Result<()> {
         if !self.is_synced {
-            File::open(&self.folder)?.sync_all()?;
+            File::open(&self.folder)
+                .and_then(|folder| folder.sync_all())
+                .of(&self.folder)?;
             self.is_synced = true;
         }
         Ok(())
@@ -168,10 +170,12 @@ impl Kept {
     pub fn set_retry(&self, name: &Identity, retry: Retry) -> io::Result<()> {
         let path = self.retry_path(name);
         let draft = path.with_extension("state");
-        let file = File::create(&draft)?;
+        let file = File::create(&draft).of(&draft)?;
         share(&file, &self.folder);
-        (&file).write_all(retry.to_string().as_bytes())?;
-        std::fs::rename(&draft, &path)
+        (&file)
+            .write_all(retry.to_string().as_bytes())
+            .and_then(|()| std::fs::rename(&draft, &path))
+            .of(&path)
     }
 
     /// Reads a message.
@@ -208,7 +212,7 @@ impl Kept {
     pub fn remove(&mut self, name: &Identity) -> io::Result<()> {
         let path = self.path(name);
         let length = std::fs::metadata(&path).map_or(0, |meta| meta.len());
-        std::fs::remove_file(path)?;
+        std::fs::remove_file(&path).of(&path)?;
         self.bytes = self.bytes.saturating_sub(length);
         let _ = std::fs::remove_file(self.retry_path(name));
         Ok(())
@@ -276,11 +280,11 @@ fn write(draft: &Path, mail: &KeptMail<&Transaction, &Message>) -> io::Result<u6
 fn names(folder: &Path) -> io::Result<Vec<String>> {
     let entries = match std::fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        other => other?,
+        other => other.of(folder)?,
     };
     let mut found = Vec::new();
     for entry in entries {
-        found.extend(entry?.file_name().into_string());
+        found.extend(entry.of(folder)?.file_name().into_string());
     }
     found.sort_unstable();
     Ok(found)

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::delivery::make_directory;
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, share};
+use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
 
 /// Notes go after this time whatever became of their input.
 const KEPT: Duration = Duration::from_hours(24 * 30);
@@ -49,7 +48,7 @@ impl Marks {
         if let Some(mark) = read(&path)? {
             return Ok(mark);
         }
-        make_directory(&self.folder)?;
+        make_shared_directory(&self.folder)?;
         self.expire(now);
         let draft = path.with_extension(std::process::id().to_string());
         let mut file = OpenOptions::new()
@@ -57,12 +56,16 @@ impl Marks {
             .create(true)
             .truncate(true)
             .mode(0o660)
-            .open(&draft)?;
+            .open(&draft)
+            .of(&draft)?;
         share(&file, &self.folder);
-        writeln!(file, "{} {text}", now.0)?;
-        file.sync_all()?;
-        std::fs::rename(&draft, &path)?;
-        File::open(&self.folder)?.sync_all()?;
+        writeln!(file, "{} {text}", now.0)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| std::fs::rename(&draft, &path))
+            .of(&path)?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .of(&self.folder)?;
         Ok(Mark {
             since: now,
             text: text.to_owned(),
@@ -103,7 +106,9 @@ fn read(path: &Path) -> io::Result<Option<Mark>> {
     let mut text = String::new();
     match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?.take(4096).read_to_string(&mut text)?,
+        other => other
+            .and_then(|file| file.take(4096).read_to_string(&mut text))
+            .of(path)?,
     };
     let mark = text.trim_end().split_once(' ').and_then(|(since, text)| {
         Some(Mark {

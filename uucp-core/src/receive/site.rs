@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::{DeliveryOptions, Origin};
 use crate::config::Config;
 use crate::config::mail::MailConfig;
-use crate::delivery::{Surroundings, make_directory};
+use crate::delivery::Surroundings;
 use crate::owner::become_owner;
-use crate::spool::{ObservedTime, Spool};
+use crate::spool::{ObservedTime, Spool, make_shared_directory, open_to_group};
 use crate::sysexits::{Failure, Status};
 
 /// Names the configuration where the command line is the peer's.
@@ -65,6 +65,10 @@ impl Site {
     #[must_use]
     pub fn new(config: Config, mail: MailConfig, spool: Option<Spool>) -> Self {
         let around = Surroundings::new(&mail, &config.nodename, &config.spool);
+        // The usual state directory is the spool's. An earlier program may have made it for one user alone.
+        if around.state.parent() == Some(&config.spool) {
+            open_to_group(&around.state, &config.spool);
+        }
         Self {
             config,
             mail,
@@ -78,7 +82,7 @@ impl Site {
     /// # Errors
     /// When it cannot be made.
     pub fn make_state(&self) -> std::io::Result<()> {
-        make_directory(&self.around.state)
+        make_shared_directory(&self.around.state)
     }
 
     /// The observed time; where there is no spool to count it, the clock's.

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::durable::{FILE_MODE, make_directory, share};
+use super::durable::{FILE_MODE, OfFile, make_directory, share};
 use super::error::At;
 use super::{ObservedTime, Spool, SpoolError};
 use crate::name::SystemName;
@@ -23,11 +23,12 @@ pub fn count_in_hour(path: &Path, limit: u32, now: ObservedTime) -> io::Result<b
         .create(true)
         .truncate(false)
         .mode(FILE_MODE)
-        .open(path)?;
+        .open(path)
+        .of(path)?;
     share(&file, path.parent().unwrap_or(path));
-    file.lock()?;
+    file.lock().of(path)?;
     let mut held = Vec::new();
-    (&file).take(100).read_to_end(&mut held)?;
+    (&file).take(100).read_to_end(&mut held).of(path)?;
     let text = String::from_utf8_lossy(&held);
     let hour = now.0 / HOUR;
     let mut words = text.split_whitespace();
@@ -40,9 +41,11 @@ pub fn count_in_hour(path: &Path, limit: u32, now: ObservedTime) -> io::Result<b
     if count >= limit {
         return Ok(false);
     }
-    file.rewind()?;
-    file.set_len(0)?;
-    file.write_all(format!("{hour} {}\n", count + 1).as_bytes())?;
+    let line = format!("{hour} {}\n", count + 1);
+    file.rewind()
+        .and_then(|()| file.set_len(0))
+        .and_then(|()| file.write_all(line.as_bytes()))
+        .of(path)?;
     Ok(true)
 }
 

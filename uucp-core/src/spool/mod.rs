@@ -41,7 +41,7 @@ mod writeout;
 use std::path::{Path, PathBuf};
 
 pub use age::ObservedTime;
-pub(crate) use durable::{give_to_owner, share};
+pub(crate) use durable::{OfFile, give_to_owner, make_shared_directory, open_to_group, share};
 pub use error::SpoolError;
 pub use executefile::{ExecuteFile, RunFile};
 pub use execution::{Execution, ExecutionLock, RetryState};

@@ -60,7 +60,7 @@ fn a_single_mail_becomes_small_with_a_dictionary() {
     let path = kept.store(&dictionary);
     assert_eq!(
         fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-        0o600
+        0o660
     );
     let data = mail(9_999);
     let packed = compress_with(&dictionary, &data);
@@ -122,9 +122,9 @@ fn a_dictionary_that_others_can_read_or_that_was_changed_is_refused() {
         );
         error.to_string()
     };
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
-    assert!(refusal().contains("chmod 600"));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+    assert!(refusal().contains("chmod 660"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o660)).unwrap();
     let mut bytes = fs::read(&path).unwrap();
     let last = bytes.len() - 1;
     bytes[last] ^= 1;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use super::super::{Message, Reply, maildir};
+use super::super::{Message, Reply};
 use crate::address::{Address, Envelope};
-use crate::spool::share;
+use crate::spool::{OfFile, make_shared_directory, share};
 
 /// What is kept.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +57,7 @@ impl Place<'_> {
     /// Writes `content` of about `length` bytes, and syncs it; the oldest go where there are too many bytes.
     pub(crate) fn store(&self, content: &mut dyn Read, length: u64) -> io::Result<PathBuf> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
-        maildir::make_directory(self.folder)?;
+        make_shared_directory(self.folder)?;
         make_room(self.folder, self.limit.saturating_sub(length))?;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let (seconds, process, suffix) = (self.seconds, std::process::id(), self.suffix);
@@ -69,15 +69,18 @@ impl Place<'_> {
             .create(true)
             .truncate(true)
             .mode(0o660)
-            .open(&path)?;
+            .open(&path)
+            .of(&path)?;
         share(&file, self.folder);
         let written = io::copy(content, &mut file).and_then(|_| file.sync_all());
         if let Err(error) = written {
             // A part of it would look like the whole.
             let _ = std::fs::remove_file(&path);
-            return Err(error);
+            return Err(error).of(&path);
         }
-        File::open(self.folder)?.sync_all()?;
+        File::open(self.folder)
+            .and_then(|open| open.sync_all())
+            .of(self.folder)?;
         Ok(path)
     }
 }
@@ -101,7 +104,7 @@ fn header(kept: &Kept<'_>) -> String {
 /// Removes the oldest until what is left has at most `limit` bytes.
 fn make_room(folder: &Path, limit: u64) -> io::Result<()> {
     let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
-    for entry in std::fs::read_dir(folder)?.flatten() {
+    for entry in std::fs::read_dir(folder).of(folder)?.flatten() {
         let Ok(meta) = entry.metadata() else { continue };
         files.push((meta.modified()?, entry.path(), meta.len()));
     }

@@ -1,11 +1,11 @@
 //! The postmaster is told that messages were set aside: standard error of a program that uuxqt runs is read by nobody.
 
-use super::super::{Reply, maildir};
+use super::super::Reply;
 use super::Receiver;
 use crate::address::Address;
 use crate::name::SystemName;
 use crate::report::note;
-use crate::spool::{Spool, count_in_hour};
+use crate::spool::{Spool, count_in_hour, make_shared_directory};
 
 /// Notices about one neighbour in an hour: the first says where to look.
 const NOTICES_PER_HOUR: u32 = 1;
@@ -39,7 +39,7 @@ impl Receiver<'_> {
             return Ok(());
         }
         let folder = self.around.state.join("notices");
-        maildir::make_directory(&folder)?;
+        make_shared_directory(&folder)?;
         let neighbour = self.neighbour.map_or("-", SystemName::as_str);
         let file = folder.join(neighbour);
         if !count_in_hour(&file, NOTICES_PER_HOUR, self.observed())? {

@@ -309,3 +309,75 @@ fn a_state_directory_of_one_alone_is_opened_or_named() {
     let found = fs::metadata(&state).unwrap();
     assert_eq!((found.gid(), found.mode() & 0o7777), (10, 0o2770));
 }
+
+#[test]
+fn a_setuid_program_does_nothing_and_a_member_of_the_group_queues() {
+    if !is_root_or_skip("a_setuid_program_does_nothing_and_a_member_of_the_group_queues") {
+        return;
+    }
+    let site = Site::new("rights");
+    let node = telling_node(&site, "leaf");
+    node.add_neighbour("hub", "", &Reach::Never, "");
+    fs::set_permissions(node.spool(), fs::Permissions::from_mode(0o2770)).unwrap();
+    for (name, mode, status) in [
+        ("uux", 0o4755, 75),
+        ("uux", 0o2755, 75),
+        ("uucp", 0o4755, 1),
+        ("uucico", 0o4755, 1),
+    ] {
+        let program = site.path().join(format!("{name}-{mode:o}"));
+        fs::copy(node.side().program(name), &program).unwrap();
+        node.owner().give(&program);
+        fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
+        let words = ["-r", "hub!store", "x"];
+        let by = |ids| process::run(as_user(ids, &program, &node, &words), site.path());
+        let run = by(["4712", "4712", "4712"]);
+        assert_eq!(run.status.code(), Some(status), "{name}: {run:?}");
+        let wanted = "is not made to be setuid or setgid: chmod ug-s";
+        assert!(run.output.contains(wanted), "{}", run.output);
+        assert!(!node.spool().join("hub").exists() && !node.path("log/Log").exists());
+    }
+    let uux = node.side().program("uux");
+    let command = as_user(MEMBER, &uux, &node, &["-r", "hub!store", "x"]);
+    process::run(command, site.path()).expect_success("uux");
+    let work = fs::read_dir(node.spool().join("hub/C.")).unwrap();
+    let found: Vec<_> = work
+        .map(|entry| entry.unwrap().metadata().unwrap())
+        .collect();
+    let got: Vec<_> = found
+        .iter()
+        .map(|file| (file.uid(), file.gid(), file.mode() & 0o777))
+        .collect();
+    assert_eq!(got, [(4711, 10, 0o660)]);
+    let run = node.run("uucico", &["-r1"]);
+    assert!(!run.output.contains("Permission denied"), "{run:?}");
+    // Whoever is in no such group is told which file it is.
+    let run = process::run(
+        as_user(
+            ["4712", "4712", "4712"],
+            &uux,
+            &node,
+            &["-r", "hub!store", "x"],
+        ),
+        site.path(),
+    );
+    let spool = node.spool().display().to_string();
+    assert_eq!(run.status.code(), Some(75), "{run:?}");
+    assert!(run.output.contains(&spool), "{run:?}");
+}
+
+fn as_user(
+    [user, group, groups]: [&str; 3],
+    program: &Path,
+    node: &Node,
+    words: &[&str],
+) -> Command {
+    let mut command = process::command_as(Owner::Myself, Path::new("/usr/bin/setpriv"));
+    command
+        .args(["--reuid", user, "--regid", group, "--groups", groups])
+        .arg(program)
+        .arg("-I")
+        .arg(node.config())
+        .args(words);
+    command
+}

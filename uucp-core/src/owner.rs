@@ -8,7 +8,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use nix::unistd::{
-    Gid, Uid, User, geteuid, getresgid, getresuid, initgroups, setgid, setgroups, setuid,
+    Gid, Uid, User, getegid, geteuid, getgid, getresgid, getresuid, getuid, initgroups, setgid,
+    setgroups, setuid,
 };
 
 use crate::sysexits::{Failure, Status};
@@ -66,6 +67,27 @@ fn cannot(spool: &Path, uid: Uid, why: &str) -> Failure {
         spool.display()
     );
     Failure::new(Status::OsError, text)
+}
+
+/// Why a program does nothing that was installed setuid or setgid and runs with the rights of its file: it opens what its
+/// command line names, configuration and files, as whoever runs it, and must not do so for somebody else.
+///
+/// Ids that are mixed for another reason, by whoever started it, are his matter.
+pub(crate) fn refuse_setuid() -> Option<Failure> {
+    if getuid() == geteuid() && getgid() == getegid() {
+        return None;
+    }
+    let bits = fs::metadata("/proc/self/exe").map(|file| file.mode() & 0o6000);
+    if bits.is_ok_and(|bits| bits == 0) {
+        return None;
+    }
+    let program = std::env::current_exe().unwrap_or_default();
+    let text = format!(
+        "{} is not made to be setuid or setgid: chmod ug-s, and put who may queue into the group of the spool",
+        program.display()
+    );
+    // Mail that came this way waits for the mend.
+    Some(Failure::temporary(text))
 }
 
 /// What a user is called.

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::owner;
 use crate::sysexits::{Audience, Failure, Status};
 
 /// Runs one program: parses the arguments, calls `run`, and turns what it gives back into an exit status and at most one
@@ -32,6 +33,9 @@ pub fn main_from<A: Parser>(
     run: fn(&A) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
     set_panic_hook(name, audience);
+    if let Some(failure) = owner::refuse_setuid() {
+        return report(name, audience, &failure);
+    }
     let parsed = match A::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => return answer_clap(name, audience, &error),

@@ -93,7 +93,7 @@ fn work(
     spool: &Spool,
     journal: Journal,
 ) -> Result<ExitCode, Failure> {
-    queue::unblock_signals();
+    queue::leave_signals_alone().map_err(Failure::temporary)?;
     let command = arguments.command.as_ref();
     let wishes = Wishes {
         command: command.map(|command| command.as_bytes().to_vec()),

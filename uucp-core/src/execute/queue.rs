@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -50,10 +52,18 @@ fn stop_signals() -> SigSet {
     .collect()
 }
 
-/// In a worker: signals are for the process that gives the orders, and commands must not inherit a mask.
-pub fn unblock_signals() {
-    // It fails only for a set that is none.
-    let _ = stop_signals().thread_unblock();
+/// In a worker: signals are for the process that gives the orders, which decides that no new job begins. A worker that one
+/// reaches brings its job to the end and notes it. They are caught, not ignored and not blocked: that the commands would
+/// inherit, which must end when their time is over.
+///
+/// # Errors
+/// When the system does not let us.
+pub fn leave_signals_alone() -> io::Result<()> {
+    let seen = Arc::new(AtomicBool::new(false));
+    for signal in &stop_signals() {
+        signal_hook::flag::register(signal as i32, Arc::clone(&seen))?;
+    }
+    stop_signals().thread_unblock().map_err(io::Error::from)
 }
 
 /// What a run is limited to.

@@ -1,7 +1,8 @@
 //! The worker's side of a run: orders come in as lines, each job is run to its end, one line goes back.
 //!
 //! A worker outlives the process that gives the orders: when that is killed, the job in hand is finished and noted, then
-//! the orders end and so does the worker. So a command is not run a second time because the first uuxqt was killed.
+//! the orders end and so does the worker. So a command is not run a second time because the first uuxqt was killed, nor
+//! because a signal that means to stop it went to the workers as well.
 
 use std::io::{self, BufRead, Write};
 

@@ -112,6 +112,43 @@ fn a_signal_ends_uuxqt_but_not_the_job_in_hand() {
 }
 
 #[test]
+fn a_signal_to_everybody_does_not_end_the_job_in_hand() {
+    for signal in [
+        Signal::SIGTERM,
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGQUIT,
+    ] {
+        let node = node_with_gate();
+        let (mut uuxqt, worker) = started(&node);
+        node.job("N0002", "rmail later", "");
+        kill(worker, signal).unwrap();
+        kill(pid_of(&uuxqt), signal).unwrap();
+        assert_eq!(uuxqt.wait().unwrap().code(), Some(1));
+        kill(worker, signal).unwrap();
+        open_gate(&node);
+        wait_for("the worker", || is_gone(worker));
+        assert_eq!(node.runs(), ["tool x"]);
+        let left = ["D./D.alphaN0002", "X./X.alphaN0002"];
+        assert_eq!(node.files("alpha"), left, "{signal}");
+    }
+}
+
+#[test]
+fn a_command_ends_by_the_signals_that_a_worker_bears() {
+    let node = Node::with("", "[execution]\ntime-limit = \"1s\"");
+    let never = node.path("never");
+    nix::unistd::mkfifo(&never, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    node.script(
+        "tool",
+        "trap 'echo ended > \"$HOME/../how\"; exit 1' TERM\nread x < \"$HOME/../never\"",
+    );
+    node.job("N0001", "tool x", "");
+    node.run(&[]);
+    assert_eq!(fs::read_to_string(node.path("how")).unwrap(), "ended\n");
+}
+
+#[test]
 fn what_a_killed_execution_left_in_its_directory_is_not_there_again() {
     let node = Node::new();
     let left = node.path("spool/.Execute/alpha.X.alphaN0001");

@@ -135,7 +135,7 @@ fn run_queue(
         Failure::temporary(error)
     })?;
     tracing::debug!(target: "uucp::execute", "{tally:?}");
-    sweep(spool);
+    let swept = sweep(spool);
     let told = tell_of_untold(spool, mail, &tally);
     let kept = keep_unnamed(spool, mail, &mut journal);
     let expired = expire_all(spool, mail, &mut journal);
@@ -147,7 +147,10 @@ fn run_queue(
         journal.log(None, None, Severity::Error, &error.to_string());
     }
     // The jobs are done, whatever became of the mail about them: it waits in the spool.
-    for error in [told, kept, delivered].into_iter().filter_map(Result::err) {
+    for error in [swept, told, kept, delivered]
+        .into_iter()
+        .filter_map(Result::err)
+    {
         journal.log(None, None, Severity::Error, &error.to_string());
     }
     Ok(ExitCode::SUCCESS)

@@ -29,9 +29,13 @@ use crate::spool::{Journal, Severity, Spool, SpoolError};
 /// Lines of a note to the postmaster that name files; the log names all.
 const FILES_NAMED: usize = 50;
 
-/// Removes what runs that were killed left behind.
-pub fn sweep(spool: &Spool) {
+/// Removes what runs that were killed left behind: the files of jobs that are done, and directories that commands ran in.
+///
+/// # Errors
+/// When the files of jobs cannot be looked through or removed.
+pub fn sweep(spool: &Spool) -> Result<(), SpoolError> {
     files::sweep(spool);
+    spool.finish_dead_executions()
 }
 
 /// Sets aside files that nothing has named for days, and tells the log and the postmaster: among them may be mail.

@@ -1,11 +1,15 @@
 //! Execute files as work for uuxqt: listing, locking, retrying, finishing.
 
+mod done;
+
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 
+use self::done::DoneFile;
 use super::error::At;
 use super::executefile::EXECUTE_FILE_LIMIT;
 use super::queue::{NewFile, is_taken};
@@ -143,13 +147,23 @@ impl Spool {
         if !path.exists() {
             return Ok(None);
         }
-        let tail = execution.name.as_str().get(2..).unwrap_or_default();
-        let lock_path = path.with_file_name(format!("L.{tail}"));
-        let guard_name = format!("{}!{}", execution.system, execution.name);
-        let lock = self.lock_beside(lock_path, &guard_name)?;
+        let lock = self.take_execution_lock(execution)?;
         Ok(lock
             .filter(|_| path.exists())
             .map(|lock| ExecutionLock { lock }))
+    }
+
+    /// What tells this execute file from any other of the same name: stays the same however often its command is tried, over
+    /// reboots too, and when somebody moves it to `.Failed/` and back; a file that comes later under the same name has another.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn execution_instance(&self, execution: &Execution) -> Result<String, SpoolError> {
+        let path = self.execution_path(execution);
+        let found = path.metadata().at("examine", &path)?;
+        let (name, inode) = (&execution.name, found.ino());
+        let (seconds, nanoseconds) = (found.mtime(), found.mtime_nsec());
+        Ok(format!("{name}:{inode}:{seconds}.{nanoseconds:09}"))
     }
 
     /// Reads an execute file. [`SpoolError::Corrupt`] where it cannot be understood: then
@@ -230,7 +244,8 @@ impl Spool {
 
     /// Removes an execution that is done: the execute file first, then its files, its retry state and its lock.
     ///
-    /// A crash after the execute file leaves data that nobody names, never a command that runs again.
+    /// A crash after the execute file leaves data that nobody names, never a command that runs again; which data that is
+    /// stands in the guard, and [`Spool::finish_dead_executions`] removes it.
     ///
     /// # Errors
     /// When a file cannot be removed; that it is gone already is no error.
@@ -240,6 +255,17 @@ impl Spool {
         execution: &Execution,
         file: &ExecuteFile,
     ) -> Result<(), SpoolError> {
+        let data: Vec<DoneFile> = file
+            .files
+            .iter()
+            .filter_map(|needed| {
+                DoneFile::of(
+                    &self.data_path(&execution.system, &needed.name),
+                    &needed.name,
+                )
+            })
+            .collect();
+        lock.lock.note(&done::emit(&data))?;
         durable::remove(&self.execution_path(execution))?;
         for needed in &file.files {
             durable::remove(&self.data_path(&execution.system, &needed.name))?;
@@ -247,6 +273,62 @@ impl Spool {
         durable::remove(&self.retry_path(execution))?;
         drop(lock);
         Ok(())
+    }
+
+    /// Ends what processes that were killed had begun to remove: the execute file of a job that is done is gone, and its
+    /// data, its lock and what was remembered of it go now.
+    ///
+    /// # Errors
+    /// When the spool cannot be read or a file cannot be removed.
+    pub fn finish_dead_executions(&self) -> Result<(), SpoolError> {
+        for guard in durable::names(&self.own_folder("running"))? {
+            let Some((system, name)) = guard.split_once('!') else {
+                continue;
+            };
+            let (Ok(system), Ok(name)) = (
+                SystemName::parse(system.as_bytes()),
+                SpoolName::parse(name.as_bytes()),
+            ) else {
+                continue;
+            };
+            if name.kind() == SpoolKind::Execute {
+                self.finish_dead_execution(&Execution {
+                    grade: names::grade_of(&name, &system),
+                    system,
+                    name,
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The same for one; whoever can take its lock may do it.
+    pub(super) fn finish_dead_execution(&self, execution: &Execution) -> Result<(), SpoolError> {
+        let path = self.execution_path(execution);
+        if path.exists() {
+            return Ok(());
+        }
+        let Some(lock) = self.take_execution_lock(execution)? else {
+            return Ok(());
+        };
+        // One that has come meanwhile may name the same data.
+        if path.exists() {
+            return Ok(());
+        }
+        for data in done::parse(lock.noted()) {
+            let path = self.data_path(&execution.system, &data.name);
+            if DoneFile::of(&path, &data.name).as_ref() == Some(&data) {
+                durable::remove(&path)?;
+            }
+        }
+        durable::remove(&self.retry_path(execution))
+    }
+
+    fn take_execution_lock(&self, execution: &Execution) -> Result<Option<PidLock>, SpoolError> {
+        let tail = execution.name.as_str().get(2..).unwrap_or_default();
+        let path = self.execution_path(execution);
+        let guard_name = format!("{}!{}", execution.system, execution.name);
+        self.lock_beside(path.with_file_name(format!("L.{tail}")), &guard_name)
     }
 
     /// Puts on disk that executions of a system are gone, many at once: a sync for each would cost more than the commands.

@@ -15,6 +15,7 @@ mod pidfile;
 mod process;
 
 use std::fs::{self, File, TryLockError};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -55,23 +56,30 @@ pub struct PidLock {
     guard_path: PathBuf,
     guard: File,
     mine: Identity,
+    /// What the last holder has noted in the guard.
+    noted: String,
     /// Whether the guard goes with the lock: for things that exist once and in great number.
     passing: bool,
 }
 
 impl PidLock {
-    /// Takes the lock `path`; `guard_path` is the file that carries the open-file lock.
-    fn take(path: PathBuf, guard_path: PathBuf) -> Result<Self, LockError> {
+    /// Takes the lock `path`; `guard_path` is the file that carries the open-file lock. Its lock file is made in `making`, a
+    /// folder of the same file system, else beside it.
+    fn take(path: PathBuf, guard_path: PathBuf, making: Option<&Path>) -> Result<Self, LockError> {
         let Some(guard) = lock_guard(&guard_path)? else {
             let pid = find(&path)?.map(|found| found.identity.pid);
             return Err(LockError::Held { path, pid });
         };
-        let mine = claim(&path, &guard)?;
+        let mut text = String::new();
+        let _ = io::Read::read_to_string(&mut &guard, &mut text);
+        let (left, noted) = text.split_at(text.find('\n').map_or(text.len(), |end| end + 1));
+        let mine = claim(&path, left, making)?;
         let lock = Self {
             path,
             guard_path,
             guard,
             mine,
+            noted: noted.to_owned(),
             passing: false,
         };
         lock.remember()?;
@@ -85,6 +93,20 @@ impl PidLock {
         self.guard
             .set_len(0)
             .and_then(|()| self.guard.write_all_at(text.as_bytes(), 0))
+            .at("write", &self.guard_path)
+    }
+
+    /// What the last holder has noted.
+    pub(super) fn noted(&self) -> &str {
+        &self.noted
+    }
+
+    /// Notes something in the guard, for whoever finds it after our death.
+    pub(super) fn note(&self, text: &str) -> Result<(), SpoolError> {
+        let start = self.mine.emit().len() as u64;
+        step("write", &self.guard_path).at("write", &self.guard_path)?;
+        self.guard
+            .write_all_at(text.as_bytes(), start)
             .at("write", &self.guard_path)
     }
 
@@ -154,11 +176,11 @@ impl Spool {
     fn take_in_lockdir(&self, name: &str) -> Result<PidLock, LockError> {
         let name = format!("LCK..{name}");
         let guard = self.guard_path(&name);
-        PidLock::take(self.paths.lockdir.join(name), guard)
+        PidLock::take(self.paths.lockdir.join(name), guard, None)
     }
 
     fn take_in_spool(&self, name: &str) -> Result<Option<PidLock>, SpoolError> {
-        match PidLock::take(self.paths.root.join(name), self.guard_path(name)) {
+        match PidLock::take(self.paths.root.join(name), self.guard_path(name), None) {
             Ok(lock) => Ok(Some(lock)),
             Err(LockError::Held { .. }) => Ok(None),
             Err(LockError::Spool(error)) => Err(error),
@@ -252,7 +274,10 @@ impl Spool {
         path: PathBuf,
         guard_name: &str,
     ) -> Result<Option<PidLock>, SpoolError> {
-        match PidLock::take(path, self.own_folder("running").join(guard_name)) {
+        // Not beside it: what a kill leaves there looks like a file in the making of the peer's, which may be mail.
+        let making = self.new_folder();
+        let guard = self.own_folder("running").join(guard_name);
+        match PidLock::take(path, guard, Some(&making)) {
             Ok(mut lock) => {
                 lock.passing = true;
                 Ok(Some(lock))

@@ -15,7 +15,7 @@ use super::layout::DOT_FOLDER;
 use super::mentions::{MAKING, each_word};
 use super::receipt::Receipts;
 use super::work::move_aside;
-use super::{Spool, SpoolError, durable, executefile, lock, workfile};
+use super::{Execution, Spool, SpoolError, durable, executefile, lock, workfile};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 use notes::{Identity, Notes, Sighting};
 
@@ -174,11 +174,12 @@ impl Spool {
             true
         })?;
         for tail in tails {
-            if SpoolName::parse(format!("X.{tail}").as_bytes()).is_ok()
-                && !folder.join(format!("X.{tail}")).exists()
-            {
-                let path = folder.join(format!("L.{tail}"));
-                drop(self.lock_beside(path, &format!("{prefix}{tail}"))?);
+            if let Ok(name) = SpoolName::parse(format!("X.{tail}").as_bytes()) {
+                self.finish_dead_execution(&Execution {
+                    grade: super::names::grade_of(&name, system),
+                    system: system.clone(),
+                    name,
+                })?;
             }
         }
         Ok(())

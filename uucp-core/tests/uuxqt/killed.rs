@@ -1,6 +1,7 @@
 //! uuxqt is killed while a command lives: the command is not run beside itself, and not a second time.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Child;
 
@@ -159,6 +160,27 @@ fn what_a_killed_execution_left_in_its_directory_is_not_there_again() {
     node.run(&[]);
     assert_eq!(fs::read_to_string(node.path("listed")).unwrap(), "");
     assert!(!left.exists());
+}
+
+#[test]
+fn the_data_of_a_job_whose_removal_was_cut_goes_without_a_word() {
+    let node = Node::new();
+    node.script("tool", "exit 75");
+    node.job("N0001", "tool x", "");
+    node.data_file("alpha", "D.alphaN0002", "mail whose job is still to come\n");
+    let data = fs::metadata(node.path("spool/alpha/D./D.alphaN0001")).unwrap();
+    node.run(&[]);
+    // What a uuxqt leaves that dies when the execute file is gone.
+    fs::remove_file(node.path("spool/alpha/X./X.alphaN0001")).unwrap();
+    fs::write(node.path("spool/alpha/X./L.alphaN0001"), "   3999999\n").unwrap();
+    let (inode, seconds, nanoseconds) = (data.ino(), data.mtime(), data.mtime_nsec());
+    let guard = node.path("spool/.Bangpath/running/alpha!X.alphaN0001");
+    let note = format!("3999999 1 1\ndone D.alphaN0001 {inode} {seconds} {nanoseconds}\n");
+    fs::write(&guard, note).unwrap();
+    node.run(&[]);
+    assert_eq!(node.files("alpha"), ["D./D.alphaN0002"]);
+    assert!(!guard.exists());
+    assert!(!node.has(".Bangpath/retry/alpha/X.alphaN0001"));
 }
 
 #[test]

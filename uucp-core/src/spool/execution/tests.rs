@@ -141,3 +141,28 @@ fn a_command_that_lives_on_keeps_its_execution_locked() {
     command.wait().unwrap();
     assert!(test.spool.lock_execution(&execution).unwrap().is_some());
 }
+
+#[test]
+fn an_execute_file_is_told_from_another_of_its_name() {
+    let test = TestSpool::new();
+    put(&test, "beta", "X.betaN0001", "C rmail joe\n");
+    let all = test.spool.executions().unwrap();
+    let instance = || test.spool.execution_instance(&all[0]).unwrap();
+    let first = instance();
+    assert!(first.starts_with("X.betaN0001:"), "{first}");
+    let path = test.spool.data_path(&all[0].system, &all[0].name);
+    // Looked at, locked, moved to where failed ones lie and back: the same.
+    drop(test.spool.lock_execution(&all[0]).unwrap().unwrap());
+    let aside = test.spool.root().join("aside");
+    std::fs::rename(&path, &aside).unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    assert_eq!(instance(), first);
+    // One that came while the first was there, and one in its place with another time.
+    std::fs::write(&aside, "C rmail joe\n").unwrap();
+    std::fs::rename(&aside, &path).unwrap();
+    let second = instance();
+    assert_ne!(second, first);
+    let file = std::fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    assert_ne!(instance(), second);
+}

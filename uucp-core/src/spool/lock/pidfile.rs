@@ -54,14 +54,12 @@ pub(super) struct Found {
     pub(super) identity: Identity,
 }
 
-/// Makes the lock file, or takes over a stale one.
-pub(super) fn claim(path: &Path, guard: &File) -> Result<Identity, LockError> {
+/// Makes the lock file, or takes over a stale one. `left` is what the guard says of its last holder.
+pub(super) fn claim(path: &Path, left: &str, making: Option<&Path>) -> Result<Identity, LockError> {
     let ours = i32::try_from(std::process::id()).unwrap_or_default();
-    let mut text = String::new();
-    let _ = io::Read::read_to_string(&mut &*guard, &mut text);
-    let left_by_ours = Identity::parse(&text);
+    let left_by_ours = Identity::parse(left);
     loop {
-        if let Some(identity) = link_new(path, ours)? {
+        if let Some(identity) = link_new(path, making, ours)? {
             return Ok(identity);
         }
         let Some(found) = find(path)? else {
@@ -88,8 +86,9 @@ pub(super) fn claim(path: &Path, guard: &File) -> Result<Identity, LockError> {
 }
 
 /// Makes the lock file as Taylor does: written under another name, then linked. `None` where there is one already.
-fn link_new(path: &Path, pid: i32) -> Result<Option<Identity>, SpoolError> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+fn link_new(path: &Path, making: Option<&Path>, pid: i32) -> Result<Option<Identity>, SpoolError> {
+    let beside = path.parent().unwrap_or_else(|| Path::new("."));
+    let folder = making.unwrap_or(beside);
     let new = folder.join(format!("TMP{}", names::unique()));
     let file = match durable::create_new(&new, LOCK_MODE) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
@@ -101,7 +100,15 @@ fn link_new(path: &Path, pid: i32) -> Result<Option<Identity>, SpoolError> {
     .at("create", &new)?;
     let linked = durable::write_all(&file, &new, content(pid).as_bytes()).and_then(|()| {
         step("link", path).at("create", path)?;
-        match fs::hard_link(&new, path) {
+        let mut linked = fs::hard_link(&new, path);
+        if linked
+            .as_ref()
+            .is_err_and(|e| e.kind() == io::ErrorKind::NotFound)
+        {
+            durable::make_directory(beside)?;
+            linked = fs::hard_link(&new, path);
+        }
+        match linked {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
             other => other.at("create", path).map(|()| true),
         }

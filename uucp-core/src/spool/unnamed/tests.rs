@@ -179,7 +179,7 @@ fn locks_in_the_making_go_and_other_programs_files_stay() {
 }
 
 /// An execution with its data, tried once.
-fn execution(test: &TestSpool) -> (super::super::Execution, ExecuteFile) {
+fn execution(test: &TestSpool) -> (Execution, ExecuteFile) {
     let local = test.spool.nodename().clone();
     let mut data = test.spool.stage(&local, StageKind::Data).unwrap();
     data.write_all(b"input").unwrap();
@@ -214,11 +214,13 @@ fn an_execution_cut_anywhere_is_whole_or_leaves_nothing_behind() {
         let done = test.spool.remove_execution(lock, &queued, &file).is_ok();
         let over = !fault::disarm();
         assert!(!over || done);
-        let kept = two_looks(&test);
+        test.spool.finish_dead_executions().unwrap();
         let running = durable::names(&test.spool.own_folder("running")).unwrap();
+        let left = test.files();
+        let kept = two_looks(&test);
         if test.spool.executions().unwrap().is_empty() {
-            // Its data, if any, is kept; its lock and what was remembered of it are gone.
-            assert_eq!(test.files(), kept, "step {step}");
+            // Its data, its lock and what was remembered of it are gone, and nobody is told of anything.
+            assert_eq!((left, kept), (vec![], vec![]), "step {step}");
             assert_eq!(running, [] as [String; 0], "step {step}");
             assert_eq!(test.spool.retry_state(&queued).unwrap(), None);
         } else {
@@ -230,6 +232,26 @@ fn an_execution_cut_anywhere_is_whole_or_leaves_nothing_behind() {
             return;
         }
     }
+}
+
+#[test]
+fn what_has_got_the_name_of_done_data_is_not_taken_for_it() {
+    let test = TestSpool::new();
+    let (queued, file) = execution(&test);
+    let lock = test.spool.lock_execution(&queued).unwrap().unwrap();
+    // The execute file is gone, and nothing more.
+    fault::arm(2, Trouble::Death);
+    assert!(test.spool.remove_execution(lock, &queued, &file).is_err());
+    assert!(fault::disarm());
+    let data = test.spool.data_path(&queued.system, &file.files[0].name);
+    assert!(test.spool.executions().unwrap().is_empty() && data.exists());
+    let other = data.with_file_name("other");
+    std::fs::write(&other, "mail").unwrap();
+    std::fs::rename(&other, &data).unwrap();
+    test.spool.finish_dead_executions().unwrap();
+    assert_eq!(std::fs::read(&data).unwrap(), b"mail");
+    // Its execute file comes after it: nobody takes the new job for the old one.
+    assert_eq!(two_looks(&test).len(), 1);
 }
 
 #[test]

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for (next, mut input) in series.into_iter().flatten() {
         // Where the first one ran is gone.
         let _ = std::env::set_current_dir("/");
-        origin.is_now(&next.user, &next.job);
+        origin.is_now(&next);
         receiver.set_now(clock::now());
         let arguments = cli::further(next.words)?;
         receive_one(

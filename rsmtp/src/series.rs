@@ -8,7 +8,8 @@ use uucp_core::clock;
 use uucp_core::receive::{Marks, Origin, Site};
 use uucp_core::spool::ObservedTime;
 
-/// The number of one input, drawn when it is first needed and kept until the input is done.
+/// The number of one input. Where its carrier tells it from any other, for good, that is its number; else one is drawn when
+/// it is first needed, and kept until the input is done.
 #[derive(Debug)]
 pub(crate) struct Series {
     marks: Marks,
@@ -27,7 +28,8 @@ impl Series {
         Self {
             marks: Marks::new(&site.around.state, "series", origin.neighbour.as_ref()),
             key: key.to_vec(),
-            number: None,
+            number: (!origin.instance.is_empty())
+                .then(|| String::from_utf8_lossy(&origin.instance).into_owned()),
         }
     }
 

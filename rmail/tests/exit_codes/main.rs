@@ -154,6 +154,32 @@ fn a_recognisable_message_comes_once_and_others_as_often_as_sent() {
 }
 
 #[test]
+fn a_job_that_comes_again_is_known_though_its_message_is_not() {
+    let server = Server::accepting();
+    let site = Home::with_smtp(&server);
+    let nightly = b"From bob@x.y d\nSubject: nightly\n\nok\n";
+    // The neighbour uses the job's name again, for an equal message; and then a uuxqt runs it that does not say which it is.
+    for (execute_file, expected) in [
+        ("1", 1),
+        ("1", 1),
+        ("2", 2),
+        ("2", 2),
+        ("1", 2),
+        ("", 3),
+        ("", 4),
+    ] {
+        let mut environment = vec![("UU_MACHINE", "hub"), ("UU_JOB", "X.hubN0001")];
+        let instance = format!("X.hubN0001:{execute_file}:5.0");
+        if !execute_file.is_empty() {
+            environment.push(("BANGPATH_JOB", &instance));
+        }
+        let run = site.rmail_as(&environment, &["alice@leaf.lab"], nightly);
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+        assert_eq!(server.messages().len(), expected, "{execute_file}");
+    }
+}
+
+#[test]
 fn over_nncp_only_one_authenticated_block_is_taken() {
     let server = Server::accepting();
     let site = Home::with_smtp(&server);

@@ -38,6 +38,47 @@ fn a_refusal_for_good_is_reported_and_done() {
 }
 
 #[test]
+fn who_has_not_got_it_at_the_last_try_is_reported_and_nobody_else() {
+    let server = Server::start(|line| {
+        let refused = |user: &str| line.starts_with("RCPT") && line.contains(user);
+        if refused("full") {
+            return Some("452 4.2.2 mailbox full".into());
+        }
+        refused("gone").then(|| "550 5.1.1 no such user".into())
+    });
+    let site = Home::with_smtp(&server);
+    let words = ["ok@leaf.lab", "full@leaf.lab", "gone@leaf.lab"];
+    let hub = [("UU_MACHINE", "hub"), ("UU_JOB", "X.hubN0001")];
+    let run = site.rmail_as(&hub, &words, MESSAGE.as_bytes());
+    assert_eq!(run.status, 75, "{}", run.stderr);
+    assert_eq!(
+        server.messages().len(),
+        2,
+        "the message, and the one for gone"
+    );
+    let last = [hub[0], hub[1], ("BANGPATH_LAST_TRY", "1")];
+    for _ in 0..2 {
+        let run = site.rmail_as(&last, &words, MESSAGE.as_bytes());
+        assert_eq!(run.status, 0, "{}", run.stderr);
+    }
+    let messages = server.messages();
+    assert_eq!(messages.len(), 3, "one report more");
+    let report = &messages[2];
+    assert_eq!(report.recipients, ["bob@far.example"]);
+    for part in [
+        "Final-Recipient: rfc822; full@leaf.lab",
+        "Status: 5.4.7",
+        "452 4.2.2 mailbox full",
+        "Subject: hello",
+    ] {
+        assert!(report.content.contains(part), "{part}: {}", report.content);
+    }
+    for other in ["rfc822; ok@", "rfc822; gone@"] {
+        assert!(!report.content.contains(other), "{}", report.content);
+    }
+}
+
+#[test]
 fn the_line_on_standard_error_begins_with_the_status_code() {
     let server = Server::answering("nobody", "550 5.1.1 no such user");
     let run = Home::with_smtp(&server).rmail(&["nobody@leaf.lab"], MESSAGE);

@@ -49,6 +49,24 @@ fn the_senders_own_id_is_what_makes_a_message_the_same() {
 }
 
 #[test]
+fn a_batch_that_its_carrier_tells_from_others_comes_once_though_it_was_done() {
+    let nightly =
+        "MAIL FROM:<bob@far.example>\nRCPT TO:<alice@leaf.lab>\nDATA\nSubject: nightly\n\nok\n.\n";
+    let server = Server::accepting();
+    let site = Home::with_smtp(&server);
+    for (execute_file, expected) in [("1", 2), ("1", 2), ("2", 4), ("1", 4)] {
+        let instance = format!("X.hubN0001:{execute_file}:5.0");
+        let environment = [
+            ("UU_MACHINE", "hub"),
+            ("UU_JOB", "X.hubN0001"),
+            ("BANGPATH_JOB", instance.as_str()),
+        ];
+        done(&site.rsmtp_as(&environment, &[], nightly.repeat(2).as_bytes()));
+        assert_eq!(subjects(&server).len(), expected, "{execute_file}");
+    }
+}
+
+#[test]
 fn equal_messages_that_nothing_tells_apart_come_as_often_as_sent() {
     let nightly =
         "MAIL FROM:<bob@far.example>\nRCPT TO:<alice@leaf.lab>\nDATA\nSubject: nightly\n\nok\n.\n";

@@ -119,6 +119,7 @@ fn hand_over(receiver: &mut Receiver<'_>, name: &str, mail: &LocalMail) -> bool 
         message: &Message::from_bytes(mail.content.clone()),
         job: name.as_bytes(),
         is_recognisable: false,
+        is_last_try: false,
         unfit: &[],
         verdict: None,
         asked: None,

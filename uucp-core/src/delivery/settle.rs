@@ -53,8 +53,11 @@ pub struct Consignment<'a> {
     pub message: &'a Message,
     /// The id of the job that brought it; empty where none is known.
     pub job: &'a [u8],
-    /// Whether two of its kind would differ by a Message-ID or a trace line, so that an equal one is the same one.
+    /// Whether two of its kind would differ, by a Message-ID or a trace line or by the job's id, so that an equal one of the
+    /// same job is the same one.
     pub is_recognisable: bool,
+    /// Whether nobody tries again: whoever does not get it now is refused.
+    pub is_last_try: bool,
     /// Words that stood among the recipients and are no addresses, in a form that a report can show.
     pub unfit: &'a [Address],
     /// Why nobody may get it, where that is known before it is offered.
@@ -146,6 +149,11 @@ impl<'a> Receiver<'a> {
         let outcomes = self
             .handover
             .deliver(&part, consignment.message, &mut record);
+        let outcomes = if consignment.is_last_try {
+            outcomes.into_iter().map(given_up).collect()
+        } else {
+            outcomes
+        };
         let is_left = outcomes.iter().any(|o| matches!(o, Outcome::Deferred(_)));
         let durable = is_left || is_remembered;
         let mut record = |refused: &[&Address]| journal.record(refused, durable);
@@ -294,6 +302,18 @@ fn outstanding(
         }
     }
     (rest, done)
+}
+
+/// Who was refused for now is refused for good when nobody tries again.
+fn given_up(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Deferred(reply) => Outcome::Refused(Reply {
+            status: "5.4.7".to_owned(),
+            text: format!("tried for too long, given up; at last: {}", reply.text),
+            remote: reply.remote,
+        }),
+        other => other,
+    }
 }
 
 fn put_off(reply: Reply) -> Settled {

@@ -1,4 +1,4 @@
-//! The environment of an executed command: what the peer's `uuxqt` sets, and two variables for our own receivers.
+//! The environment of an executed command: what the peer's `uuxqt` sets, and what our own receivers need to know.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -20,7 +20,16 @@ pub struct Circumstances<'a> {
     pub user: &'a OsStr,
     /// The execute file's name: by it `rmail` tells a job that comes again from an equal message in another job.
     pub job: &'a str,
+    /// What tells this execute file from any other that has or will have its name.
+    pub instance: &'a str,
+    /// Whether the job is given up if this does not do it.
+    pub is_last_try: bool,
 }
+
+/// The variable that tells one execute file from all others.
+pub const INSTANCE: &str = "BANGPATH_JOB";
+/// The variable that says that a job is given up if this does not do it.
+pub const LAST_TRY: &str = "BANGPATH_LAST_TRY";
 
 /// Builds the environment of one command.
 ///
@@ -39,7 +48,11 @@ pub fn environment(
         ("UU_MACHINE", around.machine.into()),
         ("UU_USER", around.user.to_os_string()),
         ("UU_JOB", around.job.into()),
+        (INSTANCE, around.instance.into()),
     ];
+    if around.is_last_try {
+        variables.push((LAST_TRY, "1".into()));
+    }
     if let Some(zone) = outer("TZ") {
         variables.push(("TZ", zone));
     }
@@ -70,11 +83,14 @@ mod tests {
             machine: "alpha",
             user: OsStr::new("joe"),
             job: "X.alphaN0001",
+            instance: "X.alphaN0001:7:5.000000001",
+            is_last_try: false,
         };
         let outer = |name: &str| (name == "TZ").then(|| OsString::from("UTC"));
         let mut got = environment(&around, outer);
         got.sort();
         let expected: Vec<(&str, OsString)> = vec![
+            ("BANGPATH_JOB", "X.alphaN0001:7:5.000000001".into()),
             ("HOME", "/var/spool/uucp".into()),
             ("PATH", "/bin:/usr/bin".into()),
             ("SHELL", "/bin/sh".into()),
@@ -88,9 +104,11 @@ mod tests {
         assert_eq!(got, expected);
         let named = Circumstances {
             config: Some(Path::new("/etc/beta")),
+            is_last_try: true,
             ..around
         };
         let variables = environment(&named, outer);
+        assert!(variables.contains(&("BANGPATH_LAST_TRY", "1".into())));
         assert!(variables.contains(&("BANGPATH_CONFIG", "/etc/beta".into())));
     }
 }

@@ -62,6 +62,7 @@ impl Runner<'_> {
             execution,
             file,
             lock,
+            ..
         } = job;
         self.spool.remove_execution(lock, execution, file)?;
         if file.success_mail {
@@ -140,7 +141,8 @@ impl Runner<'_> {
             .map_err(io::Error::other)
     }
 
-    /// A failure that may pass: the job stays, rests longer each time, and is given up when it is too old.
+    /// A failure that may pass: the job stays, rests longer each time, and is given up when it is too old and has been tried
+    /// once more after that.
     pub(super) fn keep(
         &mut self,
         job: Job<'_>,
@@ -152,8 +154,7 @@ impl Runner<'_> {
         let mut state = state.unwrap_or_else(|| fresh(now));
         state.attempts = state.attempts.saturating_add(1);
         state.next = now.after(retry::wait_after(state.attempts));
-        let limit = self.mail.execution(Some(&job.execution.system)).age_limit;
-        if state.age(now) >= limit {
+        if job.is_last_try {
             let reason = format!("{reason} (tried {} times)", state.attempts);
             let text = format!("Execution failed ({})", job.execution.name);
             self.log(&job, Severity::Info, &text);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use super::child::Finished;
 use super::files::{Output, Trouble};
@@ -58,6 +59,10 @@ pub(super) struct Job<'j> {
     pub(super) execution: &'j Execution,
     pub(super) file: &'j ExecuteFile,
     pub(super) lock: ExecutionLock,
+    /// What tells the execute file from any other of its name.
+    pub(super) instance: String,
+    /// Whether it is too old to be tried again after this.
+    pub(super) is_last_try: bool,
 }
 
 /// A command that ran, and its output.
@@ -112,12 +117,14 @@ impl<'a> Runner<'a> {
             }
             Err(error) => return Err(error),
         };
+        let state = self.spool.retry_state(execution)?;
         let mut job = Job {
             execution,
             file: &file,
             lock,
+            instance: self.spool.execution_instance(execution)?,
+            is_last_try: self.is_last_try(execution, state.as_ref())?,
         };
-        let state = self.spool.retry_state(execution)?;
         if !self.is_wanted(&file)? || self.rests(state.as_ref())? {
             return Ok(Outcome::NotNow);
         }
@@ -154,6 +161,17 @@ impl<'a> Runner<'a> {
         Ok(self.spool.lock_command(word)?.is_some())
     }
 
+    /// Whether the job has reached the age limit: it may be tried this once.
+    fn is_last_try(
+        &self,
+        execution: &Execution,
+        state: Option<&RetryState>,
+    ) -> Result<bool, SpoolError> {
+        let now = self.spool.observed_now()?;
+        let age = state.map_or(Duration::ZERO, |state| state.age(now));
+        Ok(age >= self.mail.execution(Some(&execution.system)).age_limit)
+    }
+
     fn rests(&self, state: Option<&RetryState>) -> Result<bool, SpoolError> {
         match state {
             Some(state) if !self.wishes.now => Ok(self.spool.observed_now()? < state.next),
@@ -167,17 +185,17 @@ impl<'a> Runner<'a> {
         job: Job<'_>,
         state: Option<RetryState>,
     ) -> Result<Outcome, SpoolError> {
-        let now = self.spool.observed_now()?;
-        let Some(state) = state else {
+        if state.is_none() {
+            let now = self.spool.observed_now()?;
             tracing::debug!(target: "uucp::execute", "{} waits for a file", job.execution.name);
             self.spool
                 .set_retry_state(job.execution, &finish::fresh(now))?;
             return Ok(Outcome::NotNow);
-        };
-        let limit = self.mail.execution(Some(&job.execution.system)).age_limit;
-        if state.age(now) < limit {
+        }
+        if !job.is_last_try {
             return Ok(Outcome::NotNow);
         }
+        let limit = self.mail.execution(Some(&job.execution.system)).age_limit;
         let reason = format!("A file that it needs did not come within {limit:?}");
         self.log(&job, Severity::Error, &reason);
         self.fail(job, &reason, b"")

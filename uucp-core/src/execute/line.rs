@@ -57,7 +57,7 @@ impl Line {
 
     /// What the command's environment says of it.
     pub(super) fn variable(&self, lock: i32) -> String {
-        format!("{} {lock}", self.name)
+        format!("{} {lock} {}", self.name, series::VERSION)
     }
 
     /// What is readable when the command says something.

@@ -6,8 +6,8 @@
 //! up, and then the command ends. So every job has its own answer; a job without an answer is not done, whatever the
 //! status that the process leaves.
 //!
-//! A job is a length (4 bytes, highest first) and so many bytes: the user, the job's name and the command's words, each
-//! ended by a NUL. With the length go two descriptors: the job's standard input, and its lock, which the command keeps open
+//! A job is a length (4 bytes, highest first) and so many bytes: the user, the job's name, what tells its execute file from
+//! others of that name, and the command's words, each ended by a NUL. With the length go two descriptors: the job's standard input, and its lock, which the command keeps open
 //! until it has answered.
 
 use std::ffi::{OsStr, OsString};
@@ -23,8 +23,12 @@ use rustix::net::{
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-/// The variable that names the socket, and behind a blank the number of the descriptor that is the first job's lock.
+/// The variable that names the socket, then the number of the descriptor that is the first job's lock, then [`VERSION`],
+/// with blanks between.
 pub const VARIABLE: &str = "BANGPATH_NEXT";
+
+/// How jobs are written. A command that expects another does one job, as ever: an installation may be half done.
+pub const VERSION: &str = "2";
 
 /// What a command says when a job is done.
 pub const DONE: u8 = b'.';
@@ -39,6 +43,8 @@ pub struct NextJob {
     pub user: OsString,
     /// The execute file's name.
     pub job: OsString,
+    /// What tells the execute file from any other of its name.
+    pub instance: OsString,
     /// The command's words behind its name.
     pub words: Vec<OsString>,
 }
@@ -48,7 +54,8 @@ impl NextJob {
     #[must_use]
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         let mut bytes = Vec::new();
-        for part in [&self.user, &self.job].into_iter().chain(&self.words) {
+        let named = [&self.user, &self.job, &self.instance];
+        for part in named.into_iter().chain(&self.words) {
             if part.as_bytes().contains(&0) {
                 return None;
             }
@@ -66,6 +73,7 @@ impl NextJob {
         Some(Self {
             user: parts.next()?,
             job: parts.next()?,
+            instance: parts.next()?,
             words: parts.collect(),
         })
     }
@@ -163,7 +171,8 @@ fn invalid(text: &str) -> io::Error {
 /// The socket's name and the first lock's number, from the variable's value.
 #[must_use]
 pub fn parse_variable(value: &OsStr) -> Option<(String, i32)> {
-    let (name, lock) = value.to_str()?.split_once(' ')?;
+    let (name, rest) = value.to_str()?.split_once(' ')?;
+    let lock = rest.strip_suffix(VERSION)?.strip_suffix(' ')?;
     let lock = lock.parse().ok().filter(|number| *number > 2)?;
     Some((name.to_owned(), lock))
 }
@@ -178,6 +187,7 @@ mod tests {
         NextJob {
             user: "bob".into(),
             job: "X.leafN0001".into(),
+            instance: "X.leafN0001:7:5.000000001".into(),
             words: words.iter().map(OsString::from).collect(),
         }
     }
@@ -210,14 +220,14 @@ mod tests {
     fn what_is_no_job_is_an_error() {
         let nothing = tempfile::tempfile().unwrap();
         let long = vec![b'x'; LONGEST + 1];
-        for bytes in [&b""[..], b"user\0", b"user\0job", &long] {
+        for bytes in [&b""[..], b"user\0", b"user\0job", b"user\0job\0", &long] {
             let (here, there) = UnixStream::pair().unwrap();
             send(&here, bytes, nothing.as_fd(), nothing.as_fd()).unwrap();
             drop(here);
             assert!(receive(&there).is_err(), "{}", bytes.len());
         }
         let (mut here, there) = UnixStream::pair().unwrap();
-        here.write_all(b"\0\0\0\x07u\0j\0w\0").unwrap();
+        here.write_all(b"\0\0\0\x09u\0j\0i\0w\0").unwrap();
         assert!(receive(&there).is_err());
         let (mut here, there) = UnixStream::pair().unwrap();
         here.write_all(b"\0\0").unwrap();
@@ -235,8 +245,17 @@ mod tests {
     #[test]
     fn the_variable_names_socket_and_lock() {
         let parsed = |text: &str| parse_variable(OsStr::new(text));
-        assert_eq!(parsed("bangpath-1 7"), Some(("bangpath-1".to_owned(), 7)));
-        for wrong in ["", "name", "name x", "name 2", "name -1"] {
+        assert_eq!(parsed("bangpath-1 7 2"), Some(("bangpath-1".to_owned(), 7)));
+        // The last but one is of a uuxqt that writes jobs otherwise.
+        for wrong in [
+            "",
+            "name",
+            "name x 2",
+            "name 2 2",
+            "name -1 2",
+            "name 7",
+            "name 7 3",
+        ] {
             assert_eq!(parsed(wrong), None, "{wrong}");
         }
     }

@@ -56,6 +56,8 @@ impl Runner<'_> {
             machine: execution.system.as_str(),
             user: OsStr::from_bytes(user_for_command(file)),
             job: execution.name.as_str(),
+            instance: &job.instance,
+            is_last_try: job.is_last_try,
         };
         let launch = Launch {
             program: kind.program.clone(),
@@ -152,9 +154,11 @@ fn arguments_of(config: &Config, job: &Job<'_>, public: &Path) -> Result<Vec<OsS
     Ok(config.into_iter().flatten().chain(words).collect())
 }
 
-/// The job for a command that is there already: without files and output of its own, and not too long.
+/// The job for a command that is there already: without files and output of its own, and not too long; nor one whose last
+/// try it is, of which the environment tells.
 fn next_job(job: &Job<'_>, arguments: &[OsString]) -> Option<Vec<u8>> {
-    if job.file.stdout.is_some()
+    if job.is_last_try
+        || job.file.stdout.is_some()
         || job
             .file
             .files
@@ -166,6 +170,7 @@ fn next_job(job: &Job<'_>, arguments: &[OsString]) -> Option<Vec<u8>> {
     let next = NextJob {
         user: OsStr::from_bytes(user_for_command(job.file)).to_owned(),
         job: job.execution.name.as_str().into(),
+        instance: job.instance.clone().into(),
         words: arguments.to_vec(),
     };
     next.to_bytes()

@@ -117,14 +117,16 @@ pub fn receive(
     input: &mut dyn Read,
 ) -> Result<Settled, Failure> {
     let mail = read(site, call, input)?;
+    let (job, is_recognisable) = call.origin.known_by(mail.trace.is_recognisable());
     Ok(receiver.settle(&Consignment {
         envelope: &Envelope {
             sender: mail.sender,
             recipients: mail.recipients,
         },
         message: &mail.message,
-        job: &call.origin.job,
-        is_recognisable: mail.trace.is_recognisable(),
+        job,
+        is_recognisable,
+        is_last_try: call.origin.is_last_try,
         unfit: &mail.unfit,
         verdict: mail.verdict,
         asked: None,

@@ -64,6 +64,7 @@ pub(super) fn consignment<'m>(mail: &'m Mail, envelope: &'m Envelope) -> Consign
         message: &mail.message,
         job: b"",
         is_recognisable: true,
+        is_last_try: false,
         unfit: &mail.unfit,
         verdict: mail.verdict.clone(),
         asked: Some(&mail.transaction),

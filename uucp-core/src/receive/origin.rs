@@ -1,8 +1,10 @@
 //! Who runs us, and for whom: what `uuxqt` and `nncp-toss` say in the environment.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
+use crate::execute::environment::{INSTANCE, LAST_TRY};
+use crate::execute::series::NextJob;
 use crate::name::SystemName;
 use crate::sysexits::{Failure, Status};
 
@@ -17,6 +19,10 @@ pub struct Origin {
     pub by_nncp: bool,
     /// The id of the job.
     pub job: Vec<u8>,
+    /// What tells the job's execute file from any other of its name; empty under a uuxqt that does not say.
+    pub instance: Vec<u8>,
+    /// Whether the job is given up if this does not do it.
+    pub is_last_try: bool,
 }
 
 impl Origin {
@@ -38,15 +44,30 @@ impl Origin {
             neighbour,
             user: variable("UU_USER").map(|user| printable(user.as_bytes())),
             job: variable("UU_JOB").unwrap_or_default().as_bytes().to_vec(),
+            instance: variable(INSTANCE).unwrap_or_default().as_bytes().to_vec(),
+            is_last_try: variable(LAST_TRY).is_some(),
         })
     }
 }
 
 impl Origin {
     /// The same neighbour's next job.
-    pub fn is_now(&mut self, user: &OsStr, job: &OsStr) {
-        self.user = Some(printable(user.as_bytes()));
-        self.job = job.as_bytes().to_vec();
+    pub fn is_now(&mut self, job: &NextJob) {
+        self.user = Some(printable(job.user.as_bytes()));
+        self.job = job.job.as_bytes().to_vec();
+        self.instance = job.instance.as_bytes().to_vec();
+        self.is_last_try = false;
+    }
+
+    /// By what a message of this job is known when it comes again, and whether it is. Where nothing in the message tells it
+    /// from an equal one, the execute file does, if its carrier says which it is: the job's name a neighbour may use again.
+    #[must_use]
+    pub fn known_by(&self, is_recognisable: bool) -> (&[u8], bool) {
+        if is_recognisable || self.instance.is_empty() {
+            (&self.job, is_recognisable)
+        } else {
+            (&self.instance, true)
+        }
     }
 }
 
@@ -85,5 +106,31 @@ mod tests {
         assert!(origin(&[("NNCP_SENDER", "ABC")]).unwrap().by_nncp);
         assert_eq!(origin(&[]).unwrap(), Origin::default());
         assert!(origin(&[("UU_MACHINE", "../x")]).is_err());
+    }
+
+    #[test]
+    fn a_message_is_known_by_its_job_or_by_its_execute_file() {
+        let hub = [("UU_MACHINE", "hub"), ("UU_JOB", "X.hubN0001")];
+        let mut of_hub = origin(&hub).unwrap();
+        assert_eq!(of_hub.known_by(true), (&b"X.hubN0001"[..], true));
+        assert_eq!(of_hub.known_by(false), (&b"X.hubN0001"[..], false));
+        assert!(!of_hub.is_last_try);
+        let next = NextJob {
+            user: "bob".into(),
+            job: "X.hubN0002".into(),
+            instance: "X.hubN0002:7:5.0".into(),
+            words: Vec::new(),
+        };
+        of_hub.is_last_try = true;
+        of_hub.is_now(&next);
+        assert_eq!(of_hub.known_by(true), (&b"X.hubN0002"[..], true));
+        assert_eq!(of_hub.known_by(false), (&b"X.hubN0002:7:5.0"[..], true));
+        assert!(!of_hub.is_last_try);
+        let last = [("BANGPATH_JOB", "i"), ("BANGPATH_LAST_TRY", "1")];
+        let last = origin(&last).unwrap();
+        assert_eq!(
+            (last.known_by(false).0, last.is_last_try),
+            (&b"i"[..], true)
+        );
     }
 }

@@ -135,6 +135,33 @@ fn a_failed_command_is_logged_as_the_peer_does_it() {
 }
 
 #[test]
+fn a_command_is_told_which_execute_file_it_is_and_that_it_is_the_last_try() {
+    let node = Node::with("", "[execution]\nage-limit = \"1h\"");
+    node.script(
+        "tool",
+        "echo \"$BANGPATH_JOB $BANGPATH_LAST_TRY\" >> \"$HOME/../told\"; exit 75",
+    );
+    node.job("N0001", "tool x", "");
+    node.run(&[]);
+    node.run(&["--now"]);
+    // As if the hour had passed.
+    let toml = fs::read_to_string(node.path("etc/mail.toml")).unwrap();
+    fs::write(node.path("etc/mail.toml"), toml.replace("1h", "0s")).unwrap();
+    node.run(&["--now"]);
+    let told = fs::read_to_string(node.path("told")).unwrap();
+    let told: Vec<(&str, &str)> = told
+        .lines()
+        .map(|line| line.split_once(' ').unwrap())
+        .collect();
+    assert!(told.iter().all(|(job, _)| *job == told[0].0), "{told:?}");
+    assert!(told[0].0.starts_with("X.alphaN0001:"), "{told:?}");
+    let last: Vec<&str> = told.iter().map(|(_, last)| *last).collect();
+    assert_eq!(last, ["", "", "1"]);
+    assert!(node.has(".Failed/alpha/X./X.alphaN0001"));
+    assert_eq!(node.told(), ["alpha!joe", "postmaster"]);
+}
+
+#[test]
 fn a_command_that_is_listed_but_missing_is_waited_for() {
     let node = Node::new();
     node.job("N0001", "gone x", "");

@@ -61,6 +61,7 @@ fn settle(
         message: &Message::from_bytes(b"Subject: x\n\nbody\n".to_vec()),
         job: b"",
         is_recognisable: false,
+        is_last_try: false,
         unfit: &[],
         verdict,
         asked: None,

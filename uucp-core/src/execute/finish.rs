@@ -21,6 +21,9 @@ use crate::wire::command::{Request, RequestOptions, SendRequest};
 /// How much of a job's input goes back with a report where the job asks for that, in bytes.
 const INPUT_RETURNED: u64 = 64 * 1024;
 
+/// How much of a command's line the log has, in characters.
+const WORDS_LOGGED: usize = 300;
+
 impl Runner<'_> {
     /// The command has come to its end.
     pub(super) fn finish(
@@ -31,10 +34,19 @@ impl Runner<'_> {
     ) -> Result<Outcome, SpoolError> {
         let Ended { finished, output } = ended;
         if finished.end.code() == Some(0) {
+            // Mail that was refused, say, or set aside: done, but worth a line.
+            if let Some(words) = last_words(&finished.stderr) {
+                let text = format!("Execution: {words} ({})", job.execution.name);
+                self.log(&job, Severity::Info, &text);
+            }
             return self.succeed(job, state, output);
         }
         let reason = format!("Execution: {}", finished.end.describe());
-        self.log(&job, Severity::Error, &reason);
+        let text = match last_words(&finished.stderr) {
+            Some(words) => format!("{reason}: {words}"),
+            None => reason.clone(),
+        };
+        self.log(&job, Severity::Error, &text);
         match finished.end.code() {
             // A signal and a time that is over say nothing about the job.
             Some(75) | None => self.keep(job, state, &reason, &finished.stderr),
@@ -245,11 +257,39 @@ impl Runner<'_> {
     }
 }
 
+/// The last line of what a command wrote on standard error: there a program says what it ended for.
+fn last_words(stderr: &[u8]) -> Option<String> {
+    let text = String::from_utf8_lossy(stderr);
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty())?;
+    let mut words: String = line.chars().take(WORDS_LOGGED).collect();
+    if words.len() < line.len() {
+        words.push_str("...");
+    }
+    Some(note::shown(words.as_bytes()))
+}
+
 /// What is remembered of a job that was never tried.
 pub(super) fn fresh(now: ObservedTime) -> RetryState {
     RetryState {
         attempts: 0,
         first_seen: now,
         next: now,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_says_why_and_cannot_make_lines_of_its_own() {
+        let words = |text: &[u8]| last_words(text).unwrap_or_default();
+        assert_eq!(words(b"one\n4.3.0 rmail: two\n \n"), "4.3.0 rmail: two");
+        assert_eq!(words(b"a\x1b[2J\tb\rc"), "a?[2J?b?c");
+        assert_eq!(last_words(b""), None);
+        assert_eq!(last_words(b" \n\n"), None);
+        let long = words("\u{17e}".repeat(WORDS_LOGGED + 1).as_bytes());
+        assert_eq!(long.chars().count(), WORDS_LOGGED + 3);
+        assert!(long.ends_with("\u{17e}..."));
     }
 }

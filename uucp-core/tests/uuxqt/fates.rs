@@ -135,6 +135,28 @@ fn a_failed_command_is_logged_as_the_peer_does_it() {
 }
 
 #[test]
+fn the_log_has_what_a_command_says() {
+    let node = Node::new();
+    node.script(
+        "tool",
+        "echo first >&2; printf '4.3.0 why\\033[2J\\n' >&2; exit 75",
+    );
+    node.job("N0001", "tool x", "");
+    node.script("rmail", "echo '5.1.1 rmail: nobody' >&2");
+    node.job("N0002", "rmail x", "");
+    node.run(&["--jobs", "1"]);
+    let log = node.log();
+    for line in [
+        "ERROR: Execution: Exit status 75: 4.3.0 why?[2J\n",
+        "Will retry later (X.alphaN0001)\n",
+        "Execution: 5.1.1 rmail: nobody (X.alphaN0002)\n",
+    ] {
+        assert!(log.contains(line), "{line}: {log}");
+    }
+    assert!(!log.contains("first"), "{log}");
+}
+
+#[test]
 fn a_command_is_told_which_execute_file_it_is_and_that_it_is_the_last_try() {
     let node = Node::with("", "[execution]\nage-limit = \"1h\"");
     node.script(

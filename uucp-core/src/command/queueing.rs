@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::unistd::{Uid, User};
@@ -17,6 +17,14 @@ use crate::config::Config;
 use crate::name::{Grade, SystemName};
 use crate::spool::{Journal, Severity, SpoolError};
 use crate::sysexits::{Failure, Status};
+
+/// Where the other programs may be when they are not beside this one.
+const PLACES: [&str; 4] = [
+    "/usr/lib/bangpath",
+    "/usr/sbin",
+    "/usr/local/sbin",
+    "/usr/lib/uucp",
+];
 
 /// A line of the log about what was queued.
 pub(super) fn log(
@@ -33,14 +41,21 @@ pub(super) fn log(
 /// Starts the sibling `uucico`, which calls the system if there is work and time for it. That it cannot be started is no
 /// reason to fail: the job is queued, and the next call takes it.
 pub(super) fn start_uucico(program: &str, config: &Config, system: &SystemName) {
-    let mut command = Command::new(sibling("uucico"));
+    start(program, config, "uucico", &["-C", "-s", system.as_str()]);
+}
+
+/// Starts the sibling `uuxqt` for a job of this system itself: no call would do it.
+pub(super) fn start_uuxqt(program: &str, config: &Config) {
+    start(program, config, "uuxqt", &["-s", config.nodename.as_str()]);
+}
+
+fn start(program: &str, config: &Config, name: &str, words: &[&str]) {
+    let mut command = Command::new(sibling(name));
     if let Some(source) = &config.source {
         command.arg("-I").arg(source);
     }
     let started = command
-        .arg("-C")
-        .arg("-s")
-        .arg(system.as_str())
+        .args(words)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -50,17 +65,20 @@ pub(super) fn start_uucico(program: &str, config: &Config, system: &SystemName) 
     if let Err(error) = started {
         warn(
             program,
-            &format!("the job is queued, but uucico cannot be started: {error}"),
+            &format!("the job is queued, but {name} cannot be started: {error}"),
         );
     }
 }
 
-/// A program beside this one; where this one lies is not known, the one in the PATH.
+/// A program beside this one, else in the usual places, which are in nobody's PATH; else the one in the PATH.
 fn sibling(name: &str) -> PathBuf {
-    std::env::current_exe()
-        .ok()
-        .and_then(|own| own.parent().map(|folder| folder.join(name)))
-        .filter(|path| path.is_file())
+    let own = std::env::current_exe().ok();
+    let beside = own.as_deref().and_then(Path::parent);
+    beside
+        .into_iter()
+        .chain(PLACES.map(Path::new))
+        .map(|folder| folder.join(name))
+        .find(|path| path.is_file())
         .unwrap_or_else(|| PathBuf::from(name))
 }
 

@@ -73,6 +73,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         for system in systems {
             queueing::start_uucico("uux", &config, system);
         }
+        if matches!(way, Way::Local) && !line.is_poll() {
+            queueing::start_uuxqt("uux", &config);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

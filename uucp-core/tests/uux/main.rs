@@ -156,33 +156,48 @@ fn a_spool_that_cannot_be_written_is_75() {
     assert_eq!(output.status.code(), Some(75));
 }
 
-#[test]
-fn without_r_the_sibling_uucico_is_started() {
-    let site = Site::new();
+/// Runs uux beside a program of this name, and gives the arguments that the program was started with; empty where it was
+/// not.
+fn started_by(site: &Site, name: &str, arguments: &[&str]) -> String {
     let bin = site.root.join("bin");
-    fs::create_dir(&bin).unwrap();
+    fs::create_dir_all(&bin).unwrap();
     fs::copy(env!("CARGO_BIN_EXE_uux"), bin.join("uux")).unwrap();
-    let fake = bin.join("uucico");
     let told = site.root.join("told");
     // Renamed when complete, so that nobody reads half of it.
     let script = format!(
         "#!/bin/sh\necho \"$@\" >{0}.new && mv {0}.new {0}\n",
         told.display()
     );
-    fs::write(&fake, script).unwrap();
+    fs::write(bin.join(name), script).unwrap();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&fake, mode).unwrap();
-    let output = site.run(&bin.join("uux"), &["-", "beta!rmail", "x"]);
+    fs::set_permissions(bin.join(name), mode).unwrap();
+    let output = site.run(&bin.join("uux"), arguments);
     assert!(output.status.success());
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while !told.exists() && std::time::Instant::now() < until {
         std::thread::yield_now();
     }
-    let arguments = fs::read_to_string(&told).expect("uucico was not started");
+    fs::read_to_string(&told).unwrap_or_default()
+}
+
+#[test]
+fn without_r_the_sibling_uucico_is_started() {
+    let site = Site::new();
     assert_eq!(
-        arguments,
+        started_by(&site, "uucico", &["-", "beta!rmail", "x"]),
         format!("-I {}/etc/config -C -s beta\n", site.root.display())
     );
+}
+
+#[test]
+fn a_command_for_this_system_itself_is_run_at_once() {
+    for words in [&["-", "rmail", "x"][..], &["-", "alpha!rmail", "x"]] {
+        let site = Site::new();
+        assert_eq!(
+            started_by(&site, "uuxqt", words),
+            format!("-I {}/etc/config -s alpha\n", site.root.display())
+        );
+    }
 }
 
 #[test]

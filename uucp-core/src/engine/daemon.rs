@@ -65,8 +65,19 @@ impl Waiting {
     }
 }
 
+/// What was read again.
+#[derive(Debug)]
+pub struct Reread {
+    /// The configuration.
+    pub config: Config,
+    /// The spool that it names.
+    pub spool: Spool,
+    /// What of it does not hold before a restart, in words for the Log.
+    pub not_yet: Vec<String>,
+}
+
 /// Reads configuration and spool again; why it could not.
-pub type Reload<'a> = dyn FnMut() -> Result<(Config, Spool), String> + 'a;
+pub type Reload<'a> = dyn FnMut() -> Result<Reread, String> + 'a;
 
 /// The daemon while it runs.
 struct Daemon<'a> {
@@ -176,12 +187,19 @@ impl Daemon<'_> {
         states.extend(NotifyState::monotonic_usec_now().ok());
         tell(&states);
         match reload() {
-            Ok((config, spool)) => {
+            Ok(Reread {
+                config,
+                spool,
+                not_yet,
+            }) => {
                 self.config = config;
                 self.spool = spool;
                 self.watch = WorkWatch::new();
                 self.look = Instant::now();
                 self.log(Severity::Info, "Configuration read again");
+                for text in not_yet {
+                    self.log(Severity::Error, &text);
+                }
             }
             Err(reason) => {
                 let text = format!("Configuration not read again, the old one holds: {reason}");

@@ -39,7 +39,7 @@ mod work;
 
 pub use answer::{Answer, answer};
 pub use call::{CallError, CallOptions, Called, call};
-pub use daemon::{DaemonOptions, Reload, Waiting, daemon};
+pub use daemon::{DaemonOptions, Reload, Reread, Waiting, daemon};
 pub use debugging::DebugSwitch;
 pub use encryption::{Certified, answer_encrypted, certificate};
 pub use executions::ExecuteEvery;

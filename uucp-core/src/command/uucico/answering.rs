@@ -30,6 +30,8 @@ pub(super) struct Place {
     pub(super) version: Option<IpVersion>,
     /// Whether its connections are TLS.
     pub(super) encrypted: bool,
+    /// Whether the port file says so.
+    pub(super) is_described: bool,
 }
 
 impl Place {
@@ -47,6 +49,7 @@ impl Place {
             number,
             version,
             encrypted,
+            is_described: true,
         }))
     }
 }
@@ -159,6 +162,7 @@ impl Site<'_> {
                 number,
                 version: None,
                 encrypted: false,
+                is_described: false,
             }));
         }
         let port = self.named_port(name)?;

@@ -1,12 +1,15 @@
 //! `uucico --daemon`.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 use super::Site;
 use super::answering::{Place, this_program};
-use crate::config::Config;
-use crate::engine::{ChildCommand, DaemonOptions, Waiting, daemon};
+use crate::config::mail::MailConfig;
+use crate::config::{Config, ConfigError, PortConfig};
+use crate::engine::{ChildCommand, DaemonOptions, Reread, Waiting, daemon};
 use crate::port::Listener;
 use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
@@ -23,6 +26,12 @@ impl Site<'_> {
         let places = names.filter_map(|name| self.place_named(name).transpose());
         let mut places = places.collect::<Result<Vec<Place>, _>>()?;
         let mut listeners = Vec::new();
+        // Those that a name of the port file stands for, to be looked up again.
+        let described: Vec<(String, u16)> = places
+            .iter()
+            .filter(|place| place.is_described)
+            .map(|place| (place.name.clone(), place.number))
+            .collect();
         for listener in Listener::inherited().map_err(|error| failed(&error))? {
             let number = listener.port().unwrap_or_default();
             let place = match places.iter().position(|place| place.number == number) {
@@ -48,11 +57,7 @@ impl Site<'_> {
             call,
         };
         let file = self.arguments.common.config.clone();
-        let mut reload = move || {
-            let config = Config::load(file.as_deref()).map_err(|error| error.to_one_line())?;
-            let spool = Spool::open(&config).map_err(|error| error.to_string())?;
-            Ok((config, spool))
-        };
+        let mut reload = move || read_again(file.as_deref(), &described);
         let Site {
             config,
             spool,
@@ -78,6 +83,7 @@ impl Site<'_> {
             number,
             version: None,
             encrypted: false,
+            is_described: false,
         }))
     }
 
@@ -86,5 +92,106 @@ impl Site<'_> {
         let mut words = self.arguments_of_calls();
         words.extend(["--ifwork", "--quiet", "--system"].map(Into::into));
         words
+    }
+}
+
+/// Reads all that the daemon and its calls go by. Of a file with an error nothing holds: what was read before goes on, but
+/// for files that each call reads itself.
+fn read_again(file: Option<&Path>, named: &[(String, u16)]) -> Result<Reread, String> {
+    let line = |error: ConfigError| error.to_one_line();
+    let config = Config::load(file).map_err(line)?;
+    let of_calls =
+        |error: ConfigError| format!("{} (each call reads this file itself)", error.to_one_line());
+    config
+        .for_each_system(|_| ControlFlow::Continue(()))
+        .map_err(of_calls)?;
+    let ports = config.ports().map_err(of_calls)?;
+    MailConfig::load(&config.directory)
+        .map_err(|error| format!("{error} (each call reads this file itself)"))?;
+    let spool = Spool::open(&config).map_err(|error| error.to_string())?;
+    let not_yet = named
+        .iter()
+        .filter_map(|(name, number)| not_yet(&ports, name, *number))
+        .collect();
+    Ok(Reread {
+        config,
+        spool,
+        not_yet,
+    })
+}
+
+/// What the port file says otherwise of a port that is waited on.
+fn not_yet(ports: &[PortConfig], name: &str, number: u16) -> Option<String> {
+    let waits = format!("until a restart calls are waited for on {number}, as before");
+    let Some(port) = ports.iter().find(|port| port.name == name) else {
+        return Some(format!("Port {name} is gone from the port file; {waits}"));
+    };
+    match Place::of(port.clone()) {
+        Ok(Some(place)) if place.number == number => None,
+        Ok(Some(place)) => Some(format!(
+            "Port {name} has service {} now; {waits}",
+            place.number
+        )),
+        Ok(None) => Some(format!("Port {name} is of another type now; {waits}")),
+        Err(error) => Some(format!("Port {name}: {}; {waits}", error.message)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_elsewhere_now_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+            std::fs::set_permissions(&path, mode).unwrap();
+        };
+        let spool = folder.path().join("spool");
+        write(
+            "config",
+            &format!("nodename hub\nspool {}\n", spool.display()),
+        );
+        write("sys", "system leaf\ntime any\n");
+        write(
+            "port",
+            "port a\ntype tcp\nservice 5001\nport b\ntype tcp\nservice 5002\n",
+        );
+        let file = folder.path().join("config");
+        let named = [("a".to_owned(), 5001), ("b".to_owned(), 5002)];
+        let read = || read_again(Some(&file), &named);
+        assert_eq!(read().unwrap().not_yet, [""; 0]);
+        write(
+            "port",
+            "port a\ntype tcp\nservice 5003\nport c\ntype pipe\n",
+        );
+        let not_yet = read().unwrap().not_yet;
+        assert!(
+            not_yet[0].starts_with("Port a has service 5003 now; "),
+            "{not_yet:?}"
+        );
+        assert!(not_yet[0].contains("waited for on 5001"), "{not_yet:?}");
+        assert!(not_yet[1].starts_with("Port b is gone"), "{not_yet:?}");
+        for (name, text, part) in [
+            ("sys", "system leaf\ntime any\nretry-wait x\n", "sys:3"),
+            ("port", "port a\ntype nothing\n", "port:2"),
+            ("mail.toml", "nothing = 1\n", "mail.toml"),
+        ] {
+            let path = folder.path().join(name);
+            let before = std::fs::read_to_string(&path).unwrap_or_default();
+            write(name, text);
+            let error = read().unwrap_err();
+            assert!(error.contains(part), "{error}");
+            assert!(
+                error.contains("each call reads this file itself"),
+                "{error}"
+            );
+            assert!(!error.contains('\n'), "{error}");
+            write(name, &before);
+        }
+        assert!(read().is_ok());
     }
 }

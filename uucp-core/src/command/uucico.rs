@@ -7,6 +7,7 @@ mod answering;
 mod calling;
 mod certificate;
 mod daemon;
+mod failures;
 mod line;
 mod options;
 mod uuxqt;
@@ -45,6 +46,14 @@ struct Site<'a> {
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let done = work(arguments);
+    match done {
+        Err(failure) if arguments.answers_here() => Err(failures::tell(arguments, failure)),
+        other => other,
+    }
+}
+
+fn work(arguments: &Arguments) -> Result<ExitCode, Failure> {
     // A server that takes many connections hands its own limit on.
     limits::descriptors(DESCRIPTORS);
     let config = arguments.common.load()?;

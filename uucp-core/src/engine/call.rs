@@ -104,8 +104,36 @@ struct Attempts {
 /// Calls a system.
 ///
 /// # Errors
-/// When configuration or spool cannot be used.
+/// When configuration or spool cannot be used; the Log says so, and the next call waits as after any that failed.
 pub fn call(
+    config: &Config,
+    spool: &Spool,
+    name: &SystemName,
+    options: &CallOptions,
+    signals: Option<&Signals>,
+) -> Result<Called, CallError> {
+    let called = try_call(config, spool, name, options, signals);
+    if let Err(error) = &called {
+        let text = error.to_one_line();
+        Journal::open(config, "uucico").log(Some(name), None, Severity::Error, &text);
+        if !matches!(error, CallError::Unknown(_)) {
+            wait_after_error(spool, name);
+        }
+    }
+    called
+}
+
+/// A call that our own files did not let begin has failed, too.
+fn wait_after_error(spool: &Spool, name: &SystemName) {
+    let status = spool.status(name).ok().flatten();
+    let failures = status.map_or(0, |status| status.retries);
+    let status = next_status(failures, StatusKind::CallFailed, None);
+    if let Err(error) = spool.set_status(name, &status) {
+        tracing::error!(target: "uucp::abnormal", "{error}");
+    }
+}
+
+fn try_call(
     config: &Config,
     spool: &Spool,
     name: &SystemName,
@@ -144,6 +172,16 @@ pub enum CallError {
     /// The spool cannot be used.
     #[error(transparent)]
     Spool(#[from] SpoolError),
+}
+
+impl CallError {
+    /// In one line, for the Log.
+    fn to_one_line(&self) -> String {
+        match self {
+            Self::Config(error) => error.to_one_line(),
+            other => other.to_string(),
+        }
+    }
 }
 
 impl Caller<'_> {

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
@@ -90,6 +91,68 @@ fn a_neighbour_whose_address_is_of_ipv6_is_called() {
     let (output, answered) = lab.call();
     assert!(output.status.success() && answered, "{}", text(&output));
     assert_eq!(lab.beta.arrived("alpha"), [b"mail"]);
+}
+
+#[test]
+fn what_our_own_files_keep_from_beginning_is_logged_and_rests() {
+    for (file, part) in [("call", "etc/call"), ("sys", "etc/sys")] {
+        let lab = Lab::new("");
+        lab.alpha.queue("beta", "joe", b"mail");
+        if file == "sys" {
+            lab.alpha.append("etc/sys", "retry-wait x\n");
+        } else {
+            fs::remove_file(lab.alpha.root.join("etc/call")).unwrap();
+            fs::create_dir(lab.alpha.root.join("etc/call")).unwrap();
+        }
+        lab.alpha.append("etc/sys", "system gamma\ntime never\n");
+        // As the daemon places calls.
+        let output = lab.alpha.uucico(&["--quiet", "-C", "-s", "beta"]);
+        assert_eq!(output.status.code(), Some(1));
+        let log = lab.alpha.log();
+        let told = log.lines().find(|line| line.contains("ERROR: "));
+        let told = told.unwrap_or_else(|| panic!("{file}: {log}"));
+        assert!(told.starts_with("uucico beta - ("), "{told}");
+        assert!(told.contains(part), "{told}");
+        let status = lab.alpha.status("beta");
+        assert!(status.starts_with("5 1 "), "{file}: {status}");
+        assert_eq!(lab.alpha.queued("beta"), 1);
+    }
+}
+
+#[test]
+fn who_calls_sees_nothing_of_our_files() {
+    let lab = Lab::new("");
+    lab.alpha.append("etc/config", "max-uuxqts many\n");
+    for by_ssh in [false, true] {
+        let (mut here, line) = UnixStream::pair().unwrap();
+        let mut command = lab.alpha.command(UUCICO);
+        command
+            .arg("-l")
+            .stdin(OwnedFd::from(line.try_clone().unwrap()))
+            .stdout(OwnedFd::from(line.try_clone().unwrap()))
+            .stderr(OwnedFd::from(line));
+        if by_ssh {
+            command.env("SSH_CONNECTION", "192.0.2.1 1 192.0.2.2 22");
+            command.stderr(Stdio::piped());
+        }
+        let mut child = command.spawn().unwrap();
+        // It holds our end as well.
+        drop(command);
+        let mut seen = String::new();
+        here.read_to_string(&mut seen).unwrap();
+        if let Some(mut stderr) = child.stderr.take() {
+            stderr.read_to_string(&mut seen).unwrap();
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+        assert_eq!(seen, "uucico: this system cannot answer now\n");
+    }
+    let log = lab.alpha.log();
+    let told: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("ERROR: Call not answered: "))
+        .collect();
+    assert_eq!(told.len(), 2, "{log}");
+    assert!(told[0].contains("etc/config: line 9, column 12: "), "{log}");
 }
 
 #[test]

@@ -107,6 +107,11 @@ impl Arguments {
         !self.slave && self.state != Some(0) && (self.master || self.state == Some(1) || named)
     }
 
+    /// Whether it answers the one call that it is started for.
+    pub(super) fn answers_here(&self) -> bool {
+        !self.is_master() && !self.daemon && !self.certificate && !self.endless
+    }
+
     /// The one port that counts where there can be but one.
     pub(super) fn port(&self) -> Option<&String> {
         self.ports.last()

@@ -175,8 +175,8 @@ fn the_data_of_a_job_whose_removal_was_cut_goes_without_a_word() {
     fs::write(node.path("spool/alpha/X./L.alphaN0001"), "   3999999\n").unwrap();
     let (inode, seconds, nanoseconds) = (data.ino(), data.mtime(), data.mtime_nsec());
     let guard = node.path("spool/.Bangpath/running/alpha!X.alphaN0001");
-    let note = format!("3999999 1 1\ndone D.alphaN0001 {inode} {seconds} {nanoseconds}\n");
-    fs::write(&guard, note).unwrap();
+    let said = format!("3999999 1 1\ndone D.alphaN0001 {inode} {seconds} {nanoseconds}\n");
+    fs::write(&guard, said).unwrap();
     node.run(&[]);
     assert_eq!(node.files("alpha"), ["D./D.alphaN0002"]);
     assert!(!guard.exists());

@@ -150,11 +150,11 @@ fn files_of_a_third_system_are_fetched_and_sent_on() {
 fn who_reads_slowly_for_a_command_of_this_system_keeps_nobody_waiting() {
     let site = Site::new();
     fs::write(site.root.join("etc/sys"), "system alpha\nsystem beta\n").unwrap();
-    let mut slow = site.start(&["-", "!cat"]);
+    let mut slow = site.start(&["-r", "-", "!cat"]);
     let mut input = slow.stdin.take().unwrap();
     // More than a pipe holds: by the end of it, it is being read.
     input.write_all(&vec![b'x'; 300_000]).unwrap();
-    let other = site.uux(&["-", "!cat"]);
+    let other = site.uux(&["-r", "-", "!cat"]);
     assert!(other.status.success(), "{other:?}");
     drop(input);
     let slow = slow.wait_with_output().unwrap();

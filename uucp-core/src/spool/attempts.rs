@@ -8,8 +8,9 @@ use std::io::{Read, Seek, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::OpenOptionsExt;
 
-use super::durable::{FILE_MODE, make_directory, share};
+use super::durable::{FILE_MODE, make_directory};
 use super::error::At;
+use super::sharing::share;
 use super::{ObservedTime, Spool, SpoolError};
 
 /// How many bad logins an address has in an hour. A neighbour with a wrong password in its configuration makes one a call.

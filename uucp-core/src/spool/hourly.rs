@@ -5,8 +5,9 @@ use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::durable::{FILE_MODE, OfFile, make_directory, share};
+use super::durable::{FILE_MODE, make_directory};
 use super::error::At;
+use super::sharing::{OfFile, share};
 use super::{ObservedTime, Spool, SpoolError};
 use crate::name::SystemName;
 

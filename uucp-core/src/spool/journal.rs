@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::durable;
+use super::{durable, sharing};
 use crate::config::Config;
 use crate::name::SystemName;
 
@@ -258,14 +258,14 @@ fn open_for_append(path: &Path, spool: Option<&Path>) -> std::io::Result<File> {
             let owner = spool.unwrap_or(folder);
             if !folder.is_dir() {
                 durable::make_directory(folder).map_err(std::io::Error::other)?;
-                durable::give_to_owner(&File::open(folder)?, owner);
+                sharing::give_to_owner(&File::open(folder)?, owner);
             }
             let file = OpenOptions::new()
                 .append(true)
                 .create(true)
                 .mode(durable::FILE_MODE)
                 .open(path)?;
-            durable::share(&file, owner);
+            sharing::share(&file, owner);
             Ok(file)
         }
         other => other,

@@ -29,6 +29,7 @@ mod receipt;
 mod reception;
 mod record;
 mod sequence;
+mod sharing;
 mod status;
 mod submission;
 #[cfg(test)]
@@ -41,7 +42,6 @@ mod writeout;
 use std::path::{Path, PathBuf};
 
 pub use age::ObservedTime;
-pub(crate) use durable::{OfFile, give_to_owner, make_shared_directory, open_to_group, share};
 pub use error::SpoolError;
 pub use executefile::{ExecuteFile, RunFile};
 pub use execution::{Execution, ExecutionLock, RetryState};
@@ -55,6 +55,7 @@ pub use offered::Offered;
 pub use outbox::{EntryName, OutboxLock, SealedMessage, StagedMessage};
 pub use queue::{Draft, StageKind, Staged};
 pub use reception::Reception;
+pub(crate) use sharing::{OfFile, give_to_owner, make_shared_directory, open_to_group, share};
 pub use status::{Status, StatusKind};
 pub use submission::{Delivery, LocalMailDraft, Queued, Submission, SubmissionKey};
 pub use unnamed::Collected;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::spool::error::At;
-use crate::spool::{SpoolError, durable};
+use crate::spool::{SpoolError, durable, sharing};
 
 /// An open file with a lock, unlocked when dropped even while a child that is about to be executed shares it.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ pub(super) fn open_guard(path: &Path) -> Result<File, SpoolError> {
         found.mode() & 0o777 != durable::FILE_MODE || nix::unistd::geteuid().is_root()
     };
     if guard.metadata().is_ok_and(is_other) {
-        durable::share(&guard, path.parent().unwrap_or(path));
+        sharing::share(&guard, path.parent().unwrap_or(path));
     }
     Ok(guard)
 }

@@ -189,11 +189,12 @@ fn hold(listener: TcpListener, target: u16) -> Held {
 fn copy(mut from: TcpStream, mut to: TcpStream, mut hold: impl FnMut()) {
     let (mut buffer, mut seen) = ([0; 8192], Vec::new());
     while let Ok(count @ 1..) = from.read(&mut buffer) {
-        seen.extend_from_slice(&buffer[..count]);
+        let (read, _) = buffer.split_at(count);
+        seen.extend_from_slice(read);
         if seen.windows(8).any(|word| word == b"Password") {
             hold();
         }
-        if to.write_all(&buffer[..count]).is_err() {
+        if to.write_all(read).is_err() {
             break;
         }
     }

@@ -23,17 +23,14 @@ pub fn become_owner(spool: &Path) -> Result<bool, Failure> {
         return Ok(false);
     };
     let failed = |error: nix::Error| cannot(spool, uid, &error.to_string());
-    let gid = match User::from_uid(uid) {
-        Ok(Some(user)) => {
-            let name = std::ffi::CString::new(user.name).map_err(|_| failed(nix::Error::EINVAL))?;
-            initgroups(&name, user.gid).map_err(failed)?;
-            user.gid
-        }
+    let gid = if let Ok(Some(user)) = User::from_uid(uid) {
+        let name = std::ffi::CString::new(user.name).map_err(|_| failed(nix::Error::EINVAL))?;
+        initgroups(&name, user.gid).map_err(failed)?;
+        user.gid
+    } else {
         // Nobody's name: the spool's group is all there is.
-        _ => {
-            setgroups(&[gid]).map_err(failed)?;
-            gid
-        }
+        setgroups(&[gid]).map_err(failed)?;
+        gid
     };
     setgid(gid).and_then(|()| setuid(uid)).map_err(failed)?;
     let (users, groups) = (getresuid().map_err(failed)?, getresgid().map_err(failed)?);

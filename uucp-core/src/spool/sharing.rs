@@ -75,7 +75,7 @@ pub(crate) trait OfFile {
 impl<T> OfFile for io::Result<T> {
     type Value = T;
 
-    fn of(self, path: &Path) -> io::Result<T> {
+    fn of(self, path: &Path) -> Self {
         self.map_err(|error| {
             let text = format!("{}: {error}", path.display());
             io::Error::new(error.kind(), text)

@@ -1,6 +1,6 @@
 //! A child process that may not run for ever: its own process group, killed when the time limit passes.
 //!
-//! [`run`] gives it one input and waits for its end; a [`Dialogue`] is talked to.
+//! [`run`] gives it one input and waits for its end; a `Dialogue` is talked to.
 
 use std::fs::File;
 use std::io::{self, Seek};

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::durable::{DIRECTORY_MODE, FILE_MODE};
 
-/// As [`make_directory`], for folders beside the spool's own, which members of its group make as well as its owner: the group
-/// is the parent's. One that is there and not as open as its parent is put right, by whoever may.
+/// Makes a directory and those above it, as far as they are missing: for folders beside the spool's own, which members of its group
+/// make as well as its owner. The group is the parent's. One that is there and not as open as its parent is put right, by whoever may.
 pub(crate) fn make_shared_directory(path: &Path) -> io::Result<()> {
     let parent = path.parent().unwrap_or_else(|| Path::new("/"));
     match fs::metadata(path) {

@@ -9,7 +9,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use suite_tests::node::{Node, Reach};
@@ -55,28 +55,30 @@ fn listening(node: &Node, options: &[&str]) -> (Running, u16) {
     panic!("no port below 1024 to be had");
 }
 
-/// Everything in the folders of a node where its programs write belongs to the owner of the spool.
-#[track_caller]
-fn nothing_is_roots(node: &Node) {
-    let mut left: Vec<_> = ["spool", "log/Log", "log/Stats", "lock"]
-        .map(|part| node.path(part))
-        .into();
+/// Looks at these and at everything in them, as far as it is there; how much that was.
+fn every(mut left: Vec<PathBuf>, look: impl Fn(&Path, &fs::Metadata)) -> usize {
     let mut seen = 0;
     while let Some(path) = left.pop() {
         let Ok(found) = fs::symlink_metadata(&path) else {
             continue;
         };
-        let ids = (found.uid(), found.gid());
-        assert_eq!(ids, (10, 10), "{}", path.display());
+        look(&path, &found);
         seen += 1;
         if found.is_dir() {
-            left.extend(
-                fs::read_dir(&path)
-                    .unwrap()
-                    .map(|entry| entry.unwrap().path()),
-            );
+            let entries = fs::read_dir(&path).unwrap();
+            left.extend(entries.map(|entry| entry.unwrap().path()));
         }
     }
+    seen
+}
+
+/// Everything in the folders of a node where its programs write belongs to the owner of the spool.
+#[track_caller]
+fn nothing_is_roots(node: &Node) {
+    let parts = ["spool", "log/Log", "log/Stats", "lock"];
+    let seen = every(parts.map(|part| node.path(part)).into(), |path, found| {
+        assert_eq!((found.uid(), found.gid()), (10, 10), "{}", path.display());
+    });
     assert!(seen > 10, "{seen}");
 }
 
@@ -206,11 +208,18 @@ fn receive(site: &Site, node: &Node, ids: [&str; 3], neighbour: &str) -> Finishe
     )
 }
 
-fn rsmtp(node: &Node, [user, group, groups]: [&str; 3], neighbour: Option<&str>) -> Command {
+/// A program, run by this user of this group, who is a member of these, too.
+fn command_by([user, group, groups]: [&str; 3], program: &Path) -> Command {
     let mut command = process::command_as(Owner::Myself, Path::new("/usr/bin/setpriv"));
     command
         .args(["--reuid", user, "--regid", group, "--groups", groups])
-        .arg(node.side().program("rsmtp"))
+        .arg(program);
+    command
+}
+
+fn rsmtp(node: &Node, ids: [&str; 3], neighbour: Option<&str>) -> Command {
+    let mut command = command_by(ids, &node.side().program("rsmtp"));
+    command
         .env("BANGPATH_CONFIG", node.config())
         .envs(neighbour.map(|name| ("UU_MACHINE", name)));
     command
@@ -246,22 +255,11 @@ fn the_owner_and_a_member_of_the_group_keep_mail_in_the_same_place() {
                 receive(&site, &node, ids, neighbour).expect_success("rsmtp");
             }
         }
-        let mut seen = 0;
-        let mut left = vec![node.path("spool/.Mail")];
-        while let Some(path) = left.pop() {
-            let found = fs::metadata(&path).unwrap();
+        let seen = every(vec![node.path("spool/.Mail")], |path, found| {
             let wanted = if found.is_dir() { 0o2770 } else { 0o660 };
             let got = (found.gid(), found.mode() & 0o7777);
             assert_eq!(got, (10, wanted), "{}", path.display());
-            seen += 1;
-            if found.is_dir() {
-                left.extend(
-                    fs::read_dir(&path)
-                        .unwrap()
-                        .map(|entry| entry.unwrap().path()),
-                );
-            }
-        }
+        });
         assert!(seen > 8, "{seen}");
         // Each offers again what the other has kept.
         node.write_script("bin/sendmail", "#!/bin/sh\ncat >/dev/null\n");
@@ -366,18 +364,8 @@ fn a_setuid_program_does_nothing_and_a_member_of_the_group_queues() {
     assert!(run.output.contains(&spool), "{run:?}");
 }
 
-fn as_user(
-    [user, group, groups]: [&str; 3],
-    program: &Path,
-    node: &Node,
-    words: &[&str],
-) -> Command {
-    let mut command = process::command_as(Owner::Myself, Path::new("/usr/bin/setpriv"));
-    command
-        .args(["--reuid", user, "--regid", group, "--groups", groups])
-        .arg(program)
-        .arg("-I")
-        .arg(node.config())
-        .args(words);
+fn as_user(ids: [&str; 3], program: &Path, node: &Node, words: &[&str]) -> Command {
+    let mut command = command_by(ids, program);
+    command.arg("-I").arg(node.config()).args(words);
     command
 }

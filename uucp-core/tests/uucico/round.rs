@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -49,6 +49,13 @@ fn locks(node: &Node) -> usize {
     fs::read_dir(node.root.join("lock")).unwrap().count()
 }
 
+/// A round of so many calls at once, begun.
+fn begin(lab: &Lab, calls: &str) -> Child {
+    let mut command = lab.alpha.command(UUCICO);
+    command.args(["-r1", "--max-calls", calls]);
+    command.stderr(Stdio::piped()).spawn().unwrap()
+}
+
 #[test]
 fn the_order_of_calls_is_not_that_of_the_names() {
     let lab = Lab::new("");
@@ -78,13 +85,7 @@ fn so_many_calls_are_made_at_once_and_not_more() {
         befriend(&lab, name, "");
         lab.alpha.queue(name, "joe", b"mail");
     }
-    let caller = lab
-        .alpha
-        .command(UUCICO)
-        .args(["-r1", "--max-calls", "2"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let caller = begin(&lab, "2");
     let mut lines = VecDeque::new();
     for taken in 1..=names.len() {
         if lines.len() == 2 {
@@ -198,13 +199,7 @@ fn a_signal_ends_all_calls_of_a_round_and_none_begins() {
         befriend(&lab, name, "");
         lab.alpha.queue(name, "joe", b"mail");
     }
-    let caller = lab
-        .alpha
-        .command(UUCICO)
-        .args(["-r1", "--max-calls", "2"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let caller = begin(&lab, "2");
     let lines = [(); 2].map(|()| accept(&lab.listener));
     let kill = Command::new("kill").arg(caller.id().to_string()).status();
     assert!(kill.unwrap().success());
@@ -234,13 +229,7 @@ fn calls_over_one_line_come_one_after_the_other() {
         befriend(&lab, name, "port cable\nchat \"\" \\r ogin: \\L word: \\P");
         lab.alpha.queue(name, "joe", b"mail");
     }
-    let caller = lab
-        .alpha
-        .command(UUCICO)
-        .args(["-r1", "--max-calls", "3"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let caller = begin(&lab, "3");
     let master = File::from(pty.master);
     for turn in 0..names.len() {
         wait_until("a call", || called(&lab.alpha).len() > turn);

@@ -5,16 +5,19 @@ use std::thread;
 
 use super::*;
 
+/// All that comes.
+fn heard(mut near: TcpStream) -> Vec<u8> {
+    let mut heard = Vec::new();
+    let _ = near.read_to_end(&mut heard);
+    heard
+}
+
 /// Somebody says `words` to an answerer and waits; what the answerer makes of it, and what it says.
 fn greeted(words: &[u8], patience: Patience<'_>) -> (String, Vec<u8>) {
     let (mut near, far) = sockets();
     near.write_all(words).unwrap();
     let (leaf, hub) = (made("leaf"), made("hub"));
-    let reader = thread::spawn(move || {
-        let mut heard = Vec::new();
-        let _ = near.read_to_end(&mut heard);
-        heard
-    });
+    let reader = thread::spawn(move || heard(near));
     let line = accepted_port(far).unwrap();
     let told = fault(TlsPort::answer(line, &hub, pin(&leaf), patience));
     (told, reader.join().unwrap())
@@ -66,11 +69,7 @@ fn a_server_without_tls_gets_nothing_but_a_greeting() {
     let (mut near, far) = sockets();
     near.write_all(b"hub login: ").unwrap();
     let (leaf, hub) = (made("leaf"), made("hub"));
-    let reader = thread::spawn(move || {
-        let mut heard = Vec::new();
-        let _ = near.read_to_end(&mut heard);
-        heard
-    });
+    let reader = thread::spawn(move || heard(near));
     let line = accepted_port(far).unwrap();
     let told = fault(TlsPort::call(line, &leaf, pin(&hub), "hub", patience()));
     assert!(

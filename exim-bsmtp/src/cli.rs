@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Parser};
 use uucp_core::name::Grade;
+use uucp_core::program::VersionOption;
 use uucp_core::send::value::{byte_count, seconds};
 use uucp_core::sysexits::{Audience, Failure, Status};
 
@@ -17,8 +18,10 @@ use crate::{collect, dictionary, flush, queue, waiting};
 /// With a SYSTEM, standard input is a message or a batch for it. Exit status 0: all of it is durably queued, or a report
 /// about it is.
 #[derive(Debug, Parser)]
-#[command(name = "exim-bsmtp", version, group = ArgGroup::new("round").args(["flush", "collect", "expire"]))]
+#[command(name = "exim-bsmtp", version, disable_version_flag = true, group = ArgGroup::new("round").args(["flush", "collect", "expire"]))]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    version: VersionOption,
     /// Pack what is queued now, for these systems or for all, into jobs or NNCP packets.
     #[arg(long, conflicts_with_all = ["id", "grade", "size_limit", "dry_run", "deadline"])]
     pub(crate) flush: bool,

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use uucp_core::collect::{Batch, CollectError, DropBox};
 use uucp_core::config::Config;
 use uucp_core::name::SystemName;
+use uucp_core::owner::{act_as_owner, as_starter};
 use uucp_core::send::of_config;
 use uucp_core::spool::Spool;
 use uucp_core::sysexits::{Audience, Failure, Status};
@@ -32,6 +33,8 @@ use crate::link::Link;
 pub(crate) fn run(arguments: &Arguments, directory: &Path) -> Result<ExitCode, Failure> {
     let config = Config::load(arguments.config.as_deref()).map_err(|e| of_config(&e))?;
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    // The batches are the MTA's: they are opened, moved and removed with the rights of who runs this.
+    act_as_owner(spool.root())?;
     let mut round = Round {
         arguments,
         config: &config,
@@ -61,9 +64,9 @@ struct Round<'a> {
 
 impl Round<'_> {
     fn collect(&mut self) -> Result<(), CollectError> {
-        let found = self.drop_box.look()?;
+        let found = as_starter(|| self.drop_box.look())?;
         for path in &found.aside {
-            let resumed = self.drop_box.resume(path);
+            let resumed = as_starter(|| self.drop_box.resume(path));
             self.take_up(resumed);
         }
         for waiting in &found.waiting {
@@ -75,7 +78,7 @@ impl Round<'_> {
                 self.fail(&failure);
                 continue;
             }
-            let taken = self.drop_box.take(waiting);
+            let taken = as_starter(|| self.drop_box.take(waiting));
             self.take_up(taken);
         }
         Ok(())
@@ -104,15 +107,15 @@ impl Round<'_> {
     fn queue(&mut self, batch: Batch) -> Result<(), Failure> {
         let link = Link::new(self.arguments, self.config, batch.system())?;
         loop {
-            let size = batch.size().map_err(Failure::temporary)?;
+            let size = as_starter(|| batch.size()).map_err(Failure::temporary)?;
             let done = Pass::over(&batch, &link, self.spool)?;
             *self.queued.entry(link.system.clone()).or_default() += done.queued;
             for problem in &done.problems {
                 self.fail(&Failure::new(Status::DataError, problem));
             }
             // One who knows no locks may have written on.
-            if batch.size().map_err(Failure::temporary)? == size {
-                return batch.remove().map_err(Failure::temporary);
+            if as_starter(|| batch.size()).map_err(Failure::temporary)? == size {
+                return as_starter(|| batch.remove()).map_err(Failure::temporary);
             }
         }
     }

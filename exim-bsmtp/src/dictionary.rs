@@ -16,6 +16,7 @@ use uucp_core::config::Config;
 use uucp_core::config::mail::{FarEnd, MailConfig};
 use uucp_core::name::SystemName;
 use uucp_core::outbox::Outbox;
+use uucp_core::owner::{act_as_owner, as_starter};
 use uucp_core::send::{look_up, of_config};
 use uucp_core::spool::Spool;
 use uucp_core::sysexits::{Failure, Status};
@@ -65,10 +66,11 @@ pub(crate) fn train(arguments: &Arguments, system: &OsStr) -> Result<ExitCode, F
     let site = Site::load(arguments)?;
     let system = site.system(system)?;
     let spool = Spool::open(&site.config).map_err(Failure::temporary)?;
+    act_as_owner(spool.root())?;
     let mut training = Training::default();
     add_outbox(&mut training, &site, &spool, &system)?;
     for file in &arguments.systems {
-        add_path(&mut training, Path::new(file))?;
+        as_starter(|| add_path(&mut training, Path::new(file)))?;
     }
     let count = training.count();
     let dictionary = training
@@ -90,6 +92,7 @@ pub(crate) fn train(arguments: &Arguments, system: &OsStr) -> Result<ExitCode, F
 /// When there is no such dictionary, or the file is there already.
 pub(crate) fn export(arguments: &Arguments, id: &OsStr) -> Result<ExitCode, Failure> {
     let site = Site::load(arguments)?;
+    act_as_owner(&site.config.spool)?;
     let file = only_file(arguments)?;
     let number = id
         .to_str()
@@ -108,7 +111,7 @@ pub(crate) fn export(arguments: &Arguments, id: &OsStr) -> Result<ExitCode, Fail
                 format!("there is no dictionary {}", id.display()),
             )
         })?;
-    dictionary::write(file, &dictionary)
+    as_starter(|| dictionary::write(file, &dictionary))
         .map_err(|e| Failure::new(Status::CannotCreate, e.to_string()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -119,10 +122,11 @@ pub(crate) fn export(arguments: &Arguments, id: &OsStr) -> Result<ExitCode, Fail
 /// When it is none, others could read it, or it cannot be kept.
 pub(crate) fn import(arguments: &Arguments, system: &OsStr) -> Result<ExitCode, Failure> {
     let site = Site::load(arguments)?;
+    act_as_owner(&site.config.spool)?;
     let file = only_file(arguments)?;
     let system = site.system(system)?;
-    let dictionary =
-        dictionary::read(file).map_err(|e| Failure::new(Status::NoInput, e.to_string()))?;
+    let dictionary = as_starter(|| dictionary::read(file))
+        .map_err(|e| Failure::new(Status::NoInput, e.to_string()))?;
     site.store(&system, &dictionary)?;
     say(&format!("dictionary {:08x} for {system}", dictionary.id()));
     Ok(ExitCode::SUCCESS)

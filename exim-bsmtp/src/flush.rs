@@ -7,6 +7,7 @@ use uucp_core::config::Config;
 use uucp_core::config::mail::{Carrier, MailConfig};
 use uucp_core::name::SystemName;
 use uucp_core::outbox::{Batch, Outbox, PackError, Packed, Packing, Scope, expire};
+use uucp_core::owner::become_owner;
 use uucp_core::send::{look_up, of_config, user_name};
 use uucp_core::spool::{Journal, Severity, Spool};
 use uucp_core::sysexits::{Failure, Status};
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mail = MailConfig::load(&config.directory)
         .map_err(|e| Failure::new(Status::Configuration, e.to_string()))?;
     let spool = Spool::open(&config).map_err(|e| Failure::temporary(&e))?;
+    become_owner(spool.root())?;
     let systems = systems(arguments, &config, &spool)?;
     let mut flush = Flush {
         config: &config,
@@ -79,17 +81,19 @@ impl Flush<'_> {
         let before = self.total.messages;
         let outcome = self.pack(system);
         self.total.systems += usize::from(self.total.messages > before);
+        let mut journal = Journal::open(self.config, "exim-bsmtp");
+        let user = user_name();
+        let mut log = |text: &str| journal.log(Some(system), Some(&user), Severity::Error, text);
         let complaints = match outcome {
             Ok(packed) => packed.complaints,
             Err(failure) => {
+                log(&failure.message);
                 self.failures.push(failure);
                 return;
             }
         };
-        let mut journal = Journal::open(self.config, "exim-bsmtp");
-        let user = user_name();
         for complaint in complaints {
-            journal.log(Some(system), Some(&user), Severity::Error, &complaint);
+            log(&complaint);
             self.failures
                 .push(Failure::temporary(format!("{system}: {complaint}")));
         }
@@ -98,8 +102,10 @@ impl Flush<'_> {
     fn pack(&mut self, system: &SystemName) -> Result<Packed, Failure> {
         let mut journal = Journal::open(self.config, "exim-bsmtp");
         expire(self.spool, self.mail, system, &mut journal).map_err(|e| Failure::temporary(&e))?;
-        let how = Packing::new(self.config, self.mail, system)
-            .map_err(|e| Failure::new(Status::Configuration, e.to_string()))?;
+        let how = Packing::new(self.config, self.mail, system).map_err(|e| {
+            let text = format!("{e}; what waits in the outbox stays there");
+            Failure::new(Status::Configuration, text)
+        })?;
         let sending = self.mail.sending(system);
         let outbox = Outbox::new(self.spool, system);
         let waiting = outbox.list().map_err(|e| Failure::temporary(&e))?.len();
@@ -133,7 +139,8 @@ impl Flush<'_> {
 
     fn finish(mut self, quiet: bool) -> Result<ExitCode, Failure> {
         self.progress.clear();
-        if !quiet {
+        // That there was nothing to pack is not so where it could not be packed.
+        if !quiet && (self.total.messages > 0 || self.failures.is_empty()) {
             let line = self.total.line();
             // A closed standard output changes nothing of what was done.
             let _ = writeln!(std::io::stdout(), "{line}");

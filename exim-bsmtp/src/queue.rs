@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 
 use uucp_core::bsmtp::Transaction;
 use uucp_core::config::Config;
+use uucp_core::owner::become_owner;
 use uucp_core::send::answer::{self, Watch};
 use uucp_core::send::of_config;
 use uucp_core::spool::Spool;
@@ -52,6 +53,7 @@ fn deliver(arguments: &Arguments, system: &OsStr, watch: &Watch) -> Result<(), F
         });
     }
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    become_owner(spool.root())?;
     watch.over(spool.root())?;
     let batch = Batch::read(&mut input, spool.root())?;
     let alone = batch.messages == 1;

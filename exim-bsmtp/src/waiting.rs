@@ -11,6 +11,8 @@ use uucp_core::config::Config;
 use uucp_core::config::mail::MailConfig;
 use uucp_core::name::SystemName;
 use uucp_core::outbox::{Entry, Outbox, expire};
+use uucp_core::owner::become_owner;
+use uucp_core::program::print;
 use uucp_core::send::{look_up, of_config, user_name};
 use uucp_core::spool::{EntryName, Journal, Severity, Spool};
 use uucp_core::sysexits::{Failure, Status};
@@ -49,6 +51,7 @@ pub(crate) fn mode(arguments: &Arguments) -> Option<Result<ExitCode, Failure>> {
 fn open(arguments: &Arguments) -> Result<(Config, Spool), Failure> {
     let config = Config::load(arguments.config.as_deref()).map_err(|e| of_config(&e))?;
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    become_owner(spool.root())?;
     Ok((config, spool))
 }
 
@@ -64,21 +67,9 @@ fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
             }
         }
     }
-    let mut out = io::stdout().lock();
-    let written = if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &shown)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else {
-        shown
-            .iter()
-            .try_for_each(|one| writeln!(out, "{}", one.line()))
-    };
-    // Whoever reads no further has seen enough.
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::temporary(error)),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    print(&shown, arguments.json, |shown| {
+        shown.iter().map(|one| one.line() + "\n").collect()
+    })
 }
 
 impl Shown {

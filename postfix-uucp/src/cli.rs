@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use uucp_core::name::Grade;
+use uucp_core::program::VersionOption;
 use uucp_core::send::value::{byte_count, seconds};
 
 /// Queues one message of Postfix for a UUCP neighbour.
@@ -13,8 +14,10 @@ use uucp_core::send::value::{byte_count, seconds};
 /// Standard input is the message. Exit status 0: it is durably queued for every recipient, or a report about the recipient
 /// is.
 #[derive(Debug, Parser)]
-#[command(name = "postfix-uucp", version)]
+#[command(name = "postfix-uucp", version, disable_version_flag = true)]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    version: VersionOption,
     /// The UUCP system to queue for: `--host=$nexthop`.
     #[arg(long, value_name = "SYSTEM")]
     pub(crate) host: OsString,

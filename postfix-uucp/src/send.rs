@@ -14,6 +14,7 @@ use uucp_core::config::Config;
 use uucp_core::config::mail::Format;
 use uucp_core::name::{Grade, SpoolKind};
 use uucp_core::outbox::OutboxDraft;
+use uucp_core::owner::become_owner;
 use uucp_core::send::answer::{self, Input, Watch};
 use uucp_core::send::{Refusal, look_up, of_config, report};
 use uucp_core::spool::{
@@ -50,6 +51,7 @@ fn deliver(arguments: &Arguments, watch: &Watch) -> Result<(), Failure> {
         return dry_run(arguments, watch, &link, &good, &refused);
     }
     let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
+    become_owner(spool.root())?;
     watch.over(spool.root())?;
     let mut cargo = match format {
         Format::Rmail => Cargo::jobs(&link, &spool, &good)?,

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
-use uucp_core::program;
+use uucp_core::program::{self, VersionOption};
 use uucp_core::receive::{MessageOptions, words};
 use uucp_core::sysexits::{Audience, Failure, Status};
 
@@ -14,9 +14,12 @@ use uucp_core::sysexits::{Audience, Failure, Status};
 #[command(
     name = "rmail",
     version,
+    disable_version_flag = true,
     about = "Takes one message from standard input, with its From_ lines, and hands it to this system's MTA"
 )]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    version: VersionOption,
     #[command(flatten)]
     pub(crate) message: MessageOptions,
 }

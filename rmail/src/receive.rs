@@ -9,6 +9,7 @@ use uucp_core::delivery::{Receiver, deliver_some_local_mail};
 use uucp_core::execute::series;
 use uucp_core::receive::bang_mail::{self, Call};
 use uucp_core::receive::{MessageOptions, Origin, Series, Site};
+use uucp_core::stop;
 use uucp_core::sysexits::Failure;
 
 use crate::cli::{self, Arguments};
@@ -33,7 +34,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         options,
         &mut std::io::stdin().lock(),
     )?;
-    for (next, mut input) in series.into_iter().flatten() {
+    let mut series = series.into_iter().flatten();
+    // What is told to end in between leaves a job without an answer, which comes again and is known.
+    while !stop::is_asked()
+        && let Some((next, mut input)) = series.next()
+    {
         // Where the first one ran is gone.
         let _ = std::env::set_current_dir("/");
         origin.is_now(&next);
@@ -75,7 +80,7 @@ fn receive_one(
 /// time, when the MTA has just shown that it is there. Their trouble is not this message's: they wait on.
 fn hand_over_reports(site: &Site, origin: &Origin) {
     let by_uuxqt = origin.neighbour.is_some() && !origin.by_nncp;
-    if let (Some(spool), false) = (&site.spool, by_uuxqt) {
+    if let (Some(spool), false) = (&site.spool, by_uuxqt || stop::is_asked()) {
         let until = Instant::now() + REPORTS_TIME;
         let _ = deliver_some_local_mail(spool, &site.mail, REPORTS, until);
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use uucp_core::program;
+use uucp_core::program::{self, VersionOption};
 use uucp_core::receive::{DeliveryOptions, MessageOptions, words};
 use uucp_core::sysexits::Audience;
 
@@ -17,10 +17,13 @@ use uucp_core::sysexits::Audience;
 #[command(
     name = "rsmtp",
     version,
+    disable_version_flag = true,
     about = "Takes batched SMTP, plain or compressed, and hands every message to this system's MTA once",
     after_help = "Examples:\n  rsmtp <batch               hand over what is in a batch\n  rsmtp --list batch.gz      show what is in it\n  rsmtp --dry-run batch      show what would become of each message\n  rsmtp --retry              offer again what the MTA refused for now"
 )]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    version: VersionOption,
     /// Configuration file, instead of /etc/uucp/config; mail.toml is read from beside it
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -51,9 +54,12 @@ pub(crate) struct Arguments {
 #[command(
     name = "crmail",
     version,
+    disable_version_flag = true,
     about = "Takes one compressed message from standard input, with its From_ lines, and hands it to this system's MTA"
 )]
 pub(crate) struct MessageArguments {
+    #[command(flatten)]
+    version: VersionOption,
     #[command(flatten)]
     pub(crate) message: MessageOptions,
 }

@@ -8,6 +8,7 @@ use uucp_core::receive::handing::{Handing, Tally};
 use uucp_core::receive::kept::Kept;
 use uucp_core::receive::mail::Source;
 use uucp_core::receive::{Origin, Site};
+use uucp_core::stop;
 use uucp_core::sysexits::{Failure, Status};
 
 /// How long to wait for another rsmtp that works for the same neighbour. Then this input comes again later.
@@ -30,6 +31,7 @@ pub(crate) fn hand_over<S: Source>(
         Failure::temporary("another rsmtp has been at work for this neighbour for long")
     })?;
     ledger.reserve(recipients).map_err(unusable)?;
+    stop::hold().map_err(Failure::temporary)?;
     let wrong = |e: &dyn std::fmt::Display| Failure::new(Status::Configuration, e.to_string());
     let mut pool =
         Pool::choose(&site.mail.delivery(neighbour), &site.around).map_err(|e| wrong(&e))?;

@@ -1,12 +1,12 @@
 //! `--list` and `--dry-run`: what is in a batch, and what would become of it. Nothing is handed over and nothing kept.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
 use uucp_core::bsmtp::Transaction;
 use uucp_core::delivery::{Known, Plan};
+use uucp_core::program::print;
 use uucp_core::receive::content::{Messages, Sight};
 use uucp_core::receive::{Origin, Site};
 use uucp_core::sysexits::Failure;
@@ -61,19 +61,7 @@ pub(crate) fn run(
             cut: Some(why),
         },
     };
-    let mut out = io::stdout().lock();
-    let written = if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &shown)
-            .map_err(io::Error::from)
-            .and_then(|()| writeln!(out))
-    } else {
-        out.write_all(shown.text().as_bytes())
-    };
-    // Whoever reads no further has seen enough.
-    match written {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::temporary(error)),
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    print(&shown, arguments.json, Shown::text)
 }
 
 fn look(input: &Input) -> Result<Shown, Failure> {

@@ -36,7 +36,10 @@ pub(crate) fn batch(arguments: &Arguments) -> Result<ExitCode, Failure> {
         origin: &origin,
     };
     let said = unbatching.unbatch(opened)?;
-    say("rsmtp", said.as_deref());
+    // It is in the Log, where our uuxqt would only write it once more.
+    if !origin.is_by_our_uuxqt() {
+        say("rsmtp", said.as_deref());
+    }
     Ok(ExitCode::SUCCESS)
 }
 

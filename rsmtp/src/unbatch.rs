@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use uucp_core::receive::handing::Tally;
 use uucp_core::receive::{Marks, Origin, Site};
+use uucp_core::report::note::shown;
 use uucp_core::spool::{Journal, Severity};
 use uucp_core::sysexits::Failure;
 
@@ -88,7 +89,10 @@ impl Unbatching<'_> {
         let whole = survey.map_or(0, |survey| survey.messages);
         let text = format!("{why}; {whole} whole messages before that");
         if now.since(mark.since) < self.site.times(neighbour, now).age_limit {
-            self.log(Severity::Error, &text);
+            // Our uuxqt logs what a command that fails has said.
+            if !self.origin.is_by_our_uuxqt() {
+                self.log(Severity::Error, &text);
+            }
             return Err(Failure::temporary(text));
         }
         let said = self.set_aside(input, &text)?;
@@ -109,12 +113,16 @@ impl Unbatching<'_> {
 
     fn log_tally(&self, tally: &Tally, batch: &Batch<'_>) {
         let mut text = format!(
-            "{} messages: {} delivered, {} refused, {} kept, {} known before",
+            "{} messages: {} delivered, {} refused, {} kept, {} known before; \
+             recipients: {} delivered, {} refused, {} kept",
             batch.read,
             tally.delivered,
             tally.refused,
             tally.waiting + tally.held,
-            tally.known + batch.known
+            tally.known + batch.known,
+            tally.recipients_delivered,
+            tally.recipients_refused,
+            tally.recipients_waiting,
         );
         if let Some(reason) = &tally.reason {
             let _ = write!(text, "; kept: {reason}");
@@ -127,7 +135,14 @@ impl Unbatching<'_> {
 
     fn log(&self, severity: Severity, text: &str) {
         let neighbour = self.origin.neighbour.as_ref();
-        Journal::open(&self.site.config, "rsmtp").log(neighbour, None, severity, text);
+        let mut journal = Journal::open(&self.site.config, "rsmtp");
+        match &*self.origin.job {
+            [] => journal.log(neighbour, None, severity, text),
+            job => {
+                let text = format!("{text} ({})", shown(job));
+                journal.log(neighbour, None, severity, &text);
+            }
+        }
     }
 }
 

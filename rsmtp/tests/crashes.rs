@@ -9,10 +9,12 @@
 #[allow(dead_code, reason = "each test file uses a part of it")]
 mod runs;
 
-use std::collections::BTreeMap;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use runs::Rsmtp as _;
 use suite_tests::alone::Home;
 use suite_tests::sink::Server;
@@ -32,49 +34,103 @@ fn batch(first: usize) -> String {
     format!("EHLO hub\nNOOP bangpath\n{messages}QUIT\n")
 }
 
-/// How often each message came to each recipient.
-fn counts(server: &Server) -> BTreeMap<(String, String), usize> {
-    let mut counts = BTreeMap::new();
-    for message in server.messages() {
-        let (_, rest) = message.content.split_once("Subject: ").unwrap();
-        let number = rest.split('.').next().unwrap().to_owned();
-        for recipient in message.recipients {
-            *counts.entry((number.clone(), recipient)).or_default() += 1;
+/// A server that itself sends a signal to rsmtp, at the n-th command that it hears: no moment is left out, and none is waited
+/// for. It takes mail for `grey` when it is told to.
+struct Signaller {
+    server: Server,
+    heard: Arc<AtomicUsize>,
+    at: Arc<AtomicUsize>,
+    victim: Arc<AtomicUsize>,
+    takes_all: Arc<AtomicBool>,
+}
+
+impl Signaller {
+    fn with(signal: Signal) -> Self {
+        let new = || Arc::new(AtomicUsize::new(0));
+        let (heard, at, victim) = (new(), new(), new());
+        let takes_all = Arc::new(AtomicBool::new(false));
+        let (number, limit, target) = (heard.clone(), at.clone(), victim.clone());
+        let calm = takes_all.clone();
+        let server = Server::start(move |line| {
+            if number.fetch_add(1, Ordering::SeqCst) == limit.load(Ordering::SeqCst) {
+                let pid = target.load(Ordering::SeqCst);
+                if pid != 0 {
+                    let _ = kill(Pid::from_raw(i32::try_from(pid).unwrap()), signal);
+                }
+            }
+            let is_grey = !calm.load(Ordering::SeqCst) && line.contains("grey");
+            is_grey.then(|| "451 4.7.1 come back".to_owned())
+        });
+        Self {
+            server,
+            heard,
+            at,
+            victim,
+            takes_all,
         }
     }
-    counts
+
+    /// How what `start` starts ends when it gets the signal at this command.
+    fn end(&self, at: usize, start: impl FnOnce() -> Child) -> ExitStatus {
+        self.heard.store(0, Ordering::SeqCst);
+        self.at.store(at, Ordering::SeqCst);
+        self.victim.store(0, Ordering::SeqCst);
+        let mut child = start();
+        self.victim
+            .store(usize::try_from(child.id()).unwrap(), Ordering::SeqCst);
+        child.wait().unwrap()
+    }
+}
+
+#[test]
+fn told_to_end_at_any_moment_it_offers_nothing_twice() {
+    const ROUNDS: usize = 6;
+    let signaller = Signaller::with(Signal::SIGTERM);
+    let site = Home::with_smtp(&signaller.server);
+    let mut stops = 0;
+    for round in 0..ROUNDS {
+        let batch = batch(round * MESSAGES);
+        let start = || site.start(&format!("X.hubN{round:04}"), batch.as_bytes());
+        for step in 0..3 {
+            let status = signaller.end(round * 9 + step * 31, start);
+            assert!(matches!(status.code(), Some(0 | 75)), "{status}");
+            stops += usize::from(status.code() == Some(75));
+        }
+        assert_eq!(signaller.end(usize::MAX, start).code(), Some(0));
+    }
+    assert!(stops > ROUNDS, "{stops}");
+    assert_eq!(site.kept("hub"), ROUNDS * MESSAGES);
+    // What is kept is offered again, and again somebody wants that to end.
+    signaller.takes_all.store(true, Ordering::SeqCst);
+    let mut attempts = 0;
+    while signaller.end(attempts * 23, || site.start_retry()).code() != Some(0) {
+        attempts += 1;
+        assert!(attempts < 100, "it does not get on");
+    }
+    assert!(attempts > 3, "{attempts}");
+    assert_eq!(site.kept("hub"), 0);
+    let counts = signaller.server.counts();
+    assert_eq!(counts.len(), ROUNDS * MESSAGES * 2, "nothing is lost");
+    let twice: Vec<_> = counts.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }
 
 #[test]
 fn killed_at_any_moment_it_goes_on_where_it_was() {
-    let killed_at = Arc::new(AtomicUsize::new(usize::MAX));
-    let (seen, victim) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-    let (limit, number, target) = (killed_at.clone(), seen.clone(), victim.clone());
-    // The server itself kills rsmtp, at the n-th command that it hears: no moment is left out, and none is waited for.
-    let server = Server::start(move |line| {
-        if number.fetch_add(1, Ordering::SeqCst) == limit.load(Ordering::SeqCst) {
-            let pid = target.load(Ordering::SeqCst);
-            let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
-            let _ = nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL);
-        }
-        line.contains("grey")
-            .then(|| "451 4.7.1 come back".to_owned())
-    });
-    let site = Home::with_smtp(&server);
+    let signaller = Signaller::with(Signal::SIGKILL);
+    let server = &signaller.server;
+    let site = Home::with_smtp(server);
     let mut kills = 0;
     for round in 0..12 {
         let batch = batch(round * MESSAGES);
         // A different moment each time: in the first commands, in the middle, near the end.
         for step in 0..3 {
-            seen.store(0, Ordering::SeqCst);
-            killed_at.store(round * 9 + step * 31, Ordering::SeqCst);
-            victim.store(0, Ordering::SeqCst);
-            let mut child = site.start(&format!("X.hubN{round:04}"), batch.as_bytes());
-            victim.store(usize::try_from(child.id()).unwrap(), Ordering::SeqCst);
-            let status = child.wait().unwrap();
+            let status = signaller.end(round * 9 + step * 31, || {
+                site.start(&format!("X.hubN{round:04}"), batch.as_bytes())
+            });
             kills += usize::from(status.code().is_none());
         }
-        killed_at.store(usize::MAX, Ordering::SeqCst);
+        signaller.at.store(usize::MAX, Ordering::SeqCst);
         let status = site
             .start(&format!("X.hubN{round:04}"), batch.as_bytes())
             .wait()
@@ -85,7 +141,7 @@ fn killed_at_any_moment_it_goes_on_where_it_was() {
     server.answer(|_| None);
     let run = site.by_hand(&["--retry", "--now"], b"");
     assert_eq!((run.status, site.kept("hub")), (0, 0), "{}", run.stderr);
-    let counts = counts(&server);
+    let counts = server.counts();
     assert_eq!(counts.len(), 12 * MESSAGES * 2, "nothing is lost");
     let doubles: usize = counts.values().map(|count| count - 1).sum();
     assert!(
@@ -105,7 +161,7 @@ fn two_at_once_hand_a_batch_over_once() {
     for mut child in children {
         assert_eq!(child.wait().unwrap().code(), Some(0));
     }
-    let counts = counts(&server);
+    let counts = server.counts();
     assert_eq!((counts.len(), site.kept("hub")), (MESSAGES, MESSAGES));
     assert!(counts.values().all(|count| *count == 1));
 }
@@ -125,11 +181,11 @@ fn an_mta_that_dies_in_the_middle_loses_nothing() {
         .wait()
         .unwrap();
     assert_eq!(status.code(), Some(0));
-    let early = counts(&server).len() / 2;
+    let early = server.counts().len() / 2;
     assert!(early < MESSAGES, "{early}");
     assert!(site.kept("hub") + early >= MESSAGES);
     server.answer(|_| None);
     assert_eq!(site.by_hand(&["--retry", "--now"], b"").status, 0);
-    assert_eq!(counts(&server).len(), 2 * MESSAGES);
-    assert!(counts(&server).values().all(|count| *count == 1));
+    assert_eq!(server.counts().len(), 2 * MESSAGES);
+    assert!(server.counts().values().all(|count| *count == 1));
 }

@@ -2,13 +2,13 @@
 //! judge of what became of each.
 
 mod awkward;
+mod judge;
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use awkward::awkward;
+pub use judge::{Verdict, judge};
 
-use crate::mail_host::Arrival;
 use crate::node::walk;
 use crate::payload::Random;
 use crate::smtp::Message;
@@ -37,8 +37,12 @@ pub enum Fate {
     Refused,
     /// It arrives or is refused, once: not every MTA takes such an address.
     Either,
+    /// It arrives, and the sender is told so, as he has asked; each once.
+    Confirmed,
     /// It does not arrive, and nobody is told.
     Silent,
+    /// It does not arrive, nobody can be told, and it is set aside.
+    Aside,
 }
 
 /// A message, and its fates.
@@ -130,20 +134,7 @@ impl Letter {
 
     /// As a transaction of batched SMTP: no greeting, no end, lines ended by LF.
     pub fn in_batch(&self) -> Vec<u8> {
-        let message = &self.message;
-        let mut text = format!("MAIL FROM:<{}>\n", message.sender).into_bytes();
-        for recipient in &message.recipients {
-            text.extend(format!("RCPT TO:<{recipient}>\n").into_bytes());
-        }
-        text.extend_from_slice(b"DATA\n");
-        for line in message.content.split_inclusive(|byte| *byte == b'\n') {
-            if line.starts_with(b".") {
-                text.push(b'.');
-            }
-            text.extend_from_slice(line);
-        }
-        text.extend_from_slice(b".\n");
-        text
+        self.message.in_batch()
     }
 }
 
@@ -226,163 +217,6 @@ pub fn of_patience(tag: &str, route: Route) -> Vec<Letter> {
         b"from Zofie\n",
     ));
     letters
-}
-
-/// What was found wrong, in lines.
-#[derive(Debug, Default)]
-pub struct Verdict {
-    wrong: Vec<String>,
-}
-
-impl Verdict {
-    /// Panics with what was wrong, if anything was.
-    #[track_caller]
-    pub fn expect_good(&self, what: &str) {
-        assert!(
-            self.wrong.is_empty(),
-            "{what}: {} wrong:\n{}",
-            self.wrong.len(),
-            self.wrong[..self.wrong.len().min(30)].join("\n")
-        );
-    }
-}
-
-/// Compares what arrived, at whatever host, with what was sent.
-pub fn judge(letters: &[Letter], arrivals: &[Arrival]) -> Verdict {
-    let mut verdict = Verdict::default();
-    let mut found: BTreeMap<(&str, String), Vec<&Arrival>> = BTreeMap::new();
-    let mut reports: BTreeMap<String, Vec<&Arrival>> = BTreeMap::new();
-    let by_number: BTreeMap<&str, &Letter> = letters
-        .iter()
-        .map(|letter| (letter.number.as_str(), letter))
-        .collect();
-    for arrival in arrivals {
-        let number = arrival.field("X-Number");
-        match number.as_deref().and_then(|number| by_number.get(number)) {
-            Some(letter) => found
-                .entry((&letter.number, plain(&arrival.recipient)))
-                .or_default()
-                .push(arrival),
-            // What nobody else can be told the MTA tells its postmaster.
-            None if arrival.recipient.starts_with("postmaster@") => {}
-            None => reports
-                .entry(reported_number(arrival).unwrap_or_default())
-                .or_default()
-                .push(arrival),
-        }
-    }
-    for letter in letters {
-        let about = reports.remove(&letter.number).unwrap_or_default();
-        for (recipient, fate) in letter.message.recipients.iter().zip(&letter.fates) {
-            let got = found
-                .remove(&(letter.number.as_str(), plain(recipient)))
-                .unwrap_or_default();
-            let told = about
-                .iter()
-                .filter(|report| mentions(report, recipient))
-                .count();
-            let is_good = match fate {
-                Fate::Arrives => (got.len(), told) == (1, 0),
-                Fate::Refused => (got.len(), told) == (0, 1),
-                Fate::Either => got.len() + told == 1,
-                Fate::Silent => (got.len(), told) == (0, 0),
-            };
-            if !is_good {
-                verdict.wrong.push(format!(
-                    "{} for {recipient} ({fate:?}): {} copies, {told} reports",
-                    letter.number,
-                    got.len()
-                ));
-            }
-            for arrival in got {
-                if let Some(wrong) = difference(letter, arrival) {
-                    verdict
-                        .wrong
-                        .push(format!("{} for {recipient}: {wrong}", letter.number));
-                }
-            }
-        }
-        let strangers = about
-            .iter()
-            .filter(|report| plain(&report.recipient) != letter.message.sender);
-        verdict.wrong.extend(
-            strangers
-                .map(|report| format!("a report about {} to {}", letter.number, report.recipient)),
-        );
-        let not_null = about.iter().filter(|report| !report.sender.is_empty());
-        verdict.wrong.extend(
-            not_null
-                .map(|report| format!("a report about {} from {}", letter.number, report.sender)),
-        );
-    }
-    let strangers = found
-        .keys()
-        .map(|(number, to)| format!("nobody sent {number} to {to}"));
-    verdict.wrong.extend(strangers);
-    verdict
-}
-
-fn difference(letter: &Letter, arrival: &Arrival) -> Option<String> {
-    if plain(&arrival.sender) != letter.message.sender {
-        return Some(format!(
-            "sender {:?} instead of {:?}",
-            arrival.sender, letter.message.sender
-        ));
-    }
-    (arrival.body() != letter.body()).then(|| {
-        let shown = |bytes: &[u8]| bytes[..bytes.len().min(120)].escape_ascii().to_string();
-        format!(
-            "body {} instead of {}",
-            shown(arrival.body()),
-            shown(letter.body())
-        )
-    })
-}
-
-/// The letter that a delivery report is about.
-fn reported_number(arrival: &Arrival) -> Option<String> {
-    let text = String::from_utf8_lossy(&arrival.content);
-    text.contains("message/delivery-status").then_some(())?;
-    let line = text.lines().rfind(|line| line.starts_with("X-Number: "))?;
-    Some(line["X-Number: ".len()..].to_owned())
-}
-
-fn mentions(report: &Arrival, recipient: &str) -> bool {
-    let recipient = plain(recipient);
-    // What is not ASCII is written in several ways.
-    let ascii = recipient.rsplit(|c: char| !c.is_ascii()).next();
-    let is_it = |address: &str| match ascii {
-        Some(tail) if tail.len() < recipient.len() => address.ends_with(tail),
-        _ => address == recipient,
-    };
-    let text = String::from_utf8_lossy(&report.content);
-    let mut lines = text.lines();
-    lines.any(|line| {
-        line.split_once(':').is_some_and(|(field, value)| {
-            let (_, address) = value.split_once(';').unwrap_or(("", value));
-            let address = address.trim();
-            field.eq_ignore_ascii_case("final-recipient") && is_it(&plain(address))
-        })
-    })
-}
-
-/// An address without quotes and what they take: `"-dash"@x` is `-dash@x`, `"a b"@x` is `a b@x`.
-fn plain(address: &str) -> String {
-    let Some((local, domain)) = address
-        .strip_prefix('"')
-        .and_then(|rest| rest.rsplit_once("\"@"))
-    else {
-        return address.to_owned();
-    };
-    let mut meant = String::new();
-    let mut letters = local.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => meant.extend(letters.next()),
-            _ => meant.push(letter),
-        }
-    }
-    format!("{meant}@{domain}")
 }
 
 /// How many of these nobody gets, and nobody can be told about: a receiver sets them aside.

@@ -159,13 +159,28 @@ impl Nncp {
 
     /// How many packets have come and are not done.
     pub fn waiting(&self) -> usize {
-        let mut count = 0;
+        self.packets().len()
+    }
+
+    /// The packets that have come and are not done: their files.
+    pub fn packets(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
         walk(&self.folder.join("spool"), &mut |path| {
             let folder = path.parent().unwrap_or(path);
             let is_packet =
                 path.extension().is_none() && path.file_name().is_some_and(|name| name.len() == 52);
-            count += usize::from(folder.ends_with("rx") && is_packet);
+            if folder.ends_with("rx") && is_packet {
+                found.push(path.to_owned());
+            }
         });
-        count
+        found
+    }
+
+    /// Has these packets come once more, as if it had not been seen how they ended.
+    pub fn put_back(&self, packets: &[(PathBuf, Vec<u8>)]) {
+        for (path, bytes) in packets.iter().filter(|(path, _)| !path.exists()) {
+            fs::write(path, bytes).expect("a packet");
+            self.owner.give(path);
+        }
     }
 }

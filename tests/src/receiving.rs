@@ -1,5 +1,8 @@
 //! A hub that receives: our receivers into a real MTA, run by uuxqt and by nncp-toss.
 
+use std::fs;
+use std::path::Path;
+
 use crate::Site;
 use crate::correspondent::snippet;
 use crate::letters::{Fate, Letter};
@@ -139,6 +142,55 @@ impl<'m> Scene<'m> {
         }
     }
 
+    /// Has these inputs for rsmtp come, by either carrier, and be run three times each: as if how they ended had got lost every
+    /// time.
+    pub fn bring_three_times(&self, by_uucp: &[&[u8]], by_nncp: &[&[u8]]) {
+        for input in by_nncp {
+            self.nncp_leaf.exec("hub", &["rsmtp"], input);
+        }
+        if !by_nncp.is_empty() {
+            self.nncp_leaf.bring_to(&self.nncp_hub);
+        }
+        let packets = self.nncp_hub.packets().into_iter();
+        let packets: Vec<_> = packets
+            .map(|path| (path.clone(), fs::read(&path).expect("a packet")))
+            .collect();
+        for _ in 0..3 {
+            self.nncp_hub.put_back(&packets);
+            let mut queue = HandQueue::new(&self.hub, "leaf");
+            for input in by_uucp {
+                queue.received("leaf", "rsmtp", input);
+            }
+            self.run_once();
+        }
+    }
+
+    /// The inputs that uuxqt is to run again.
+    pub fn inputs_that_stay(&self) -> Vec<Vec<u8>> {
+        contents(&self.hub.spool().join("leaf/D."), "")
+    }
+
+    /// How many packets nncp-toss is to run again.
+    pub fn packets_that_stay(&self) -> usize {
+        self.nncp_hub.waiting()
+    }
+
+    /// What rsmtp has set aside and came by this carrier: whole inputs (`batch`), or messages (`eml`).
+    pub fn set_aside(&self, carrier: Carrier, kind: &str) -> Vec<Vec<u8>> {
+        let neighbour = match carrier {
+            Carrier::Uucp => "leaf",
+            Carrier::Nncp => self.nncp_leaf.id(),
+        };
+        contents(&self.hub.spool().join(".Mail/aside").join(neighbour), kind)
+    }
+
+    /// From now on no input is waited for.
+    pub fn lose_patience(&self) {
+        let text = process::lossy(&self.hub.path("etc/mail.toml"));
+        let text = format!("{text}\n[execution]\nage-limit = 0\n");
+        self.hub.write("etc/mail.toml", &text);
+    }
+
     /// Offers the messages again that rsmtp keeps.
     pub fn retry(&self) {
         let mut command = self.hub.command_of(&bin("rsmtp"));
@@ -166,9 +218,14 @@ impl<'m> Scene<'m> {
     /// Runs what has come: uuxqt and nncp-toss, three times, since neither may do harm by coming again.
     pub fn run(&self) {
         for _ in 0..3 {
-            self.uuxqt().expect_success("uuxqt");
-            self.toss();
+            self.run_once();
         }
+    }
+
+    /// Runs what has come.
+    pub fn run_once(&self) {
+        self.uuxqt().expect_success("uuxqt");
+        self.toss();
     }
 
     /// Nothing is left to run.
@@ -184,10 +241,26 @@ impl<'m> Scene<'m> {
 
     /// Waits until the MTA has delivered these, and what is due to be told about them.
     pub fn wait_for_deliveries(&self, letters: &[Letter]) {
-        let recipients = letters.iter().flat_map(|letter| &letter.fates);
-        let expected = recipients.filter(|fate| **fate != Fate::Silent).count();
-        self.host.wait_for_deliveries(expected);
+        let files = |fate: &Fate| match fate {
+            Fate::Silent | Fate::Aside => 0,
+            Fate::Arrives | Fate::Refused | Fate::Either => 1,
+            Fate::Confirmed => 2,
+        };
+        let fates = letters.iter().flat_map(|letter| &letter.fates);
+        self.host.wait_for_deliveries(fates.map(files).sum());
     }
+}
+
+/// The contents of the files of a folder whose names end with `suffix`, sorted.
+fn contents(folder: &Path, suffix: &str) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    walk(folder, &mut |path| {
+        if path.to_string_lossy().ends_with(suffix) {
+            found.push(fs::read(path).expect("a file of the spool"));
+        }
+    });
+    found.sort();
+    found
 }
 
 /// What a neighbour may have executed, as `conf-snippets/nncp/nncp.hjson` says, with the commands of this node.

@@ -1,5 +1,6 @@
 //! An SMTP server in this process, for programs that hand mail over.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -70,6 +71,19 @@ impl Server {
     /// Host and port.
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// How often each message came to each recipient; what stands before the first dot of its subject tells one from another.
+    pub fn counts(&self) -> BTreeMap<(String, String), usize> {
+        let mut counts = BTreeMap::new();
+        for message in self.messages() {
+            let (_, rest) = message.content.split_once("Subject: ").unwrap();
+            let number = rest.split('.').next().unwrap().to_owned();
+            for recipient in message.recipients {
+                *counts.entry((number.clone(), recipient)).or_default() += 1;
+            }
+        }
+        counts
     }
 
     /// What it took, in order.

@@ -16,6 +16,26 @@ pub struct Message {
     pub content: Vec<u8>,
 }
 
+impl Message {
+    /// As a transaction of batched SMTP: no greeting, no end, lines ended by LF.
+    #[must_use]
+    pub fn in_batch(&self) -> Vec<u8> {
+        let mut text = format!("MAIL FROM:<{}>\n", self.sender).into_bytes();
+        for recipient in &self.recipients {
+            text.extend(format!("RCPT TO:<{recipient}>\n").into_bytes());
+        }
+        text.extend_from_slice(b"DATA\n");
+        for line in self.content.split_inclusive(|byte| *byte == b'\n') {
+            if line.starts_with(b".") {
+                text.push(b'.');
+            }
+            text.extend_from_slice(line);
+        }
+        text.extend_from_slice(b".\n");
+        text
+    }
+}
+
 /// One session.
 #[derive(Debug)]
 pub struct Session {

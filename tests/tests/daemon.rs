@@ -18,6 +18,7 @@ use std::thread;
 use nix::sys::signal::{Signal, kill};
 use suite_tests::Site;
 use suite_tests::node::{Node, Reach};
+use suite_tests::ports::free_port;
 use suite_tests::process::{self, Running};
 use suite_tests::programs::Side;
 
@@ -125,6 +126,11 @@ fn work_goes_by_itself_and_systemd_hears_of_it() {
     kill(hub.pid(), Signal::SIGHUP).unwrap();
     assert!(heard().contains("RELOADING=1"));
     assert!(heard().contains("READY=1"));
+    // It goes on also where it could read nothing of use.
+    pair.hub.write("etc/config", "max-uuxqts many\n");
+    kill(hub.pid(), Signal::SIGHUP).unwrap();
+    assert!(heard().contains("RELOADING=1"));
+    assert!(heard().contains("READY=1"));
     end(leaf);
     end(hub);
     assert!(heard().contains("STOPPING=1"));
@@ -144,10 +150,9 @@ fn a_closed_window_is_respected_until_the_configuration_is_read_again() {
     // What cannot be understood is refused, and the old configuration holds.
     pair.leaf.write("etc/config", "max-uuxqts many\n");
     kill(leaf.pid(), Signal::SIGHUP).unwrap();
-    wait_for_log(
-        &pair.leaf,
-        "Configuration not read again, the old one holds:",
-    );
+    let place = format!("{}:1:12: 'many' is", pair.leaf.config().display());
+    let told = format!("Configuration not read again, the old one holds: {place}");
+    wait_for_log(&pair.leaf, &told);
     let log = process::lossy(&pair.leaf.path("log/Log"));
     assert!(!log.contains("Calling system"), "{log}");
     pair.leaf.write("etc/sys", &sys);
@@ -156,6 +161,21 @@ fn a_closed_window_is_respected_until_the_configuration_is_read_again() {
     wait_for(&pair, "later");
     end(leaf);
     end(hub);
+}
+
+#[test]
+fn a_port_that_is_elsewhere_since_is_told() {
+    let pair = pair();
+    let port = |number| format!("port in\ntype tcp\nservice {number}\n");
+    let (first, second) = (free_port(), free_port());
+    pair.leaf.write("etc/port", &port(first));
+    let leaf = start_leaf(&pair, &["-p", "in"]);
+    wait_for_log(&pair.leaf, "Daemon started");
+    pair.leaf.write("etc/port", &port(second));
+    kill(leaf.pid(), Signal::SIGHUP).unwrap();
+    let told = format!("Port in has service {second} now; until a restart");
+    wait_for_log(&pair.leaf, &told);
+    end(leaf);
 }
 
 /// A call in the middle of which somebody holds the line.
@@ -201,21 +221,30 @@ fn copy(mut from: TcpStream, mut to: TcpStream, mut hold: impl FnMut()) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-#[test]
-fn at_its_end_the_call_under_way_is_finished_and_no_other_begins() {
-    let pair = pair();
+/// Has the leaf's next call held.
+fn hold_calls(pair: &Pair) -> Held {
     let front = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let number = |listener: &TcpListener| listener.local_addr().unwrap().port();
     let port = format!("port out-hub\ntype tcp\nservice {}\n\n", number(&front));
     pair.leaf.write("etc/port", &port);
-    let reach = Reach::Tcp(number(&other));
+    hold(front, number(&pair.socket))
+}
+
+#[test]
+fn at_its_end_the_call_under_way_is_finished_and_no_other_begins() {
+    let pair = pair();
+    let held = hold_calls(&pair);
+    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let reach = Reach::Tcp(other.local_addr().unwrap().port());
     pair.leaf.add_neighbour("third", "", &reach, "");
-    let held = hold(front, number(&pair.socket));
     let mut hub = start_hub(&pair, Path::new("/nonexistent"));
     queue(&pair, "letter");
     let mut leaf = start_leaf(&pair, &["--gap", "0"]);
     held.reached.recv_timeout(process::PATIENCE).unwrap();
+    // Somebody who has not said a word yet.
+    let door = pair.socket.local_addr().unwrap();
+    let mut early = TcpStream::connect(door).unwrap();
+    early.read_exact(&mut [0; 7]).unwrap();
     for (daemon, node) in [(&leaf, &pair.leaf), (&hub, &pair.hub)] {
         kill(daemon.pid(), Signal::SIGTERM).unwrap();
         wait_for_log(node, "Daemon ends after the calls under way");
@@ -225,6 +254,11 @@ fn at_its_end_the_call_under_way_is_finished_and_no_other_begins() {
         .run_with_input("uux", &["-r", "-", "third!store", "x"], b"x")
         .expect_success("uux");
     assert!(!leaf.has_ended() && !hub.has_ended());
+    // He does not come in any more, nor does who comes now.
+    let _ = early.write_all(b"Uleaf\r");
+    let heard = early.read(&mut [0; 9]);
+    assert!(matches!(heard, Ok(0) | Err(_)), "he was answered");
+    let late = TcpStream::connect(door).unwrap();
     held.go_on.send(()).unwrap();
     wait_for(&pair, "letter");
     for daemon in [leaf, hub] {
@@ -240,6 +274,28 @@ fn at_its_end_the_call_under_way_is_finished_and_no_other_begins() {
     assert_eq!(pair.leaf.count("third/C."), 1);
     other.set_nonblocking(true).unwrap();
     assert!(other.accept().is_err(), "a call has begun");
+    // Whoever has the socket next finds him there.
+    pair.socket.set_nonblocking(true).unwrap();
+    let (_, from) = pair.socket.accept().expect("the one who came late");
+    assert_eq!(from, late.local_addr().unwrap());
+}
+
+#[test]
+fn told_twice_it_ends_the_call_under_way() {
+    let pair = pair();
+    let held = hold_calls(&pair);
+    let hub = start_hub(&pair, Path::new("/nonexistent"));
+    queue(&pair, "letter");
+    let leaf = start_leaf(&pair, &[]);
+    held.reached.recv_timeout(process::PATIENCE).unwrap();
+    kill(leaf.pid(), Signal::SIGTERM).unwrap();
+    wait_for_log(&pair.leaf, "Daemon ends after the calls under way");
+    end(leaf);
+    let log = pair.leaf.log();
+    assert!(log.contains("ERROR: Got termination signal"), "{log}");
+    assert_eq!(pair.leaf.count("hub/C."), 1);
+    drop(held);
+    end(hub);
 }
 
 #[test]

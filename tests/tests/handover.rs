@@ -14,7 +14,6 @@
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::num::NonZeroU32;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,110 +23,15 @@ use std::time::Duration;
 use suite_tests::mail_host::{Day, Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::process::Owner;
 use suite_tests::{Site, peers_with_or_skip};
-use uucp_core::address::{Address, Envelope, ReversePath};
 use uucp_core::config::mail::{DeliverySettings, MethodName};
-use uucp_core::delivery::{Feed, Message, Offer, Outcome, Pool, Success, Surroundings, Wishes};
+use uucp_core::delivery::{Outcome, Pool, Surroundings};
+
+use self::batch::{Batch, Parcel, body};
+
+#[path = "handover/batch.rs"]
+mod batch;
 
 const SESSIONS: u32 = 4;
-
-/// One message, known by its number.
-struct Parcel {
-    number: usize,
-    envelope: Envelope,
-    message: Message,
-    wishes: Wishes,
-}
-
-impl Parcel {
-    fn new(number: usize, recipients: &[String]) -> Self {
-        let address = |text: &str| Address::parse(text.as_bytes()).unwrap();
-        let sender = match number % 2 {
-            0 => ReversePath::Null,
-            _ => ReversePath::Address(address("ann@leaf.example")),
-        };
-        let content = format!(
-            "From: ann@leaf.example\nSubject: {number}\nX-Number: {number}\n\n{}",
-            body(number)
-        );
-        Self {
-            number,
-            envelope: Envelope {
-                sender,
-                recipients: recipients.iter().map(|r| address(r)).collect(),
-            },
-            message: Message::from_bytes(content.into_bytes()),
-            wishes: Wishes::default(),
-        }
-    }
-}
-
-fn body(number: usize) -> String {
-    format!(
-        "body {number}\n.\n..x\nFrom y\n\n{}",
-        "line\n".repeat(if number % 20 == 9 {
-            20_000
-        } else {
-            number % 7 * 300
-        })
-    )
-}
-
-/// Messages that are handed out one by one, and what became of them.
-#[derive(Default)]
-struct Batch {
-    waiting: Mutex<Vec<Parcel>>,
-    told: Mutex<Told>,
-    /// Called at each record with how many there are.
-    at_record: Option<Box<dyn Fn(usize) + Send + Sync>>,
-}
-
-#[derive(Default)]
-struct Told {
-    recorded: Vec<(usize, String)>,
-    outcomes: BTreeMap<usize, Vec<Outcome>>,
-}
-
-impl Batch {
-    fn of(mut parcels: Vec<Parcel>) -> Self {
-        parcels.reverse();
-        Self {
-            waiting: Mutex::new(parcels),
-            ..Self::default()
-        }
-    }
-}
-
-impl Feed for Batch {
-    type Parcel = Parcel;
-
-    fn next(&self) -> Option<Parcel> {
-        self.waiting.lock().unwrap().pop()
-    }
-
-    fn offer<'p>(&self, parcel: &'p Parcel) -> Offer<'p> {
-        Offer {
-            envelope: &parcel.envelope,
-            message: &parcel.message,
-            wishes: &parcel.wishes,
-        }
-    }
-
-    fn record(&self, parcel: &Parcel, have_it: &[&Address]) -> io::Result<()> {
-        let mut told = self.told.lock().unwrap();
-        let lines = have_it.iter().map(|to| (parcel.number, to.to_string()));
-        told.recorded.extend(lines);
-        if let Some(at_record) = &self.at_record {
-            at_record(told.recorded.len());
-        }
-        Ok(())
-    }
-
-    fn settle(&self, parcel: Parcel, outcomes: Vec<Outcome>, _: Success) {
-        let mut told = self.told.lock().unwrap();
-        let earlier = told.outcomes.insert(parcel.number, outcomes);
-        assert_eq!(earlier, None, "settled twice");
-    }
-}
 
 /// How a message goes into the MTA.
 #[derive(Clone, Copy)]
@@ -261,14 +165,12 @@ fn try_death(test: &str, mta: &dyn Mta) {
     let parcels = (0..300).map(|number| Parcel::new(number, &recipient(number)));
     let host = std::sync::Arc::new(Mutex::new(host));
     let victim = host.clone();
-    let batch = Batch {
-        at_record: Some(Box::new(move |count| {
-            if count == 40 {
-                victim.lock().unwrap().stop();
-            }
-        })),
-        ..Batch::of(parcels.collect())
-    };
+    let mut batch = Batch::of(parcels.collect());
+    batch.at_record = Some(Box::new(move |count| {
+        if count == 40 {
+            victim.lock().unwrap().stop();
+        }
+    }));
     run(&site, &settings, &batch);
     let Batch {
         told, at_record, ..

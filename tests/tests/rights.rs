@@ -17,9 +17,12 @@ use suite_tests::process::{self, Finished, Owner, Running};
 use suite_tests::programs::Side;
 use suite_tests::{Site, is_root_or_skip};
 
-/// A program of a node, run by root.
+#[path = "rights/planted.rs"]
+mod planted;
+
+/// A program of a node, run by root with root's groups.
 fn by_root(node: &Node, program: &str, arguments: &[&str]) -> Command {
-    let mut command = process::command_as(Owner::Myself, &node.side().program(program));
+    let mut command = command_by(ROOT, &node.side().program(program));
     command.arg("-I").arg(node.config()).args(arguments);
     command
 }
@@ -225,6 +228,7 @@ fn rsmtp(node: &Node, ids: [&str; 3], neighbour: Option<&str>) -> Command {
     command
 }
 
+const ROOT: [&str; 3] = ["0", "0", "0"];
 const UUCP: [&str; 3] = ["10", "10", "10"];
 /// As NNCP runs on Debian: a user of its own, who is in group uucp.
 const MEMBER: [&str; 3] = ["4711", "4711", "10,4711"];
@@ -270,6 +274,27 @@ fn the_owner_and_a_member_of_the_group_keep_mail_in_the_same_place() {
             assert_eq!(node.count(&format!(".Mail/kept/{neighbour}")), 0);
         }
     }
+}
+
+#[test]
+fn mail_that_root_receives_is_handed_over_by_the_owner() {
+    if !is_root_or_skip("mail_that_root_receives_is_handed_over_by_the_owner") {
+        return;
+    }
+    let site = Site::new("rights");
+    let node = telling_node(&site, "hub");
+    let told = node.path("stored/mta").display().to_string();
+    let script = format!("#!/bin/sh\ncat >/dev/null\nexec id >'{told}'\n");
+    node.write_script("bin/sendmail", &script);
+    let sendmail = node.path("bin/sendmail").display().to_string();
+    let delivery = format!("[delivery]\nsendmail = \"{sendmail}\"\n");
+    node.write("etc/mail.toml", &delivery);
+    receive(&site, &node, ROOT, "leaf").expect_success("rsmtp");
+    executed_by_uucp(&node, "mta");
+    let seen = every(vec![node.spool()], |path, found| {
+        assert_eq!((found.uid(), found.gid()), (10, 10), "{}", path.display());
+    });
+    assert!(seen > 3, "{seen}");
 }
 
 #[test]

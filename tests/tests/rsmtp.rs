@@ -7,11 +7,14 @@
 //! a packet of NNCP ─ nncp-toss x 3 ┘
 //! ```
 
+use std::collections::HashSet;
+
 use suite_tests::letters::{self, FROM_HOME, Fate, Letter, judge};
 use suite_tests::mail_host::{Day, Exim, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::peers::Layer;
 use suite_tests::peers_with_or_skip;
 use suite_tests::receiving::{Carrier, Scene, Way};
+use suite_tests::scale;
 
 fn every_letter_once(test: &str, mta: &dyn Mta) {
     let Some(peers) = peers_with_or_skip(test, &[mta.layer(), Layer::Nncp]) else {
@@ -112,6 +115,85 @@ fn bad_days(test: &str, mta: &dyn Mta) {
     );
     scene.wait_for_deliveries(&letters);
     judge(&letters, &scene.host.arrivals()).expect_good(test);
+}
+
+/// One message of the batch of giants, in lines.
+const GIANT: usize = 100_000_000;
+
+fn giant(number: usize) -> Vec<u8> {
+    let line = format!("{number}: {}\n", "giant ".repeat(12));
+    line.as_bytes().repeat(GIANT / line.len())
+}
+
+/// Many messages in one batch, or as many as one has time for; one message for ten thousand; and 300 MB in three messages.
+#[test]
+fn crowds_and_giants_into_postfix() {
+    let postfix = Postfix {
+        main: "transport_maps = texthash:/etc/postfix/transport\n",
+        transport: "crowd.example discard:\n",
+        ..Postfix::default()
+    };
+    let test = "rsmtp: Postfix, crowds and giants";
+    let Some(peers) = peers_with_or_skip(test, &[postfix.layer(), Layer::Nncp]) else {
+        return;
+    };
+    let scene = Scene::new(peers, &postfix);
+    scene.hand_over_by(Way::Smtp);
+    let bob = [("bob", Fate::Arrives)];
+    let mut letters: Vec<Letter> = (0..scale::letters(500))
+        .map(|n| {
+            Letter::new(
+                &format!("many-{n}"),
+                FROM_HOME,
+                "ann",
+                &bob,
+                b"one of many\n",
+            )
+        })
+        .collect();
+    scene.queue_batch(Carrier::Uucp, &letters);
+    let for_bob = Letter::new("crowd", FROM_HOME, "ann", &bob, b"for all\n");
+    let crowd: Vec<String> = (0..10_000)
+        .map(|n| format!("r{n:05}@crowd.example"))
+        .collect();
+    let mut for_all = for_bob.clone();
+    for_all.message.recipients.extend_from_slice(&crowd);
+    scene.queue_batch(Carrier::Nncp, &[for_all]);
+    letters.push(for_bob);
+    scene.run();
+    scene.expect_done();
+    scene.wait_for_deliveries(&letters);
+    judge(&letters, &scene.host.arrivals()).expect_good(test);
+    let log = scene.host.log();
+    let lines = log.lines().filter(|line| line.contains("status=sent"));
+    let to = lines.filter_map(|line| line.split_once("to=<")?.1.split_once('>'));
+    let mut told: Vec<&str> = to.map(|(to, _)| to).collect();
+    told.retain(|to| to.ends_with("@crowd.example"));
+    told.sort_unstable();
+    assert_eq!(told, crowd, "the crowd, each once");
+    let before: HashSet<_> = scene.host.delivered().into_iter().collect();
+    let giants =
+        (0..3).map(|n| Letter::new(&format!("giant-{n}"), FROM_HOME, "ann", &bob, &giant(n)));
+    let batch: Vec<u8> = giants.flat_map(|giant| giant.in_batch()).collect();
+    scene.queue_text(Carrier::Uucp, &batch);
+    drop(batch);
+    scene.run();
+    scene.expect_done();
+    assert_eq!(scene.kept(), 0, "kept");
+    scene.host.wait_for_deliveries(before.len() + 3);
+    let mut came = Vec::new();
+    for path in scene
+        .host
+        .delivered()
+        .iter()
+        .filter(|path| !before.contains(*path))
+    {
+        let content = std::fs::read(path).expect("a giant");
+        let number = (0..3).find(|n| content.ends_with(&giant(*n)));
+        came.push(number.expect("a whole giant"));
+    }
+    came.sort_unstable();
+    assert_eq!(came, [0, 1, 2]);
 }
 
 #[test]

@@ -178,6 +178,30 @@ fn the_call_after_a_cut_one_goes_on_where_that_has_stopped() {
 }
 
 #[test]
+fn equal_jobs_under_names_that_begin_anew_all_arrive() {
+    if peers_or_skip("taylor: names that begin anew").is_none() {
+        return;
+    }
+    for protocol in ["t", "g", "i"] {
+        for how in [Tampering::None, Tampering::WithoutExecute] {
+            let scene = Scene::new((Side::Taylor, Side::Ours), protocol);
+            for _ in 0..2 {
+                scene.queue("equal", b"the same text\n");
+                scene.call(how);
+                scene.execute();
+                let stored = scene.hub.path("stored/equal");
+                assert_eq!(read(&stored), b"the same text\n", "{how:?} over {protocol}");
+                std::fs::remove_file(stored).expect("the stored file");
+                // As when the spool is made anew: the next job has the names of this one.
+                let sequence = scene.leaf.path("spool/hub/SEQF");
+                std::fs::remove_file(sequence).expect("the sequence number");
+            }
+            scene.assert_nothing_left();
+        }
+    }
+}
+
+#[test]
 fn a_neighbour_that_has_filled_its_room_keeps_its_jobs_until_there_is_some() {
     if peers_or_skip("taylor: spool-limit").is_none() {
         return;

@@ -42,5 +42,6 @@ pub mod send;
 #[cfg(test)]
 mod skip;
 pub mod spool;
+pub mod stop;
 pub mod sysexits;
 pub mod wire;

@@ -4,13 +4,22 @@
 //! program of this project.
 
 use std::ffi::OsString;
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
+use serde::Serialize;
 
 use crate::owner;
 use crate::sysexits::{Audience, Failure, Status};
+
+/// How the version is asked for: `-v`, as of the peer's programs, or `-V`, as of most others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, clap::Args)]
+pub struct VersionOption {
+    /// Print the version
+    #[arg(short = 'v', visible_short_alias = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
 
 /// Runs one program: parses the arguments, calls `run`, and turns what it gives back into an exit status and at most one
 /// line on standard error.
@@ -57,8 +66,31 @@ pub fn report(name: &str, audience: Audience, failure: &Failure) -> ExitCode {
         Audience::Tool | Audience::Plain => format!("{name}: {}\n", failure.message),
     };
     // In one piece: others may write there, too. A closed standard error must not change the exit status.
-    let _ = std::io::stderr().lock().write_all(told.as_bytes());
+    let _ = io::stderr().lock().write_all(told.as_bytes());
     ExitCode::from(failure.status.exit_status(audience))
+}
+
+/// Prints what a listing shows, as JSON or as text. Whoever reads no further has seen enough.
+///
+/// # Errors
+/// When standard output cannot be written.
+pub fn print<T: Serialize>(
+    shown: &T,
+    json: bool,
+    text: impl FnOnce(&T) -> String,
+) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout().lock();
+    let written = if json {
+        serde_json::to_writer_pretty(&mut out, shown)
+            .map_err(io::Error::from)
+            .and_then(|()| writeln!(out))
+    } else {
+        out.write_all(text(shown).as_bytes())
+    };
+    match written {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::temporary(error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// `--help` and `--version` are answers; everything else is wrong usage.

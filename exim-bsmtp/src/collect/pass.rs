@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use uucp_core::bsmtp::{Event, Limits, Reader, Transaction, Verb};
 use uucp_core::collect::Batch;
+use uucp_core::owner::as_starter;
 use uucp_core::report::note;
 use uucp_core::spool::{
     Delivery, Journal, LocalMailDraft, SealedMessage, Spool, Submission, SubmissionKey,
@@ -81,7 +82,7 @@ impl<'a> Pass<'a> {
             problems: Vec::new(),
             unread: Vec::new(),
         };
-        for file in batch.files().map_err(Failure::temporary)? {
+        for file in as_starter(|| batch.files()).map_err(Failure::temporary)? {
             pass.file(&file)?;
         }
         pass.finish()
@@ -89,7 +90,7 @@ impl<'a> Pass<'a> {
 
     fn file(&mut self, path: &Path) -> Result<(), Failure> {
         let name = path.file_name().unwrap_or_default();
-        let mut file = self.batch.open(path).map_err(Failure::temporary)?;
+        let mut file = as_starter(|| self.batch.open(path)).map_err(Failure::temporary)?;
         let mut reader = Reader::new(Limits::default());
         let mut scan = Scan::default();
         let mut open = None;
@@ -253,7 +254,7 @@ impl<'a> Pass<'a> {
             let mut text = self.problems.join("\n");
             if !self.unread.is_empty() {
                 // Durable before the record says that it is dealt with.
-                let kept = unread::keep(self.batch, &self.unread)?;
+                let kept = as_starter(|| unread::keep(self.batch, &self.unread))?;
                 let kept = format!("what was not understood is in {}", kept.display());
                 text.push_str("\n\n");
                 text.push_str(&kept);

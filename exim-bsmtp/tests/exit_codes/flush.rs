@@ -133,6 +133,47 @@ fn a_tool_answers_by_the_book() {
 }
 
 #[test]
+fn mail_is_queued_whatever_is_wrong_with_its_packing_and_the_log_says_why_it_stays() {
+    for (sending, told) in [
+        (
+            "compression = \"zstd\"\ndictionary = \"0badc0de\"",
+            "there is no dictionary 0badc0de",
+        ),
+        (
+            "dictionary = \"0badc0de\"",
+            "a dictionary needs compression",
+        ),
+        (
+            "compression = \"gzip\"\ncompression-level = 12",
+            "compression-level = 12: gzip has 1 to 9",
+        ),
+    ] {
+        let site = Site::new();
+        site.mail_toml(&format!("[sending]\n{sending}\n"));
+        queue(&site, "hub", 1);
+        let outcome = flush(&site, &[]);
+        assert_eq!(outcome.status, Some(78), "{outcome:?}");
+        assert!(
+            outcome.said.starts_with("exim-bsmtp: ")
+                && outcome.said.contains("mail.toml: [sending] of hub: ")
+                && outcome.said.contains(told)
+                && outcome
+                    .said
+                    .ends_with("what waits in the outbox stays there\n"),
+            "{outcome:?}"
+        );
+        assert!(!outcome.said.contains("nothing to pack"), "{outcome:?}");
+        let log = fs::read_to_string(site.root.join("Log")).unwrap();
+        let line = log.lines().find(|line| line.contains(told));
+        assert!(
+            line.is_some_and(|line| line.contains("exim-bsmtp hub ") && line.contains("ERROR: ")),
+            "{log}"
+        );
+        assert_eq!(site.outbox("hub").len(), 1);
+    }
+}
+
+#[test]
 fn nncp_gets_node_handle_and_a_whole_batch_with_ids() {
     let site = Site::new();
     let nncp = fake_nncp(&site, "exit 0");

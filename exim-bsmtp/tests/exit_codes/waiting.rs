@@ -1,5 +1,7 @@
 //! What waits, looked at and taken out one by one; and batches of thousands.
 
+use serde_json::{Value, json};
+
 use super::common::{HEADER, Site, exim};
 
 fn numbered(number: usize) -> Vec<u8> {
@@ -26,15 +28,37 @@ fn what_waits_is_listed_for_people_and_for_programs() {
         lines[1].ends_with("-> u0@other.lab u1@other.lab u2@other.lab and 2 more"),
         "{lines:?}"
     );
-    let json = site.run(&["--list", "--json", "hub"], b"").said;
-    for part in [
-        "\"system\": \"hub\"",
-        "\"grade\": \"C\"",
-        "\"recipients\": [\n      \"alice@hub.lab\"",
-    ] {
-        assert!(json.contains(part), "{part}: {json}");
-    }
-    assert!(!json.contains("other"), "{json}");
+    let read = |arguments: &[&str]| -> Value {
+        let json = site.run(arguments, b"").said;
+        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"))
+    };
+    let all = read(&["--list", "--json"]);
+    let systems: Vec<&Value> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["system"])
+        .collect();
+    assert_eq!(systems, ["hub", "other"]);
+    assert_eq!(all[1]["recipients"], json!(many));
+    assert_eq!(all[1]["sender"], "<>");
+    let name = lines[0].split(' ').nth(1).unwrap();
+    let mut of_hub = read(&["--list", "--json", "hub"]);
+    let message = of_hub[0].as_object_mut().unwrap();
+    let (queued, bytes) = (message.remove("queued"), message.remove("bytes"));
+    assert!(queued.is_some_and(|time| time.as_str().unwrap().starts_with("20")));
+    assert!(bytes.is_some_and(|bytes| bytes.as_u64().unwrap() > 20));
+    let hub = json!([{
+        "system": "hub",
+        "name": name,
+        "grade": "C",
+        "sender": "bob@leaf.lab",
+        "recipients": ["alice@hub.lab"],
+    }]);
+    assert_eq!(of_hub, hub);
+    // Nothing is an empty list, not nothing.
+    assert_eq!(site.run(&["--cancel=hub", name], b"").status, Some(0));
+    assert_eq!(read(&["--list", "--json", "hub"]), json!([]));
 }
 
 #[test]

@@ -112,6 +112,18 @@ fn a_message_waits_with_its_envelope_and_makes_no_job() {
 }
 
 #[test]
+fn what_is_wrong_with_the_packing_is_no_matter_of_the_queue() {
+    let site = site();
+    let sending = "[neighbour.leaf.sending]\nformat = \"bsmtp\"\ncompression = \"zstd\"\n";
+    for wrong in ["dictionary = \"0badc0de\"", "compression-level = 99"] {
+        write_toml(&site, &format!("{sending}{wrong}\n"));
+        let arguments = site.arguments(wrong, "", &["alice@leaf.lab"]);
+        assert_queued(&site.run(&arguments, MESSAGE));
+    }
+    assert_eq!(waiting(&site).len(), 2);
+}
+
+#[test]
 fn plain_mail_has_no_parameter_but_its_size() {
     let site = site();
     let arguments = site.arguments("B1", "", &["alice@leaf.lab"]);

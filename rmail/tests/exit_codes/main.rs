@@ -7,8 +7,10 @@
     reason = "what is not as expected fails the test"
 )]
 
+mod full_disk;
 mod refused;
 mod rmail;
+mod stopped;
 mod ways;
 
 use rmail::Rmail as _;

@@ -38,6 +38,59 @@ fn a_refusal_for_good_is_reported_once_to_its_sender() {
     assert!(!report.content.contains("rfc822; alice"));
 }
 
+/// Our uuxqt writes into the Log what its commands say; rsmtp has its own line there.
+#[test]
+fn the_log_has_everything_once() {
+    let server = Server::start(|line| {
+        let refusals = [
+            ("nobody", "550 5.1.1 no such user"),
+            ("grey", "451 4.7.1 come back"),
+        ];
+        let refusal = refusals.iter().find(|(name, _)| line.contains(name));
+        refusal.map(|(_, reply)| (*reply).to_owned())
+    });
+    let site = Home::with_smtp(&server);
+    let environment = [
+        ("UU_MACHINE", "hub"),
+        ("UU_JOB", "X.hubN0007"),
+        ("BANGPATH_JOB", "X.hubN0007:1:5.0"),
+    ];
+    let batch = format!(
+        "{}{}{}BOGUS\n",
+        message(
+            "bob@far.example",
+            &["alice@leaf.lab", "nobody@leaf.lab"],
+            "1"
+        ),
+        message(
+            "bob@far.example",
+            &["alice@leaf.lab", "carl@leaf.lab", "grey@leaf.lab"],
+            "2"
+        ),
+        message("bob@far.example", &["alice@leaf.lab", "carl@leaf.lab"], "3"),
+    );
+    done(&site.rsmtp_as(&environment, &[], batch.as_bytes()));
+    let log = std::fs::read_to_string(site.path("Log")).unwrap();
+    let lines: Vec<&str> = log
+        .lines()
+        .filter_map(|line| line.split_once(") "))
+        .map(|(_, text)| text)
+        .collect();
+    assert_eq!(lines.len(), 2, "{log}");
+    assert!(
+        lines[0].starts_with(
+            "3 messages: 1 delivered, 1 refused, 1 kept, 0 known before; recipients: 5 delivered, 1 refused, 1 kept; kept: "
+        ),
+        "{log}"
+    );
+    assert_eq!(log.matches("nobody@leaf.lab").count(), 1, "{log}");
+    assert!(lines[1].starts_with("ERROR: set aside as "), "{log}");
+    assert!(
+        lines.iter().all(|line| line.ends_with(" (X.hubN0007)")),
+        "{log}"
+    );
+}
+
 #[test]
 fn reports_heed_what_the_sender_asked_for() {
     let server = Server::answering("nobody", "550 5.1.1 no such user");

@@ -34,12 +34,27 @@ fn a_look_changes_nothing() {
     assert!(lines[0].ends_with(" bob@far.example -> alice@leaf.lab"));
     assert!(lines[3].contains("BOGUS"));
     assert_eq!(lines[4], "xz, 3 messages, whole");
-    let run = site.by_hand(&["--dry-run", "--json"], &data[..data.len() - 1]);
-    assert!(
-        run.stdout.contains("\"cut\": \"the xz data is cut"),
-        "{}",
-        run.stdout
-    );
+    let read = |arguments: &[&str], batch: &[u8]| -> serde_json::Value {
+        let json = site.by_hand(arguments, batch).stdout;
+        serde_json::from_str(&json).unwrap_or_else(|error| panic!("{error}: {json}"))
+    };
+    let whole = read(&["--list", "--json"], &data);
+    assert_eq!(whole["format"], "xz");
+    assert_eq!(whole["messages"].as_array().unwrap().len(), 3);
+    let first = whole["messages"][0].as_object().unwrap();
+    assert_eq!(first["sender"], "bob@far.example");
+    assert_eq!(first["recipients"], serde_json::json!(["alice@leaf.lab"]));
+    assert_eq!(first["refused"], serde_json::json!([]));
+    assert!(first["bytes"].as_u64().unwrap() > 0 && !first.contains_key("fate"));
+    let faults = whole["faults"].as_array().unwrap();
+    assert!(faults.len() == 1 && faults[0].as_str().unwrap().contains("BOGUS"));
+    assert!(whole.get("cut").is_none());
+    let cut = read(&["--dry-run", "--json"], &data[..data.len() - 1]);
+    let why = cut["cut"].as_str().unwrap();
+    assert!(why.starts_with("the xz data is cut"), "{why}");
+    assert_eq!(cut["messages"], serde_json::json!([]));
+    let fates = read(&["--dry-run", "--json"], batch.as_bytes());
+    assert_eq!(fates["messages"][2]["fate"], "goes to 1 recipient");
     done(&site.by_hand(
         &[],
         message("bob@far.example", &["alice@leaf.lab"], "1").as_bytes(),

@@ -31,6 +31,8 @@ pub(crate) trait Rsmtp {
     ) -> Run;
     /// As uuxqt starts it for this job.
     fn start(&self, job: &str, input: &[u8]) -> Child;
+    /// Starts to offer again all that is kept.
+    fn start_retry(&self) -> Child;
     /// How many messages are kept for this neighbour.
     fn kept(&self, neighbour: &str) -> usize;
 }
@@ -65,6 +67,13 @@ impl Rsmtp for Home {
     fn start(&self, job: &str, input: &[u8]) -> Child {
         let environment = [("UU_MACHINE", "hub"), ("UU_JOB", job)];
         self.receiver(PROGRAM, &environment, &[], input)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    fn start_retry(&self) -> Child {
+        self.receiver(PROGRAM, &[], &["--retry", "--now"], b"")
             .stderr(Stdio::null())
             .spawn()
             .unwrap()

@@ -23,7 +23,9 @@ const KEEP: &str = r#"#!/bin/sh
 umask 022
 cd /var/mail/all || exit 75
 kept=$(mktemp -p tmp) || exit 75
-{ printf 'Return-Path: <%s>\nX-Original-To: %s\n' "$1" "$2" && cat; } >"$kept" && mv "$kept" new/ || exit 75
+# The null sender of its own reports has a name here.
+sender=$1; [ "$sender" != MAILER-DAEMON ] || sender=
+{ printf 'Return-Path: <%s>\nX-Original-To: %s\n' "$sender" "$2" && cat; } >"$kept" && mv "$kept" new/ || exit 75
 "#;
 
 impl Mta for Sendmail<'_> {

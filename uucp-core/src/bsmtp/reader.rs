@@ -2,20 +2,20 @@
 //!
 //! All transitions are in [`Reader::command`]; content is followed by [`Dotted`] and [`Chunked`].
 
+mod envelope;
+
 use std::collections::VecDeque;
 
 use memchr::memchr_iter;
 
-use super::command::{self, Chunk, Command};
+use self::envelope::{Open, shortened};
+use super::command::Command;
 use super::content::{Chunked, Dotted, Piece};
-use super::event::{Cut, End, Event, Fault, Problem};
+use super::event::{Cut, End, Event, Problem};
 use super::line::{Line, LineBuffer};
 use super::parameter::RecipientParameters;
-use super::transaction::{Reason, Recipient, Refused, Transaction, Verb};
+use super::transaction::{Reason, Recipient, Verb};
 use super::{LineEnd, MARK};
-
-/// How much of a line that was not understood is told.
-const TOLD: usize = 2000;
 
 /// How much memory a batch may cost; content costs none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,14 +88,6 @@ enum State {
     Unreadable {
         line: u64,
     },
-}
-
-/// An envelope that is being read.
-#[derive(Debug)]
-struct Open {
-    transaction: Box<Transaction>,
-    line: u64,
-    bytes: usize,
 }
 
 impl Default for Reader {
@@ -295,115 +287,9 @@ impl Reader {
             }
         }
     }
-
-    /// An envelope begins, with a sender or without.
-    fn open(&mut self, kind: LineEnd) -> &mut Transaction {
-        self.kind = Some(kind);
-        let open = self.open.insert(Open {
-            transaction: Box::default(),
-            line: self.at,
-            bytes: 0,
-        });
-        &mut open.transaction
-    }
-
-    /// There has to be an envelope; where there is none, its sender is unknown.
-    fn open_anyway(&mut self, kind: LineEnd) {
-        if self.open.is_none() {
-            self.open(kind);
-            self.refuse(Verb::Mail, b"", Reason::NoMail);
-        }
-    }
-
-    fn refuse(&mut self, verb: Verb, line: &[u8], reason: Reason) {
-        if let Some(open) = &mut self.open {
-            open.transaction.refused.push(Refused {
-                verb,
-                text: shortened(command::argument(line)),
-                reason,
-                line: self.at,
-            });
-        }
-    }
-
-    fn recipient(&mut self, line: &Line, rcpt: Result<Recipient, Reason>) {
-        if let State::Chunked { .. } = self.state {
-            // Too late for this message, and for no other.
-            self.fault(self.at, Problem::NotACommand(shortened(&line.text)));
-            return;
-        }
-        self.open_anyway(line.end);
-        let Some(open) = &mut self.open else { return };
-        open.bytes += line.text.len();
-        let transaction = &mut open.transaction;
-        let count = transaction.recipients.len() + transaction.refused.len();
-        if count >= self.limits.recipients || open.bytes > self.limits.envelope {
-            transaction.unlisted += 1;
-            return;
-        }
-        match rcpt {
-            Ok(recipient) => transaction.recipients.push(recipient),
-            Err(reason) => self.refuse(Verb::Rcpt, &line.text, reason),
-        }
-    }
-
-    /// Content begins: the envelope is told, and the line where it began given back.
-    fn begin(&mut self, kind: LineEnd) -> u64 {
-        self.open_anyway(kind);
-        let Some(open) = self.open.take() else {
-            return self.at;
-        };
-        self.ready.push_back(Event::Begin(open.transaction));
-        open.line
-    }
-
-    fn chunk(&mut self, kind: LineEnd, chunk: Chunk) {
-        if !matches!(self.state, State::Chunked { .. }) {
-            let line = self.begin(kind);
-            let content = Chunked::new(self.kind.unwrap_or(LineEnd::Lf));
-            self.state = State::Chunked { content, line };
-        }
-        if let State::Chunked { content, .. } = &mut self.state {
-            content.begin(chunk.size, chunk.last);
-        }
-    }
-
-    /// Whatever message was begun ends here, without its content.
-    fn end_envelope(&mut self) {
-        self.end_chunks();
-        self.kind = None;
-        if let Some(open) = self.open.take() {
-            self.fault(open.line, Problem::NoContent(open.transaction));
-        }
-    }
-
-    fn end_chunks(&mut self) {
-        if let State::Chunked { line, .. } = self.state {
-            self.state = State::Command;
-            self.kind = None;
-            self.ready.push_back(Event::Broken(Fault {
-                line,
-                problem: Problem::NoLastChunk,
-            }));
-        }
-    }
-
-    fn end_batch_without_quit(&mut self) {
-        if let Some(line) = self.ours.take() {
-            self.fault(line, Problem::NoQuit);
-        }
-    }
-
-    fn fault(&mut self, line: u64, problem: Problem) {
-        self.ready.push_back(Event::Fault(Fault { line, problem }));
-    }
 }
 
 fn words(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(u8::is_ascii_whitespace)
         .filter(|word| !word.is_empty())
-}
-
-fn shortened(text: &[u8]) -> Vec<u8> {
-    text.get(..TOLD).unwrap_or(text).to_vec()
 }

@@ -9,6 +9,7 @@ use super::debug;
 use super::queueing::{of_config, warn};
 use crate::config::{Config, DebugSet};
 use crate::owner::become_owner;
+use crate::program::VersionOption;
 use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
 
@@ -16,14 +17,13 @@ use crate::sysexits::{Failure, Status};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(super) struct Common {
     /// Write debugging messages of these kinds, such as chat or execute or a number up to 11, to the Debug file
-    #[arg(short = 'x', short_alias = 'X', long, value_name = "KINDS", action = ArgAction::Append)]
+    #[arg(short = 'x', visible_short_alias = 'X', long, value_name = "KINDS", action = ArgAction::Append)]
     debug: Vec<String>,
     /// Read this configuration file
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// Print the version
-    #[arg(short = 'v', long, action = ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    version: VersionOption,
 }
 
 impl Common {

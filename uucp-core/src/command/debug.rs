@@ -2,9 +2,8 @@
 //!
 //! A call may add kinds of its own ([`add`]), so the filter can be changed while the program runs.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -12,12 +11,16 @@ use tracing::Subscriber;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Config, DebugKind, DebugSet};
+use crate::engine::system_of_call;
+use crate::owner::as_owner_of;
 use crate::port::stderr_is_the_line;
-use crate::spool::{LOG_TARGET, give_to_owner};
+use crate::spool::{LOG_TARGET, open_log};
 
 /// The filter of this program, once it has begun.
 static SWITCH: OnceLock<Switch> = OnceLock::new();
@@ -63,9 +66,25 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let (layer, filter) = reload::Layer::new(filter(own));
-    let written = fmt::layer().with_ansi(false).with_writer(writer);
+    let written = fmt::layer()
+        .with_ansi(false)
+        .with_timer(TimeAndSystem)
+        .with_writer(writer);
     let subscriber = Registry::default().with(layer).with(written);
     (subscriber, Switch { own, filter })
+}
+
+/// What a line begins with: when, and in the call with which system; `-` outside of calls, as in the Log.
+struct TimeAndSystem;
+
+impl FormatTime for TimeAndSystem {
+    fn format_time(&self, w: &mut Writer<'_>) -> std::fmt::Result {
+        SystemTime.format_time(w)?;
+        match system_of_call() {
+            Some(system) => write!(w, " {system}"),
+            None => w.write_str(" -"),
+        }
+    }
 }
 
 fn filter(kinds: DebugSet) -> Targets {
@@ -104,16 +123,8 @@ enum State {
 impl DebugFile {
     fn open(&self) -> State {
         // Chat scripts and files of users pass through it.
-        let opened = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&self.path);
-        match opened {
-            Ok(file) => {
-                give_to_owner(&file, &self.spool);
-                State::Open(file)
-            }
+        match as_owner_of(&self.spool, || open_log(&self.path, 0o600)) {
+            Ok((file, _)) => State::Open(file),
             Err(error) => {
                 if !self.silent {
                     let path = self.path.display();

@@ -7,6 +7,7 @@ mod convert;
 mod json;
 mod options;
 mod ports;
+mod surroundings;
 mod system;
 mod times;
 
@@ -17,8 +18,10 @@ use std::process::ExitCode;
 
 use options::Arguments;
 
-use crate::config::{Config, ConfigError, Faults, RunUuxqt, System};
+use crate::config::{Config, ConfigError, Faults, Known, RunUuxqt, System};
+use crate::link;
 use crate::name::SystemName;
+use crate::port::service_number;
 use crate::program;
 use crate::sysexits::{Audience, Failure, Status};
 
@@ -37,7 +40,8 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         .map_err(|error| configuration(&error))?;
     let systems = systems(&config, arguments, &mut faults)?;
     if arguments.system.is_none() {
-        config.check_other_files(&mut faults);
+        config.check_other_files(KNOWN, &mut faults);
+        surroundings::look(&config, &systems, &mut faults);
     }
     let text = if arguments.json {
         json::report(&config, &systems, &faults, arguments.system.is_some())
@@ -50,6 +54,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for message in faults.messages() {
         let _ = writeln!(stderr, "uuchk: {message}");
     }
+    for note in faults.notes() {
+        let _ = writeln!(stderr, "uuchk: note: {note}");
+    }
     Ok(if faults.messages().is_empty() {
         ExitCode::SUCCESS
     } else {
@@ -61,6 +68,12 @@ fn configuration(error: &ConfigError) -> Failure {
     Failure::new(Status::Configuration, error.to_string())
 }
 
+/// What the words of the files can name.
+const KNOWN: Known = Known {
+    protocol: |letter| link::KNOWN.iter().any(|known| known.letter == letter),
+    service: |name| service_number(name).is_ok(),
+};
+
 /// The systems that were asked for.
 fn systems(
     config: &Config,
@@ -69,7 +82,7 @@ fn systems(
 ) -> Result<Vec<System>, Failure> {
     let mut found = Vec::new();
     let wanted = arguments.system.as_ref();
-    config.check_systems(faults, |system, _| {
+    config.check_systems(KNOWN, faults, |system, _| {
         let fits = |name: &SystemName| system.name == *name || system.aliases.contains(name);
         if wanted.is_none_or(fits) {
             found.push(system.clone());

@@ -70,9 +70,9 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Failure> {
         site.show_certificate()?
     } else if arguments.daemon {
         site.stay()?
-    } else if let (true, Some(system)) = (arguments.of_round, arguments.named_system()) {
+    } else if let (true, Some(system)) = (arguments.is_one_of_several(), arguments.named_system()) {
         site.become_owner()?;
-        return Ok(site.call_of_round(system));
+        return Ok(site.call_of_several(system));
     } else if arguments.is_master() {
         let bound = site.bind_with_rights()?;
         site.become_owner()?;

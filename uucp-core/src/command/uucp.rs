@@ -23,6 +23,7 @@ use options::{Arguments, Options};
 use super::queueing::{self, of_spool, print_line, warn};
 use crate::config::{Config, Settings, System};
 use crate::name::{Grade, JobId, SystemName};
+use crate::owner;
 use crate::program;
 use crate::spool::Spool;
 use crate::sysexits::{Audience, Failure};
@@ -56,6 +57,12 @@ impl Run<'_> {
         self.requester.as_ref()?.alternates.first()
     }
 
+    /// Whether files are left where they are until they are sent. What another system may have was judged now, and may be another
+    /// file by then.
+    fn leaves_files(&self) -> bool {
+        self.options.no_copy && self.requester.is_none()
+    }
+
     /// Whether a user is the one as whom uucico runs.
     fn owns_spool(&self, user: u32) -> bool {
         std::fs::metadata(self.spool.root()).is_ok_and(|root| root.uid() == user)
@@ -76,8 +83,10 @@ pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
         grade: queueing::grade(NAME, options.grade.as_deref()),
     };
     let steps = plan::make(&run)?;
+    owner::act_as_owner(spool.root())?;
     let mut jobs = Vec::new();
     let result = submit::submit(&run, steps, &mut jobs);
+    owner::stay_owner()?;
     // Also where a later step failed, since these are queued.
     announce(&run, &jobs);
     result.map(|()| ExitCode::SUCCESS)

@@ -23,6 +23,7 @@ use super::queueing::way::Way;
 use super::queueing::{self, execute_text, files, of_config, of_spool, print_line, way};
 use crate::config::Config;
 use crate::name::{Grade, JobId, SystemName};
+use crate::owner;
 use crate::program;
 use crate::spool::Spool;
 use crate::sysexits::{Audience, Failure, Status};
@@ -58,9 +59,11 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         grade: queueing::grade("uux", arguments.grade.as_deref()),
     };
     let jobs = if line.is_poll() {
+        owner::act_as_owner(spool.root())?;
         poll(&request)?
     } else {
         let plan = Plan::make(&request, &line)?;
+        owner::act_as_owner(spool.root())?;
         submit::submit(&request, &plan)?
     };
     if arguments.jobid {
@@ -68,6 +71,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
             print_line(&job.to_string());
         }
     }
+    owner::stay_owner()?;
     if !arguments.no_uucico {
         let systems: BTreeSet<&SystemName> = jobs.iter().map(|job| &job.system).collect();
         for system in systems {

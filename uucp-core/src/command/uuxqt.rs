@@ -13,8 +13,8 @@ use clap::Parser;
 use nix::sys::stat::{Mode, umask};
 
 use super::common::Common;
-use crate::config::Config;
 use crate::config::mail::MailConfig;
+use crate::config::{Config, ConfigError};
 use crate::delivery::deliver_local_queue;
 use crate::execute::job::{Runner, Wishes};
 use crate::execute::queue::{self, Limits, QueueError, Tally};
@@ -82,7 +82,32 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.worker {
         return work(arguments, &config, &mail, &spool, journal);
     }
-    run_queue(arguments, &config, &mail, &spool, journal)
+    let system = arguments.system.as_ref();
+    let system = system.map(|name| known_system(&config, &spool, name));
+    run_queue(
+        arguments,
+        system.transpose()?,
+        &config,
+        &mail,
+        &spool,
+        journal,
+    )
+}
+
+/// The system of `-s`, by its name or an alias. What came from one that is described no more still lies in its folder.
+fn known_system(config: &Config, spool: &Spool, name: &SystemName) -> Result<SystemName, Failure> {
+    let failed = |error: ConfigError| Failure::new(Status::Configuration, error.to_string());
+    if let Some(system) = config.system(name).map_err(failed)? {
+        return Ok(system.name);
+    }
+    let may_be = *name == config.nodename
+        || spool.root().join(name.as_str()).is_dir()
+        || config.unknown_system(name).map_err(failed)?.is_some();
+    if may_be {
+        return Ok(name.clone());
+    }
+    let text = format!("{name}: System not found");
+    Err(Failure::new(Status::UnknownSystem, text))
 }
 
 /// The worker's part.
@@ -107,6 +132,7 @@ fn work(
 
 fn run_queue(
     arguments: &Arguments,
+    system: Option<SystemName>,
     config: &Config,
     mail: &MailConfig,
     spool: &Spool,
@@ -130,7 +156,7 @@ fn run_queue(
         },
     };
     let retry = start_retry(arguments, mail, spool);
-    let tally = run_jobs(arguments, mail, spool).map_err(|error| {
+    let tally = run_jobs(arguments, system, mail, spool).map_err(|error| {
         journal.log(None, None, Severity::Fatal, &error.to_string());
         Failure::temporary(error)
     })?;
@@ -170,11 +196,16 @@ fn start_retry(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Optio
     command.spawn().ok()
 }
 
-fn run_jobs(arguments: &Arguments, mail: &MailConfig, spool: &Spool) -> Result<Tally, QueueError> {
+fn run_jobs(
+    arguments: &Arguments,
+    system: Option<SystemName>,
+    mail: &MailConfig,
+    spool: &Spool,
+) -> Result<Tally, QueueError> {
     let jobs = arguments.jobs.unwrap_or_else(|| mail.execution(None).jobs);
     let limits = Limits {
         jobs: usize::try_from(jobs).unwrap_or(1),
-        system: arguments.system.clone(),
+        system,
     };
     let program = own_program();
     queue::run_all(spool, &limits, || worker_command(&program, arguments))

@@ -2,8 +2,11 @@
 //!
 //! Taylor UUCP manual, *The System Configuration File*.
 
+mod keywords;
+
 use std::time::Duration;
 
+pub(super) use self::keywords::KEYWORDS;
 use super::chat::{Chat, unescape};
 use super::command::{Command, path};
 use super::debug::DebugSet;
@@ -15,70 +18,6 @@ use super::secret::Secret;
 use super::settings::{CallWord, PortChoice, Settings};
 use super::time::{GradeRule, SizeRule, TimeRule, TimeSet, Timetables};
 use crate::name::Grade;
-
-/// The commands of a sys file, for suggestions. The last four are the sections' own.
-pub(super) const KEYWORDS: [&str; 60] = [
-    "time",
-    "timegrade",
-    "max-retries",
-    "success-wait",
-    "call-timegrade",
-    "called-timegrade",
-    "call-local-size",
-    "call-remote-size",
-    "called-local-size",
-    "called-remote-size",
-    "speed",
-    "baud",
-    "speed-range",
-    "baud-range",
-    "port",
-    "phone",
-    "address",
-    "chat",
-    "chat-timeout",
-    "chat-fail",
-    "chat-seven-bit",
-    "chat-program",
-    "call-login",
-    "call-password",
-    "max-file-time",
-    "called-login",
-    "callback",
-    "called-chat",
-    "called-chat-timeout",
-    "called-chat-fail",
-    "called-chat-seven-bit",
-    "called-chat-program",
-    "sequence",
-    "myname",
-    "max-remote-debug",
-    "debug",
-    "protocol",
-    "protocol-parameter",
-    "send-request",
-    "receive-request",
-    "request",
-    "call-transfer",
-    "called-transfer",
-    "transfer",
-    "local-send",
-    "remote-send",
-    "local-receive",
-    "remote-receive",
-    "command-path",
-    "commands",
-    "free-space",
-    "forward-from",
-    "forward-to",
-    "forward",
-    "pubdir",
-    "timetable",
-    "system",
-    "alias",
-    "alternate",
-    "default-alternates",
-];
 
 /// Settings to which the commands of one section are being applied.
 pub(super) struct Layer<'a> {

@@ -1,16 +1,30 @@
 //! Everything that is wrong with the configuration, not only what comes first.
 
+mod files;
+mod mail;
+mod systems;
+mod words;
+
 use std::path::Path;
 
-use super::mail::MailConfig;
-use super::sys::SysFile;
-use super::{Config, ConfigError, System, dial, login, main_file, passwd, port};
+use super::{Config, ConfigError, dial, login, main_file, passwd, port};
 use crate::name::SystemName;
+use words::{Kind, Words};
+
+/// What the words of a configuration can name that others know.
+#[derive(Debug, Clone, Copy)]
+pub struct Known {
+    /// Whether a letter is that of a link protocol.
+    pub protocol: fn(u8) -> bool,
+    /// Whether there is a TCP service of this name or number.
+    pub service: fn(&str) -> bool,
+}
 
 /// What is wrong, each thing once.
 #[derive(Debug, Default)]
 pub struct Faults {
     list: Vec<String>,
+    notes: Vec<String>,
 }
 
 impl Faults {
@@ -20,11 +34,22 @@ impl Faults {
         &self.list
     }
 
+    /// What is worth knowing, and not wrong.
+    #[must_use]
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// Adds one. The commands of defaults hold for every system; they are told once.
     pub fn push(&mut self, message: String) {
         if !self.list.contains(&message) {
             self.list.push(message);
         }
+    }
+
+    /// Adds something that is not wrong.
+    pub fn note(&mut self, message: String) {
+        self.notes.push(message);
     }
 
     fn take(&mut self, error: &ConfigError) {
@@ -44,44 +69,16 @@ impl Config {
     /// # Errors
     /// When the file cannot be read at all.
     pub fn load_checked(explicit: Option<&Path>, faults: &mut Faults) -> Result<Self, ConfigError> {
-        main_file::load_with(explicit, &mut |error| {
+        let config = main_file::load_with(explicit, &mut |error| {
             faults.take(&error);
             Ok(())
-        })
+        })?;
+        files::look_at_config(&config, faults)?;
+        Ok(config)
     }
 
-    /// Hands every system of the sys files to `visit`, each as far as it can be understood.
-    pub fn check_systems(&self, faults: &mut Faults, mut visit: impl FnMut(&System, &mut Faults)) {
-        for path in &self.files.sys {
-            let result = self.check_sys_file(path, faults, &mut visit);
-            faults.of(result);
-        }
-    }
-
-    fn check_sys_file(
-        &self,
-        path: &Path,
-        faults: &mut Faults,
-        visit: &mut impl FnMut(&System, &mut Faults),
-    ) -> Result<(), ConfigError> {
-        let Some(mut file) = SysFile::open(path)? else {
-            return Ok(());
-        };
-        while let Some(entry) = file.next_entry()? {
-            let mut note = |error: ConfigError| {
-                faults.take(&error);
-                Ok(())
-            };
-            match file.resolve_with(&entry, &self.timetables, &mut note) {
-                Ok(system) => visit(&system, faults),
-                Err(error) => faults.take(&error),
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads all other files, and the `unknown` commands, for what is wrong with them.
-    pub fn check_other_files(&self, faults: &mut Faults) {
+    /// Reads all other files of Taylor's, and the `unknown` commands, for what is wrong with them.
+    pub fn check_other_files(&self, known: Known, faults: &mut Faults) {
         if let Ok(name) = SystemName::parse(b"unknown") {
             faults.of(self.unknown_system(&name).map(drop));
         }
@@ -108,14 +105,22 @@ impl Config {
         for path in &files.passwd {
             results.push(passwd::check(path, &mut note));
         }
+        let words = Words::new(self, known);
+        for (kind, paths) in [(Kind::Port, &files.port), (Kind::Dial, &files.dial)] {
+            for path in paths {
+                // What ends the reading of a file has been told above.
+                let _ = words.look_at_file(path, kind, &mut |error| list.push(error));
+            }
+        }
+        for command in self.unknown.iter().flat_map(super::Sections::commands) {
+            words.look(command, Kind::Sys, &mut |error| list.push(error));
+        }
         for error in list
             .iter()
             .chain(results.iter().filter_map(|r| r.as_ref().err()))
         {
             faults.take(error);
         }
-        if let Err(error) = MailConfig::load(&self.directory) {
-            faults.push(error.to_string());
-        }
+        files::look_at_secrets(self, faults);
     }
 }

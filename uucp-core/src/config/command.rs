@@ -45,6 +45,11 @@ impl<'a> Command<'a> {
         Ok(Self::new(self.line, self.arguments()))
     }
 
+    /// Where it stands: file and line.
+    pub(super) fn place(self) -> String {
+        self.line.place()
+    }
+
     /// Whether no message may show the line.
     pub(super) fn holds_secret(self) -> bool {
         self.words

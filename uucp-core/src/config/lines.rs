@@ -164,8 +164,7 @@ impl Lines {
 /// Only where it stands: its words may be a password.
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let number = self.pieces.first().map_or(0, |piece| piece.number);
-        write!(f, "{}:{number}", self.path.display())
+        f.write_str(&self.place())
     }
 }
 
@@ -173,6 +172,12 @@ impl Line {
     /// The command on the line.
     pub(super) fn command(&self) -> Command<'_> {
         Command::new(self, &self.words)
+    }
+
+    /// Where it stands: file and line.
+    pub(super) fn place(&self) -> String {
+        let number = self.pieces.first().map_or(0, |piece| piece.number);
+        format!("{}:{number}", self.path.display())
     }
 
     /// The line as it is once comments are gone, its words separated by single blanks.

@@ -28,7 +28,7 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 pub use chat::Chat;
-pub use check::Faults;
+pub use check::{Faults, Known};
 pub use debug::{DebugKind, DebugSet};
 pub use dial::DialerConfig;
 pub use error::{ConfigError, Fault};
@@ -192,7 +192,7 @@ impl Config {
     }
 
     /// The description of this system itself, for executions and requests that stay here: what a sys file says of it, or
-    /// everything permitted.
+    /// what holds for any.
     ///
     /// # Errors
     /// When a sys file cannot be read, or what it says of this system cannot be understood.

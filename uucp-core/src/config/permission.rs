@@ -54,6 +54,20 @@ impl PathRules {
         directories.filter(|path| path.is_absolute()).collect()
     }
 
+    /// The directory, all links resolved, because of which a real path is permitted; nothing if it is not. What the rules name is
+    /// found by its real name, too.
+    pub(crate) fn granting(&self, real: &Path, pubdir: &Path) -> Option<PathBuf> {
+        let rules = self.rules.iter().rev().filter_map(|rule| {
+            let directory = expand_tilde(&rule.directory, pubdir)?;
+            let directory = directory.is_absolute().then_some(directory)?;
+            Some((rule.allow, directory.canonicalize().unwrap_or(directory)))
+        });
+        let (allow, directory) = rules
+            .into_iter()
+            .find(|(_, directory)| real.starts_with(directory))?;
+        allow.then_some(directory)
+    }
+
     /// Whether a path is permitted. Both paths are absolute. A path that still has `..` in it never is.
     ///
     /// This looks at names only; whoever opens the file must see to it that no symbolic link leads elsewhere.

@@ -2,13 +2,17 @@
 //!
 //! Taylor UUCP manual, *The Port Configuration File*.
 
+mod find;
+mod kinds;
 mod parse;
+mod value;
 
 use std::path::PathBuf;
 
 use super::dial::DialerConfig;
-pub(super) use parse::KEYWORDS;
-pub(super) use parse::{PortBuilder, find_port, find_port_with, protocols, speed, speed_range};
+pub(super) use find::{find_port, find_port_with};
+pub(super) use parse::{KEYWORDS, PortBuilder};
+pub(super) use value::{protocols, speed, speed_range};
 
 /// A port, of the port file or inline in a system's description.
 #[derive(Debug, Clone, PartialEq, Eq)]

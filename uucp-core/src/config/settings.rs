@@ -215,14 +215,10 @@ impl Settings {
         self.time.iter().any(|rule| !rule.times.is_empty())
     }
 
-    /// What this system may do to itself: everything.
+    /// What may be executed here for a user of this system who has no more than a place in the spool: what a neighbour may, and
+    /// files may be passed on, since that user could have sent them there himself.
     pub(super) fn of_this_system() -> Self {
-        let root = || PathRules::new(["/"]);
         Self {
-            commands: CommandRules::All,
-            remote_send: root(),
-            local_receive: root(),
-            remote_receive: root(),
             forward_from: ForwardRules::Any,
             forward_to: ForwardRules::Any,
             ..Self::defaults()

@@ -169,7 +169,8 @@ impl Sections {
         }
     }
 
-    fn commands(&self) -> impl Iterator<Item = Command<'_>> {
+    /// All commands that begin no section.
+    pub(super) fn commands(&self) -> impl Iterator<Item = Command<'_>> {
         self.list
             .iter()
             .flat_map(|section| self.commands_of(section))
@@ -200,6 +201,11 @@ impl Entry {
     /// The system's name.
     pub(super) fn name(&self) -> Result<SystemName, ConfigError> {
         self.head.command().one_system()
+    }
+
+    /// The line that begins it.
+    pub(super) fn head(&self) -> Command<'_> {
+        self.head.command()
     }
 
     /// Whether the entry describes the system of this name or alias.

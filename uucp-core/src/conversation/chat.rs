@@ -33,7 +33,7 @@ pub struct ChatWords {
 pub(super) enum ChatStep {
     /// Run this program, for so long at most, and tell how it ended.
     Run(Vec<ProgramWord>, Duration),
-    /// Send a break.
+    /// Send a break, after what was to be sent before it; and tell when it is sent.
     Break,
     /// Wait for carrier and end the call with it from here on, or no longer; and tell whether it came.
     Carrier(bool),
@@ -47,8 +47,8 @@ pub(super) enum ChatStep {
 enum State {
     Starting,
     Program,
-    /// The line is asked for carrier.
-    Carrier,
+    /// The line is asked for carrier, or for a break.
+    Line,
     /// The queue of things to send is being worked off.
     Sending,
     Paused(Instant),
@@ -109,12 +109,12 @@ impl ChatRunner {
         }
     }
 
-    /// What was asked for with [`ChatStep::Run`] or [`ChatStep::Carrier`] is done, or why it is not.
+    /// What was asked for with [`ChatStep::Run`], [`ChatStep::Break`] or [`ChatStep::Carrier`] is done, or why it is not.
     pub(super) fn done(&mut self, now: Instant, ended: Result<(), String>, out: &mut Vec<u8>) {
         match (&self.state, ended) {
-            (State::Program | State::Carrier, Err(reason)) => self.fail(reason),
+            (State::Program | State::Line, Err(reason)) => self.fail(reason),
             (State::Program, Ok(())) => self.expect(now, out),
-            (State::Carrier, Ok(())) => {
+            (State::Line, Ok(())) => {
                 self.state = State::Sending;
                 self.send(now, out);
             }
@@ -267,12 +267,15 @@ impl ChatRunner {
                     self.put(now, &self.words.translated_phone.clone(), out);
                 }
                 SendItem::Eot => out.push(0o4),
-                SendItem::Break => self.steps.push_back(ChatStep::Break),
+                SendItem::Break => {
+                    self.state = State::Line;
+                    self.steps.push_back(ChatStep::Break);
+                }
                 SendItem::Delay => self.state = State::Paused(now + DELAY),
                 SendItem::Pause => self.state = State::Paused(now + PAUSE),
                 SendItem::EchoCheck(on) => self.echo = on,
                 SendItem::RequireCarrier(on) => {
-                    self.state = State::Carrier;
+                    self.state = State::Line;
                     self.steps.push_back(ChatStep::Carrier(on));
                 }
             }

@@ -71,7 +71,7 @@ pub enum Event {
         /// How long it may run.
         limit: Duration,
     },
-    /// Send a break.
+    /// *Question*: send a break, after all that was to be sent before it.
     Break,
     /// The link protocol that is about to start needs a terminal set like this.
     SetLine(LineMode),

@@ -8,6 +8,8 @@ use crate::config::Secret;
 const LINE_LIMIT: usize = 256;
 /// How often a wrong password may be tried in one call.
 const ATTEMPTS: u32 = 3;
+/// How many empty lines are answered by another prompt in one call: noise on a line, and scripts that knock a few times.
+const EMPTY_LINES: u32 = 20;
 /// How long a wrong password is answered by silence, at first; twice as long each time.
 const DELAY: Duration = Duration::from_secs(2);
 /// How long the whole login may take.
@@ -48,6 +50,7 @@ pub(super) struct LoginPrompts {
     after_return: bool,
     strip: bool,
     failures: u32,
+    empty_lines: u32,
     deadline: Instant,
     step: Option<LoginStep>,
 }
@@ -63,6 +66,7 @@ impl LoginPrompts {
             after_return: false,
             strip,
             failures: 0,
+            empty_lines: 0,
             deadline: now + LIMIT,
             step: None,
         }
@@ -142,7 +146,14 @@ impl LoginPrompts {
             line.clear();
         }
         match self.state {
-            State::Name if line.is_empty() => self.start(out),
+            State::Name if line.is_empty() => {
+                self.empty_lines += 1;
+                if self.empty_lines > EMPTY_LINES {
+                    self.fail("No login name, only empty lines");
+                } else {
+                    self.start(out);
+                }
+            }
             State::Name => {
                 self.name = line;
                 self.ask_password(out);
@@ -259,6 +270,18 @@ mod tests {
         let now = prompts.poll_timeout().unwrap();
         prompts.handle_timeout(now, &mut out);
         assert!(matches!(prompts.poll_step(), Some(LoginStep::Failed(_))));
+    }
+
+    #[test]
+    fn empty_lines_are_answered_a_few_times_and_no_more() {
+        let (mut login, mut out, _) = prompts(None);
+        let used = login.handle_input(&vec![b'\r'; 1 << 20], &mut out);
+        let shown = usize::try_from(EMPTY_LINES).unwrap() + 1;
+        assert_eq!((used, out), (shown, b"login: ".repeat(shown)));
+        match login.poll_step() {
+            Some(LoginStep::Failed(reason)) => assert!(reason.contains("empty lines"), "{reason}"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod stage;
     clippy::useless_vec,
     reason = "caller and called are the words of the field; contents are any bytes"
 )]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -30,6 +30,10 @@ use turns::Turns;
 /// How many commands that nobody understands are borne with in one call.
 const GARBLED_LIMIT: u32 = 50;
 
+/// How many packets may wait because the peer acknowledges nothing. What honest peers have under way at once, seven requests of
+/// ours and the answers to seven of theirs, is less than half of it in the smallest packets.
+const BACKLOG: usize = 4096;
+
 /// How many files are committed together at most.
 const GROUP_LIMIT: usize = 64;
 
@@ -138,6 +142,9 @@ impl Session {
             }
             if self.question.is_some() || self.is_closed() {
                 return Ok(None);
+            }
+            if self.link.backlog() > BACKLOG {
+                return self.out_of_turn("request after request, and no answer acknowledged");
             }
             if let Some(event) = self.link.poll_event() {
                 self.handle_link_event(now, event)?;

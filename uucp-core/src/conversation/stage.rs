@@ -1,5 +1,8 @@
 //! The stages of a call and the steps from one to the next.
 
+mod begin;
+mod end;
+
 use std::time::Instant;
 
 use super::chat::{ChatRunner, ChatStep, ChatWords};
@@ -8,15 +11,11 @@ use super::handshake::{Chosen, Handshake, HandshakeStep};
 use super::login::{LoginPrompts, LoginStep};
 use super::session::Session;
 use super::{
-    AnswerProfile, CallProfile, Conversation, ConversationError, FAREWELL, FAREWELL_AGAIN,
-    FRUITLESS, HANDSHAKE, LoginMode, Question, SILENCE, TRICKLE,
+    AnswerProfile, CallProfile, Conversation, ConversationError, FRUITLESS, Question, SILENCE,
+    TRICKLE,
 };
 use crate::config::Chat;
-use crate::link::{self, CallRole, LineMode};
-use crate::wire::handshake::{StringReader, emit_over, is_over};
-
-/// How many strings are looked through for the last one.
-const FAREWELL_STRINGS: u32 = 25;
+use crate::wire::handshake::StringReader;
 
 /// Where a call is.
 pub(super) enum Stage {
@@ -59,64 +58,6 @@ pub(super) enum Next {
 }
 
 impl Conversation {
-    pub(super) fn begin_call(&mut self, now: Instant, mut profile: CallProfile) {
-        if !profile.dial.is_empty() {
-            let (chat, words) = profile.dial.remove(0);
-            self.next = Some(Next::Call(Box::new(profile)));
-            return self.begin_dial(now, chat, words);
-        }
-        let chat = std::mem::replace(&mut profile.chat, empty_chat());
-        let words = std::mem::take(&mut profile.words);
-        let mut runner = ChatRunner::new(chat, words);
-        runner.start(now, &mut self.out);
-        self.stage = Stage::Chat(runner);
-        self.next = Some(Next::Call(Box::new(profile)));
-        self.chat_steps(now);
-    }
-
-    pub(super) fn begin_dial(&mut self, now: Instant, chat: Chat, words: ChatWords) {
-        let mut runner = ChatRunner::new(chat, words);
-        runner.start(now, &mut self.out);
-        self.stage = Stage::Dial(runner);
-        self.chat_steps(now);
-    }
-
-    pub(super) fn begin_answer(&mut self, now: Instant, profile: AnswerProfile) {
-        let (login, strip) = (profile.login.clone(), profile.strip_login);
-        let prompted = profile.prompted;
-        self.next = Some(Next::Answer(Box::new(profile)));
-        let fixed = match login {
-            LoginMode::Done => return self.begin_handshake(now, None),
-            LoginMode::Prompt => None,
-            LoginMode::Password(name) => Some(name),
-        };
-        let mut prompts = LoginPrompts::new(now, fixed, strip);
-        prompts.start(&mut self.out);
-        if prompted {
-            self.out.clear();
-        }
-        self.stage = Stage::Login(prompts);
-    }
-
-    fn begin_handshake(&mut self, now: Instant, login: Option<Vec<u8>>) {
-        let handshake = match self.next.take() {
-            Some(Next::Call(profile)) => Handshake::caller(profile),
-            Some(Next::Answer(profile)) => Handshake::called(&profile, login, &mut self.out),
-            None => return,
-        };
-        self.stage = Stage::Handshake(Box::new(HandshakeStage {
-            handshake,
-            called_chat: None,
-            until: now + HANDSHAKE,
-        }));
-    }
-
-    pub(super) fn keep_called_chat(&mut self, chat: Option<Chat>) {
-        if let Stage::Handshake(stage) = &mut self.stage {
-            stage.called_chat = chat;
-        }
-    }
-
     /// One stage's share of the input; 0 when none of it can be used now.
     pub(super) fn stage_input(&mut self, now: Instant, input: &[u8]) -> usize {
         if self.question.is_some() {
@@ -203,7 +144,10 @@ impl Conversation {
                     self.question = Some(Question::Program);
                     self.events.push_back(Event::RunProgram { words, limit });
                 }
-                Some(ChatStep::Break) => self.events.push_back(Event::Break),
+                Some(ChatStep::Break) => {
+                    self.question = Some(Question::Program);
+                    self.events.push_back(Event::Break);
+                }
                 Some(ChatStep::Carrier(on)) => {
                     self.question = Some(Question::Program);
                     self.events.push_back(Event::Carrier(on));
@@ -216,35 +160,6 @@ impl Conversation {
                     self.finish(now, Err(error));
                 }
                 Some(ChatStep::Done) => self.chat_done(now),
-            }
-        }
-    }
-
-    fn chat_done(&mut self, now: Instant) {
-        self.last = now;
-        if matches!(self.stage, Stage::Dial(_)) {
-            return self.dial_done(now);
-        }
-        if let Stage::CalledChat(_, chosen) = std::mem::replace(&mut self.stage, Stage::Done) {
-            self.begin_session(now, &chosen);
-        } else {
-            self.events.push_back(Event::LoggedIn);
-            self.begin_handshake(now, None);
-        }
-    }
-
-    /// One dialer's script is through: the next one's, the login's, or, where it stood alone, the end.
-    fn dial_done(&mut self, now: Instant) {
-        match self.next.take() {
-            Some(Next::Call(profile)) => {
-                if profile.dial.is_empty() {
-                    self.events.push_back(Event::Dialed);
-                }
-                self.begin_call(now, *profile);
-            }
-            other => {
-                self.next = other;
-                self.finish(now, Ok(()));
             }
         }
     }
@@ -298,119 +213,6 @@ impl Conversation {
             }
         }
     }
-
-    fn begin_session(&mut self, now: Instant, chosen: &Chosen) {
-        let parameters: Vec<(&str, &str)> = self
-            .protocols
-            .parameters
-            .iter()
-            .filter(|parameter| parameter.letter == chosen.letter)
-            .map(|parameter| (parameter.name.as_str(), parameter.value.as_str()))
-            .collect();
-        let made = link::make(chosen.letter, self.role, chosen.features, &parameters);
-        let Some(mut link) = made else {
-            let letter = char::from(chosen.letter).escape_default();
-            let reason = format!("No such protocol: '{letter}'");
-            return self.finish(now, Err(ConversationError::Handshake(reason)));
-        };
-        let terminal = link.line_mode();
-        if terminal != LineMode::default() {
-            self.events.push_back(Event::SetLine(terminal));
-        }
-        link.start(now);
-        let master = self.role == CallRole::Caller;
-        let mut session = Session::new(now, link, chosen, master);
-        if self.protocols.half_duplex {
-            session.use_one_channel();
-        }
-        session.limit_file_time(self.protocols.max_file_time);
-        self.stage = Stage::Session(Box::new(session));
-    }
-
-    pub(super) fn begin_farewell(&mut self, now: Instant) {
-        self.log_statistics();
-        let mut rest = Vec::new();
-        if let Stage::Session(session) = &mut self.stage {
-            // What the link still has to say comes before the last strings.
-            while session.link.poll_transmit(now, &mut self.out) {}
-            rest = session.link.take_rest();
-        }
-        emit_over(self.role == CallRole::Caller, &mut self.out);
-        self.stage = Stage::Farewell {
-            reader: StringReader::new(true),
-            strings: 0,
-            over: false,
-            until: now + FAREWELL,
-        };
-        // The peer's last strings may have come together with its last packet.
-        let mut rest = rest.as_slice();
-        while !rest.is_empty() {
-            let used = self.farewell_input(now, rest);
-            if used == 0 {
-                break;
-            }
-            rest = rest.get(used..).unwrap_or_default();
-        }
-    }
-
-    fn farewell_input(&mut self, now: Instant, input: &[u8]) -> usize {
-        let Stage::Farewell {
-            reader,
-            strings,
-            over,
-            until,
-        } = &mut self.stage
-        else {
-            return 0;
-        };
-        match reader.read(input) {
-            Ok((used, None)) => used,
-            Ok((used, Some(text))) => {
-                *strings += 1;
-                let again = *over;
-                if is_over(&text) && !again {
-                    *over = true;
-                    *until = (*until).min(now + FAREWELL_AGAIN);
-                } else if again || *strings >= FAREWELL_STRINGS {
-                    self.peer_is_done = again && is_over(&text);
-                    self.finish(now, Ok(()));
-                }
-                used
-            }
-            Err(_) => {
-                self.finish(now, Ok(()));
-                input.len()
-            }
-        }
-    }
-
-    fn log_statistics(&mut self) {
-        if let Stage::Session(session) = &self.stage
-            && let Some(statistics) = session.link.statistics()
-        {
-            let letter = char::from(session.link.letter());
-            let text = format!("Protocol '{letter}' {statistics}");
-            self.events.push_back(Event::Log(Severity::Note, text));
-        }
-    }
-
-    /// Ends the call, once.
-    pub(super) fn finish(&mut self, now: Instant, result: Result<(), ConversationError>) {
-        if self.is_finished() {
-            return;
-        }
-        if result.is_err() {
-            self.log_statistics();
-        }
-        // What was said before the end still belongs to the call: the answer that refuses it, for one.
-        if let Stage::Session(session) = &mut self.stage {
-            while session.link.poll_transmit(now, &mut self.out) {}
-            self.events.append(&mut session.events);
-        }
-        self.question = None;
-        self.stage = Stage::Done;
-        self.events.push_back(Event::Finished(result));
-    }
 }
 
 fn fruitless() -> ConversationError {
@@ -418,14 +220,4 @@ fn fruitless() -> ConversationError {
     ConversationError::Remote(format!(
         "the other system has held the line for {minutes} minutes without a transfer"
     ))
-}
-
-fn empty_chat() -> Chat {
-    Chat {
-        script: Vec::new(),
-        timeout: SILENCE,
-        fail: Vec::new(),
-        program: None,
-        seven_bit: true,
-    }
 }

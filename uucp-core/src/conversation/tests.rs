@@ -1,5 +1,6 @@
 //! Two conversations in memory, each with a spool in memory, and a line between them that can end at any byte.
 
+mod damage;
 mod hostile;
 mod lines;
 mod pair;
@@ -319,4 +320,23 @@ fn no_file_holds_the_line_for_longer_than_it_may() {
         assert!(at(&hasty, &short) < at(&hasty, &long), "{hasty:?}");
         assert!(at(&hasty, &short) < at(&hasty, "/long"), "{hasty:?}");
     }
+}
+
+/// Takes a called side that believes its login to protocol `t`.
+pub(crate) fn bring_to_t(conversation: &mut Conversation, now: Instant) {
+    conversation.handle_input(now, b"\x10Salpha -R -N047\0");
+    while let Some(event) = conversation.poll_event(now) {
+        if matches!(event, Event::Identify(_)) {
+            let admitted = Admitted {
+                protocols: b"t".to_vec(),
+                parameters: Vec::new(),
+                half_duplex: false,
+                max_file_time: Duration::ZERO,
+                chat: None,
+            };
+            conversation.answer_identity(now, Verdict::Admit(Box::new(admitted)));
+        }
+    }
+    conversation.handle_input(now, b"\x10Ut\0");
+    while conversation.poll_event(now).is_some() {}
 }

@@ -12,19 +12,23 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::fcntl::{FallocateFlags, fallocate};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::address::{Address, ReversePath};
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
+use crate::spool::{ObservedTime, OfFile, make_shared_directory, open_shared};
 
 /// What the first line begins with; the observed time in seconds follows.
 const BEGUN: &str = "begun ";
+/// What file systems give out at once.
+const BLOCK: u64 = 4096;
 /// Records are kept this long: longer than a peer, uuxqt or NNCP comes back with a job.
 const KEPT: Duration = Duration::from_hours(24 * 14);
 /// Most records of one neighbour in one of the 256 folders.
@@ -157,33 +161,64 @@ impl Journal {
         self.done.contains(recipient.as_bytes())
     }
 
+    /// Makes room for these to be recorded: were there none when the MTA has said yes, the message would be offered to them again
+    /// and again.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn reserve<'r>(
+        &mut self,
+        recipients: impl Iterator<Item = &'r Address>,
+    ) -> Result<(), JournalError> {
+        let lines: u64 = recipients.map(|r| r.as_bytes().len() as u64 + 1).sum();
+        let reserved = self.write(b"").and_then(|()| match &self.file {
+            Some(file) => make_room(file, lines),
+            None => Ok(()),
+        });
+        reserved.map_err(|source| JournalError::Io {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     /// Records that these are done; with `durable`, not before it is on disk does this return.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn record(&mut self, recipients: &[&Address], durable: bool) -> io::Result<()> {
         let mut lines = Vec::new();
-        if !self.has_head {
-            lines.extend_from_slice(format!("{BEGUN}{}\n", self.now.0).as_bytes());
-        }
         for recipient in recipients {
             lines.extend_from_slice(recipient.as_bytes());
             lines.push(b'\n');
         }
-        if let Some(file) = &mut self.file {
-            file.write_all(&lines).of(&self.path)?;
-            self.has_head = true;
-            if durable {
-                file.sync_data().of(&self.path)?;
-            }
+        self.write(&lines).of(&self.path)?;
+        if let Some(file) = &self.file
+            && durable
+        {
+            file.sync_data().of(&self.path)?;
             // Once is enough: after that the name stands.
-            if durable && !self.is_placed {
+            if !self.is_placed {
                 sync_folder(&self.path)?;
                 self.is_placed = true;
             }
         }
         self.done
             .extend(recipients.iter().map(|r| r.as_bytes().to_vec()));
+        Ok(())
+    }
+
+    /// Writes lines; the first of all before them, where it is not there.
+    fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        if !self.has_head {
+            let head = format!("{BEGUN}{}\n", self.now.0);
+            file.write_all(&[head.as_bytes(), lines].concat())?;
+            self.has_head = true;
+        } else if !lines.is_empty() {
+            file.write_all(lines)?;
+        }
         Ok(())
     }
 
@@ -211,6 +246,26 @@ impl From<io::Error> for Trouble {
     }
 }
 
+/// Makes room for so many bytes more. What fits in the last block that is written has its room; a block that is asked for ahead makes
+/// the sync to come dearer by half, so none is without need.
+fn make_room(file: &File, length: u64) -> io::Result<()> {
+    let end = file.metadata()?.len();
+    if length <= end.next_multiple_of(BLOCK) - end {
+        return Ok(());
+    }
+    let whole = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    match fallocate(
+        file,
+        FallocateFlags::FALLOC_FL_KEEP_SIZE,
+        whole(end),
+        whole(length),
+    ) {
+        // There it is as it always was.
+        Ok(()) | Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Opens or makes the file and locks it; again where it was removed by its last holder in between.
 fn open_locked(path: &Path) -> Result<File, Trouble> {
     loop {
@@ -234,14 +289,7 @@ fn open_locked(path: &Path) -> Result<File, Trouble> {
 }
 
 fn open_file(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .mode(0o660)
-        .open(path)?;
-    share(&file, folder_of(path));
-    Ok(file)
+    open_shared(path, OpenOptions::new().read(true).append(true))
 }
 
 fn folder_of(path: &Path) -> &Path {
@@ -296,110 +344,4 @@ fn remove_unused(path: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DIGEST: [u8; 32] = [7; 32];
-
-    fn identity(job: &'static [u8]) -> JournalKey<'static> {
-        JournalKey {
-            neighbour: None,
-            job,
-            sender: &ReversePath::Null,
-            digest: &DIGEST,
-        }
-    }
-
-    fn address(text: &str) -> Address {
-        Address::parse(text.as_bytes()).unwrap()
-    }
-
-    fn open(state: &Path, job: &'static [u8]) -> Result<Journal, JournalError> {
-        Journal::open(state, &identity(job), ObservedTime(5))
-    }
-
-    fn count(state: &Path) -> usize {
-        let folder = identity(b"").path(state);
-        std::fs::read_dir(folder.parent().unwrap()).map_or(0, Iterator::count)
-    }
-
-    #[test]
-    fn who_is_done_is_known_the_next_time() {
-        let state = tempfile::tempdir().unwrap();
-        let (a, b) = (address("a@x"), address("\u{17e}@x"));
-        let mut journal = open(state.path(), b"").unwrap();
-        assert!(!journal.is_done(&a));
-        journal.record(&[&a], true).unwrap();
-        assert!(journal.is_done(&a) && !journal.is_done(&b));
-        assert!(matches!(open(state.path(), b""), Err(JournalError::Busy)));
-        journal.close(false);
-        let mut journal = open(state.path(), b"").unwrap();
-        assert!(journal.is_done(&a) && !journal.is_done(&b));
-        journal.record(&[&b], false).unwrap();
-        journal.close(false);
-        assert!(!open(state.path(), b"other").unwrap().is_done(&a));
-        let journal = open(state.path(), b"").unwrap();
-        assert!(journal.is_done(&b));
-        journal.close(true);
-        assert_eq!(count(state.path()), 0);
-    }
-
-    #[test]
-    fn nothing_done_leaves_nothing_behind() {
-        let state = tempfile::tempdir().unwrap();
-        open(state.path(), b"").unwrap().close(false);
-        assert_eq!(count(state.path()), 0);
-    }
-
-    #[test]
-    fn a_line_cut_by_a_crash_counts_for_nobody() {
-        let state = tempfile::tempdir().unwrap();
-        let path = identity(b"").path(state.path());
-        make_shared_directory(folder_of(&path)).unwrap();
-        std::fs::write(&path, "begun 3\na@x\nab@").unwrap();
-        let mut journal = open(state.path(), b"").unwrap();
-        assert!(journal.is_done(&address("a@x")) && !journal.is_done(&address("ab@")));
-        journal.record(&[&address("c@x")], false).unwrap();
-        journal.close(false);
-        assert_eq!(std::fs::read(&path).unwrap(), b"begun 3\na@x\nc@x\n");
-    }
-
-    #[test]
-    fn a_state_folder_that_cannot_be_made_is_an_error() {
-        let state = tempfile::tempdir().unwrap();
-        let file = state.path().join("file");
-        std::fs::write(&file, "").unwrap();
-        assert!(matches!(open(&file, b""), Err(JournalError::Io { .. })));
-    }
-
-    #[test]
-    fn a_head_cut_by_a_crash_is_written_anew() {
-        let state = tempfile::tempdir().unwrap();
-        let path = identity(b"").path(state.path());
-        make_shared_directory(folder_of(&path)).unwrap();
-        std::fs::write(&path, "beg").unwrap();
-        let mut journal = open(state.path(), b"").unwrap();
-        journal.record(&[&address("c@x")], true).unwrap();
-        journal.close(false);
-        assert_eq!(std::fs::read(&path).unwrap(), b"begun 5\nc@x\n");
-    }
-
-    #[test]
-    fn records_go_when_they_have_been_seen_to_age() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            path
-        };
-        let old = write("old", "begun 100\na@x\n");
-        let young = write("young", "begun 90000\na@x\n");
-        let (said_nothing, in_use) = (write("cut", ""), write("in-use", ""));
-        let held = File::open(&in_use).unwrap();
-        held.lock().unwrap();
-        expire(folder.path(), ObservedTime(100).after(KEPT));
-        assert!(old.exists() && young.exists() && !said_nothing.exists() && in_use.exists());
-        expire(folder.path(), ObservedTime(101).after(KEPT));
-        assert!(!old.exists() && young.exists());
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use crate::clock;
 use crate::config::mail::MailConfig;
 use crate::report::note;
 use crate::spool::{LocalMail, LocalMailDraft, Spool, SpoolError};
+use crate::stop;
 
 /// Queues one mail durably, then tries to hand over whatever waits. Once it is queued, an MTA that is down is no error.
 ///
@@ -63,9 +64,11 @@ fn drain(
     let Ok(mut receiver) = Receiver::new(config, Some(spool), around, None, clock::now()) else {
         return Ok(names.len());
     };
+    // Whoever cannot hold them hands over all the same: a double is better than a loss.
+    let _ = stop::hold();
     let (mut left, mut garbage) = (names.len(), None);
     for name in names.iter().take(most) {
-        if until.is_some_and(|until| Instant::now() >= until) {
+        if stop::is_asked() || until.is_some_and(|until| Instant::now() >= until) {
             break;
         }
         let mail = match spool.take_local_mail(name) {

@@ -136,14 +136,55 @@ impl Message {
         }
     }
 
-    /// The message as a file that a child process can be given as its standard input.
+    /// The message as a file that a child process can be given as its standard input: every line ends in LF, and there is no
+    /// other CR. Some MTAs take a message with one and never get rid of it, others hand it on to whom it may look like the end.
     ///
     /// # Errors
     /// When the file cannot be written.
     pub fn to_file(&self, directory: &Path) -> io::Result<File> {
         let mut file = unnamed_file(directory)?;
-        io::copy(&mut self.reader(), &mut file)?;
+        let mut reader = self.reader();
+        let mut lines = CrRemover::default();
+        let mut block = vec![0; BLOCK];
+        let mut out = Vec::with_capacity(BLOCK + 1);
+        loop {
+            let count = reader.read(&mut block)?;
+            if count == 0 {
+                break;
+            }
+            lines.push(block.get(..count).unwrap_or_default(), &mut out);
+            file.write_all(&out)?;
+            out.clear();
+        }
+        lines.finish(&mut out);
+        file.write_all(&out)?;
         Ok(file)
+    }
+}
+
+/// Turns content, in any blocks, into lines that end in LF; a CR that ends no line becomes a blank, as it does for a server.
+#[derive(Debug, Default)]
+struct CrRemover {
+    pending: bool,
+}
+
+impl CrRemover {
+    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+        for &byte in input {
+            if self.pending && byte != b'\n' {
+                out.push(b' ');
+            }
+            self.pending = byte == b'\r';
+            if !self.pending {
+                out.push(byte);
+            }
+        }
+    }
+
+    fn finish(self, out: &mut Vec<u8>) {
+        if self.pending {
+            out.push(b'\n');
+        }
     }
 }
 
@@ -287,8 +328,31 @@ mod tests {
             assert_eq!(bytes_of(&message), left);
             assert_eq!(message.len(), left.len() as u64);
             assert_eq!(message.head(5).unwrap(), b"one\nt");
-            let file = message.to_file(folder.path()).unwrap();
-            assert_eq!(file.metadata().unwrap().len(), left.len() as u64);
+        }
+    }
+
+    #[test]
+    fn a_command_is_given_no_cr() {
+        let folder = tempfile::tempdir().unwrap();
+        for (content, expected) in [
+            (&b"a\r\nb\n"[..], &b"a\nb\n"[..]),
+            (b"x\r.\rMAIL\n", b"x . MAIL\n"),
+            (b"x\r\n.\r\r\n\0\xff", b"x\n. \n\0\xff"),
+            (b"end\r", b"end\n"),
+            (b"", b""),
+        ] {
+            // Before, within and behind the end of a block.
+            for start in [0, BLOCK - 3, BLOCK - 2, BLOCK - 1] {
+                let content = [&vec![b'y'; start][..], content].concat();
+                let file = Message::from_bytes(content).to_file(folder.path()).unwrap();
+                let mut found = vec![0; usize::try_from(file.metadata().unwrap().len()).unwrap()];
+                file.read_exact_at(&mut found, 0).unwrap();
+                assert_eq!(
+                    found[start..].escape_ascii().to_string(),
+                    expected.escape_ascii().to_string()
+                );
+                assert!(found[..start].iter().all(|byte| *byte == b'y'));
+            }
         }
     }
 

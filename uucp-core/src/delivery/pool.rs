@@ -13,9 +13,6 @@ use super::{Offer, Outcome, Reply, Success};
 use crate::address::Address;
 use crate::config::mail::DeliverySettings;
 
-/// Most sessions side by side; a setting of more counts as this.
-const MOST_SESSIONS: u32 = 64;
-
 /// Where a pool's messages come from, and what becomes of them. Its functions are called by several threads at a time; for
 /// one message in the order [`next`](Self::next), [`offer`](Self::offer), [`record`](Self::record) (perhaps many times),
 /// [`settle`](Self::settle), and no two of these at a time.
@@ -53,7 +50,7 @@ impl Pool {
     /// When it is in doubt, says what to set.
     pub fn choose(settings: &DeliverySettings, around: &Surroundings) -> Result<Self, NoWay> {
         let first = Choice::here(settings, around).make()?;
-        Ok(Self::of(first, settings.sessions.get().min(MOST_SESSIONS)))
+        Ok(Self::of(first, settings.sessions.get()))
     }
 
     fn of(first: Handover, sessions: u32) -> Self {

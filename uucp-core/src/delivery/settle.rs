@@ -104,7 +104,19 @@ impl<'a> Receiver<'a> {
             sender: &envelope.sender,
             digest: consignment.message.digest(),
         };
-        let mut journal = match Journal::open(&self.around.state, &identity, self.observed()) {
+        let all = envelope.recipients.iter().chain(consignment.unfit);
+        let opened = Journal::open(&self.around.state, &identity, self.observed());
+        let opened = opened.and_then(|mut journal| {
+            let rest: Vec<_> = all.filter(|one| !journal.is_done(one)).collect();
+            match journal.reserve(rest.into_iter()) {
+                Ok(()) => Ok(journal),
+                Err(error) => {
+                    journal.close(false);
+                    Err(error)
+                }
+            }
+        });
+        let mut journal = match opened {
             Ok(journal) => journal,
             // One recipient has it or has it not: nothing needs to be remembered between.
             Err(JournalError::Io { .. })

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::debugging::{DebugSwitch, Debugging};
+use super::debugging::{About, DebugSwitch, Debugging, identified};
 use super::desk::Desk;
 use super::driver::Driver;
 use super::encryption::Certified;
@@ -61,6 +61,7 @@ pub fn answer(
     answer: Answer,
     signals: Option<&Signals>,
 ) -> Finished {
+    let _about = About::new(None);
     let mut desk = Desk::new(
         config,
         spool.clone(),
@@ -189,6 +190,7 @@ impl Desk<'_> {
             .alternate_of_login(&system)
             .ok_or_else(|| (Reply::WrongLogin, self.wrong_login(&shown)))?
             .clone();
+        identified(&system.name);
         self.debugging.begin(&settings, introduction.debug);
         // Its string came before anyone knew whose messages are wanted.
         tracing::debug!(

@@ -6,7 +6,7 @@ mod profile;
 
 use std::time::Duration;
 
-use super::debugging::DebugSwitch;
+use super::debugging::{About, DebugSwitch};
 use super::executions::ExecuteEvery;
 use super::neighbour::local_time;
 use super::opening;
@@ -41,7 +41,7 @@ pub struct CallOptions {
     pub progress: bool,
     /// uuxqt while the call lasts.
     pub execute_every: Option<ExecuteEvery>,
-    /// It is one of a round: when another of those has its line, it is to be made again after that one.
+    /// It is one of several side by side: when another of those has its line, it is to be made again after that one.
     pub of_round: bool,
     /// How debugging messages of one call are switched on.
     pub debug: Option<DebugSwitch>,
@@ -112,6 +112,7 @@ pub fn call(
     options: &CallOptions,
     signals: Option<&Signals>,
 ) -> Result<Called, CallError> {
+    let _about = About::new(Some(name));
     let called = try_call(config, spool, name, options, signals);
     if let Err(error) = &called {
         let text = error.to_one_line();

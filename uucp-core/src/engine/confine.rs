@@ -80,6 +80,29 @@ pub(super) fn confine(reach: &Reach) -> Result<(), String> {
     }
 }
 
+/// Whether calls can be confined here, tried by a thread of its own.
+///
+/// # Errors
+/// Why they cannot.
+#[cfg(feature = "cli")]
+pub(crate) fn can_confine() -> Result<(), String> {
+    let nothing = Reach {
+        reading: Vec::new(),
+        writing: Vec::new(),
+    };
+    let tried = std::thread::Builder::new().spawn(move || confine(&nothing));
+    let tried = tried.map_err(|error| error.to_string())?;
+    tried
+        .join()
+        .unwrap_or_else(|_| Err("the thread that tried it died".to_owned()))
+}
+
+/// What is said, once, where they cannot.
+#[cfg(feature = "cli")]
+pub(crate) fn unconfined(why: &str) -> String {
+    format!("calls are not confined here, and go on without: {why} (uucico(8), CONFINEMENT)")
+}
+
 fn enforce(reach: &Reach) -> Result<RulesetStatus, RulesetError> {
     let reading = AccessFs::ReadFile | AccessFs::ReadDir;
     let writing = AccessFs::from_all(NEWEST) & !(AccessFs::Execute | AccessFs::IoctlDev);

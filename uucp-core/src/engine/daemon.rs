@@ -10,7 +10,6 @@ mod watch;
 
 use std::io;
 use std::os::fd::AsFd;
-use std::process::{Child, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -19,7 +18,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, kill};
 use sd_notify::NotifyState;
 
-use super::placing::place;
+use super::placed::{Placed, take_ended};
 use super::server::{Answerer, ChildCommand, Door, take_all};
 use super::signals::{Received, Signals};
 use crate::config::Config;
@@ -87,7 +86,7 @@ struct Daemon<'a> {
     signals: &'a Signals,
     listeners: Vec<Waiting>,
     door: Door,
-    placed: Vec<(SystemName, Child)>,
+    placed: Vec<Placed>,
     planner: Planner,
     watch: WorkWatch,
     /// When all is looked at next.
@@ -211,25 +210,19 @@ impl Daemon<'_> {
 
     /// The calls end as a call does on SIGTERM: what was confirmed is put away.
     fn end_calls(&self) {
-        let placed = self.placed.iter().map(|(_, child)| child);
-        for child in placed.chain(self.door.children()) {
-            let _ = kill(pid_of(child), Signal::SIGTERM);
+        let placed = self.placed.iter().map(Placed::pid);
+        for process in placed.chain(self.door.children().map(pid_of)) {
+            let _ = kill(process, Signal::SIGTERM);
         }
     }
 
     fn reap(&mut self) {
         let now = Instant::now();
-        let planner = &mut self.planner;
-        let mut any = false;
-        self.placed.retain_mut(|(system, child)| {
-            let runs = matches!(child.try_wait(), Ok(None));
-            if !runs {
-                planner.ended(now, system);
-                any = true;
+        for ended in take_ended(&mut self.placed) {
+            match ended.behind {
+                Some(others) => self.planner.after(ended.system, others),
+                None => self.planner.ended(now, &ended.system),
             }
-            runs
-        });
-        if any {
             // A line is free.
             self.look = now;
         }
@@ -277,10 +270,10 @@ impl Daemon<'_> {
 
     fn place(&mut self, system: SystemName) {
         let command = &self.options.call;
-        match place(command, &system, Stdio::null()) {
-            Ok(child) => {
-                self.planner.started(system.clone());
-                self.placed.push((system, child));
+        match Placed::place(command, &system) {
+            Ok(one) => {
+                self.planner.started(system);
+                self.placed.push(one);
             }
             Err(error) => {
                 let program = command.program.display();

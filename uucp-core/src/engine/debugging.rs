@@ -1,10 +1,52 @@
 //! The kinds of debugging messages that one call adds to those of the program: what the sys file says of the system, and
 //! what a caller asks for and may have.
 
+use std::sync::{Mutex, PoisonError};
+
 use crate::config::{DebugSet, Settings};
+use crate::name::SystemName;
 
 /// Makes the program write these kinds beside its own from now on; the empty set: its own only.
 pub type DebugSwitch = fn(DebugSet);
+
+/// The system of the call that is under way: a process has one at a time.
+static SYSTEM: Mutex<Option<SystemName>> = Mutex::new(None);
+
+/// The system that the call under way is with, once it is known.
+#[must_use]
+pub fn system_of_call() -> Option<SystemName> {
+    SYSTEM
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .clone()
+}
+
+/// The system of the call is known now.
+pub(super) fn identified(system: &SystemName) {
+    set_system(Some(system));
+}
+
+fn set_system(system: Option<&SystemName>) {
+    *SYSTEM.lock().unwrap_or_else(PoisonError::into_inner) = system.cloned();
+}
+
+/// The time in which messages are about one call; when it is dropped, they are about none again.
+#[derive(Debug)]
+pub(super) struct About;
+
+impl About {
+    /// A call with this system; `None`: with one that is not known yet.
+    pub(super) fn new(system: Option<&SystemName>) -> Self {
+        set_system(system);
+        Self
+    }
+}
+
+impl Drop for About {
+    fn drop(&mut self) {
+        set_system(None);
+    }
+}
 
 /// The additional kinds of one call; off again when it is dropped.
 #[derive(Debug, Default)]

@@ -14,6 +14,7 @@ use super::neighbour::Neighbour;
 use super::outside::Outside;
 use super::progress::Progress;
 use super::receive::Receptions;
+use super::refusals::{Refusals, about, bounded};
 use super::serve::Served;
 use super::server::ToServer;
 use super::signals::Signals;
@@ -70,6 +71,8 @@ pub(super) struct Desk<'a> {
     /// Who does what this thread may not.
     pub(super) outside: Outside,
     pub(super) progress: Progress,
+    /// What of the peer's refused requests has been told.
+    pub(super) refusals: Refusals,
     /// Messages that this call alone is to leave.
     pub(super) debugging: Debugging,
     /// Who took the call, and waits to hear of the login.
@@ -117,6 +120,7 @@ impl<'a> Desk<'a> {
             executions: 0,
             outside: Outside::default(),
             progress: Progress::off(),
+            refusals: Refusals::default(),
             debugging: Debugging::default(),
             server: None,
             signals: None,
@@ -171,6 +175,13 @@ impl<'a> Desk<'a> {
         self.log(None, spool::Severity::Error, text);
     }
 
+    /// Tells of a request of the peer's that comes to nothing, unless enough has been told of such.
+    pub(super) fn tell_refused(&mut self, user: &[u8], what: &str, reason: &str) {
+        if self.refusals.may_tell() {
+            self.log(Some(user), spool::Severity::Error, &about(what, reason));
+        }
+    }
+
     /// Does what an event asks for, and answers it.
     pub(super) fn handle(&mut self, event: Event, conversation: &mut Conversation) {
         let result = self.answer(event, conversation);
@@ -179,10 +190,17 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// The conversation has come to its end in order.
+    pub(super) fn ended_in_order(&mut self) {
+        if let Some(neighbour) = &mut self.neighbour {
+            neighbour.inbox.over();
+        }
+    }
+
     fn answer(&mut self, event: Event, conversation: &mut Conversation) -> Result<(), String> {
         match event {
             Event::Log(Severity::Note, text) => self.note(&text),
-            Event::Log(Severity::Error, text) => self.complain(&text),
+            Event::Log(Severity::Error, text) => self.complain(&bounded(&text)),
             Event::Dialed => self.dialed = true,
             Event::LoggedIn => self.logged_in()?,
             Event::CheckLogin { login, password } => {
@@ -301,7 +319,7 @@ impl<'a> Desk<'a> {
         let Some(neighbour) = &mut self.neighbour else {
             return Ok(None);
         };
-        if !neighbour.may_request {
+        if !neighbour.may_request && neighbour.queue.ever_transfers() {
             return Ok(None);
         }
         let work = neighbour.queue.next(key);
@@ -321,10 +339,20 @@ impl<'a> Desk<'a> {
     fn give_up_hopeless(&mut self) -> Result<(), String> {
         let queue = self.neighbour.as_mut().map(|one| &mut one.queue);
         let hopeless = queue.map(|queue| std::mem::take(&mut queue.hopeless));
-        for (job, request, reason) in hopeless.into_iter().flatten() {
-            let told = self.give_up(&request, &reason);
+        for mut one in hopeless.into_iter().flatten() {
+            let Some(neighbour) = &mut self.neighbour else {
+                continue;
+            };
+            let told = match neighbour.queue.keep(&mut one) {
+                Ok(kept) => self.give_up(&one.request, &one.reason, &kept),
+                // It stays, and keeps nothing behind it from going.
+                Err(error) => {
+                    self.complain(&format!("{}; it stays queued: {error}", one.reason));
+                    false
+                }
+            };
             if let Some(neighbour) = &mut self.neighbour {
-                let given_up = neighbour.queue.given_up(&job, told);
+                let given_up = neighbour.queue.given_up(one, told);
                 given_up.map_err(|error| error.to_string())?;
             }
         }

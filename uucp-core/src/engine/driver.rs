@@ -3,25 +3,38 @@
 //! Whatever is to be sent when the line takes bytes goes out in one write. Events are worked off before anything is written,
 //! so confirmations of one round of syncs, and the answers to a burst of requests, travel together.
 
-use std::io;
+mod buffer;
+mod waiting;
+
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use self::buffer::Buffer;
 use super::desk::Desk;
 use super::program::{self, Ending};
 use super::signals::Signals;
 use crate::config::chat::ProgramWord;
 use crate::conversation::{Conversation, ConversationError, Event};
-use crate::port::{Port, PortRead, TlsFault, wait};
+use crate::port::Port;
 
 /// How much is read at a time, and how much may wait to be understood.
 const INPUT: usize = 256 * 1024;
 /// How much may wait to be written before more of a file is read.
 const OUTPUT: usize = 512 * 1024;
+
 /// How long the line may refuse to take a single byte.
-const STUCK: Duration = Duration::from_mins(2);
-/// How long the last words of a call that failed may take.
-const LAST_WORDS: Duration = Duration::from_secs(5);
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// While the call lasts, and for the last words of one that went well.
+    stuck: Duration,
+    /// For the last words of a call that failed.
+    last_words: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    stuck: Duration::from_mins(2),
+    last_words: Duration::from_secs(5),
+};
 
 /// One call while it runs.
 pub(super) struct Driver<'a> {
@@ -30,51 +43,15 @@ pub(super) struct Driver<'a> {
     signals: Option<&'a Signals>,
     input: Buffer,
     output: Buffer,
+    patience: Patience,
     /// Since when the line has taken nothing of what waits.
     stuck_since: Instant,
+    /// Since when there is a result.
+    over_since: Option<Instant>,
     hung_up: bool,
     /// Why the line went, where it is known.
     fault: Option<String>,
     result: Option<Result<(), ConversationError>>,
-}
-
-/// Bytes in the order they came, taken from the front.
-struct Buffer {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Buffer {
-    fn with_capacity(capacity: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(capacity),
-            start: 0,
-        }
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.bytes.get(self.start..).unwrap_or_default()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start >= self.bytes.len()
-    }
-
-    fn len(&self) -> usize {
-        self.bytes.len().saturating_sub(self.start)
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.start = self.start.saturating_add(count).min(self.bytes.len());
-        if self.is_empty() {
-            self.clear();
-        }
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.start = 0;
-    }
 }
 
 impl<'a> Driver<'a> {
@@ -90,7 +67,9 @@ impl<'a> Driver<'a> {
             signals,
             input: Buffer::with_capacity(INPUT),
             output: Buffer::with_capacity(OUTPUT),
+            patience: PATIENCE,
             stuck_since: Instant::now(),
+            over_since: None,
             hung_up: false,
             fault: None,
             result: None,
@@ -131,7 +110,7 @@ impl<'a> Driver<'a> {
             self.settle(desk);
             let was_full = self.output.len() >= OUTPUT;
             self.flush();
-            if self.is_over() {
+            if self.is_over(Instant::now()) {
                 break;
             }
             if was_full && self.output.len() < OUTPUT && !self.hung_up {
@@ -164,14 +143,20 @@ impl<'a> Driver<'a> {
         self.result.take().unwrap_or(Ok(())).and(tidied)
     }
 
-    fn is_over(&self) -> bool {
-        let patience = if matches!(self.result, Some(Ok(()))) {
-            STUCK
-        } else {
-            LAST_WORDS
-        };
+    fn is_over(&self, now: Instant) -> bool {
         let is_out = self.output.is_empty() && !self.port.holds().output;
-        self.result.is_some() && (is_out || self.hung_up || self.stuck_since.elapsed() >= patience)
+        let until = self.last_words_until();
+        until.is_some_and(|until| is_out || self.hung_up || until <= now)
+    }
+
+    /// When the call ends, whatever waits, however slowly the line takes it.
+    fn last_words_until(&self) -> Option<Instant> {
+        let patience = if matches!(self.result, Some(Ok(()))) {
+            self.patience.stuck
+        } else {
+            self.patience.last_words
+        };
+        self.over_since.map(|since| since + patience)
     }
 
     /// Lets conversation and spool talk until both wait for the line.
@@ -204,12 +189,14 @@ impl<'a> Driver<'a> {
 
     fn handle_event(&mut self, desk: &mut Desk<'_>, event: Event) {
         match event {
-            Event::Finished(result) => self.result = Some(self.explained(result)),
-            Event::Break => {
-                if let Err(error) = self.port.send_break() {
-                    self.lose_line(&error);
+            Event::Finished(result) => {
+                if result.is_ok() {
+                    desk.ended_in_order();
                 }
+                self.result = Some(self.explained(result));
+                self.over_since = Some(Instant::now());
             }
+            Event::Break => self.send_break(),
             Event::SetLine(mode) => {
                 // What was said before was said to the line as it was; the handshake is the same for both.
                 if let Err(error) = self.port.set_mode(mode) {
@@ -236,6 +223,16 @@ impl<'a> Driver<'a> {
             }
             (result, _) => result,
         }
+    }
+
+    fn send_break(&mut self) {
+        // What was said before the break belongs before it.
+        self.transmit();
+        self.flush();
+        if let Err(error) = self.port.send_break() {
+            self.lose_line(&error);
+        }
+        self.conversation.answer_program(Instant::now(), Ok(()));
     }
 
     fn require_carrier(&mut self, required: bool) {
@@ -316,94 +313,12 @@ impl<'a> Driver<'a> {
             }
         }
     }
-
-    fn drain_input(&mut self) {
-        let mut buffer = vec![0; INPUT];
-        loop {
-            match self.port.read(&mut buffer) {
-                Ok(PortRead::Bytes(count)) => {
-                    let room = INPUT.saturating_sub(self.input.len());
-                    let bytes = buffer.get(..count.min(room)).unwrap_or_default();
-                    self.input.bytes.extend_from_slice(bytes);
-                    if bytes.is_empty() {
-                        return;
-                    }
-                }
-                Ok(_) => return,
-                Err(error) => return self.lose_line(&error),
-            }
-        }
-    }
-
-    fn lose_line(&mut self, error: &io::Error) {
-        tracing::debug!(target: "uucp::port", %error, "line lost");
-        if let Some(fault) = TlsFault::in_line(error) {
-            self.fault = Some(fault.to_string());
-        }
-        self.hung_up = true;
-    }
-
-    fn wait_and_read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        let held = self.port.holds();
-        if held.input && !self.hung_up {
-            return self.read(buffer);
-        }
-        let writing = !self.output.is_empty() || held.output;
-        let stuck = (!self.output.is_empty()).then(|| self.stuck_since + STUCK);
-        let timeout = self.conversation.poll_timeout();
-        let last_words = self.result.is_some().then(|| self.stuck_since + LAST_WORDS);
-        let deadline = [stuck, timeout, last_words].into_iter().flatten().min();
-        let interrupt = self.signals.map(AsFd::as_fd);
-        let ready = wait(self.port.descriptors(), writing, interrupt, deadline)?;
-        if ready.interrupted && self.signals.is_some_and(Signals::ends_call) {
-            self.conversation.fail(Instant::now(), interrupted());
-            return Ok(());
-        }
-        let now = Instant::now();
-        if stuck.is_some_and(|at| at <= now) && !ready.writable {
-            let error = ConversationError::TimedOut("the other system to take our data");
-            self.conversation.fail(now, error);
-            return Ok(());
-        }
-        if ready.readable {
-            self.read(buffer)?;
-        } else if timeout.is_some_and(|at| at <= now) {
-            self.conversation.handle_timeout(now);
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        if self.input.len() >= INPUT {
-            // The conversation takes nothing and wants nothing: the peer talks out of turn.
-            let error = ConversationError::Remote("too much data out of turn".into());
-            self.conversation.fail(Instant::now(), error);
-            return Ok(());
-        }
-        match self.port.read(buffer)? {
-            PortRead::Bytes(count) => {
-                let bytes = buffer.get(..count).unwrap_or_default();
-                tracing::trace!(target: "uucp::incoming", count, bytes = %bytes.escape_ascii(), "received");
-                if self.input.is_empty() {
-                    // The common case: straight into the conversation, without a copy kept here.
-                    let used = self.conversation.handle_input(Instant::now(), bytes);
-                    let rest = bytes.get(used..).unwrap_or_default();
-                    self.input.bytes.extend_from_slice(rest);
-                } else {
-                    self.input.bytes.extend_from_slice(bytes);
-                }
-            }
-            PortRead::Nothing => {}
-            PortRead::HangUp => {
-                tracing::debug!(target: "uucp::port", "the other side has hung up");
-                self.hung_up = true;
-            }
-        }
-        Ok(())
-    }
 }
 
 /// A signal has ended the call.
 fn interrupted() -> ConversationError {
     ConversationError::Local("Got termination signal".into())
 }
+
+#[cfg(test)]
+mod tests;

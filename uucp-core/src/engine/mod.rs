@@ -5,6 +5,7 @@
 //! the call asks for and may no longer do itself. In a call that goes well no timer ever expires.
 
 mod answer;
+mod behind;
 mod call;
 mod confine;
 mod daemon;
@@ -25,10 +26,13 @@ mod outside;
 mod packer;
 mod paths;
 pub(crate) mod pattern;
+mod placed;
 mod placing;
 mod program;
 mod progress;
+mod readable;
 mod receive;
+mod refusals;
 mod relay;
 mod round;
 mod serial;
@@ -39,16 +43,19 @@ mod work;
 
 pub use answer::{Answer, answer};
 pub use call::{CallError, CallOptions, Called, call};
+#[cfg(feature = "cli")]
+pub(crate) use confine::{can_confine, unconfined};
 pub use daemon::{DaemonOptions, Reload, Reread, Waiting, daemon};
-pub use debugging::DebugSwitch;
+pub use debugging::{DebugSwitch, system_of_call};
 pub use encryption::{Certified, answer_encrypted, certificate};
 pub use executions::ExecuteEvery;
 pub use line::LineInfo;
 #[cfg(feature = "cli")]
 pub(crate) use opening::ports;
 pub use outcome::Finished;
+pub use placed::after_others;
 pub use placing::shuffle;
-pub use round::{RoundOptions, after_others, round};
+pub use round::{RoundOptions, round};
 pub use serial::WaitingLine;
 pub use server::{Answerer, ChildCommand, ToServer, serve};
 pub use signals::Signals;

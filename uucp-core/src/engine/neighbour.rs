@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::packer::Packer;
-use super::work::{Limits, WorkQueue};
+use super::work::{Ever, Limits, WorkQueue};
 use crate::clock;
 use crate::config::mail::{Hooks, MailConfig};
 use crate::config::time::size_limit;
@@ -21,6 +21,8 @@ pub(super) struct Neighbour {
     pub(super) settings: Settings,
     pub(super) inbox: Inbox,
     pub(super) queue: WorkQueue,
+    /// How many patterns it has asked for in this call.
+    pub(super) patterns: u32,
     /// Whether our own jobs may be done in this call.
     pub(super) may_request: bool,
     /// The largest file on our request, in bytes.
@@ -79,7 +81,9 @@ impl Neighbour {
             features: Features::NONE,
             rules: settings.local_send.clone(),
             asked: settings.remote_send.clone(),
+            received: settings.local_receive.clone(),
             pubdir: pubdir.clone(),
+            ever: Ever::of(&system),
         };
         let mut queue = WorkQueue::new(
             spool.clone(),
@@ -87,7 +91,10 @@ impl Neighbour {
             limits,
             spool.offered(&system.name)?,
         );
-        queue.packer = Some(Packer::new(config, spool, &system.name));
+        if may_request {
+            // What is given up would be a batch: its messages stay, each with an age of its own.
+            queue.packer = Some(Packer::new(config, spool, &system.name));
+        }
         let mut inbox = spool.inbox(&lock)?;
         let mail = MailConfig::load(&config.directory);
         let (mail, takes_nothing) = match mail {
@@ -103,6 +110,7 @@ impl Neighbour {
             hooks: mail.hooks(&system.name),
             inbox,
             queue,
+            patterns: 0,
             system,
             settings,
             may_request,

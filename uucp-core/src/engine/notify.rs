@@ -3,9 +3,8 @@
 
 use super::describe::described;
 use super::desk::Desk;
-use super::work::ASKED_FOR;
 use crate::report::note::queue_note;
-use crate::spool::Severity;
+use crate::spool::{ASKED_FOR, Severity};
 use crate::wire::command::{ReceiveRequest, Request, SendRequest};
 
 /// Longer than any user's name.
@@ -113,8 +112,9 @@ impl Desk<'_> {
 
     /// A request that can never be done: the log says so, and mail to the local user whose it is. True when it may leave the
     /// queue.
-    pub(super) fn give_up(&mut self, request: &Request, reason: &str) -> bool {
-        let text = format!("{}: given up ({reason})", described(request, None, 0));
+    pub(super) fn give_up(&mut self, request: &Request, reason: &str, kept: &str) -> bool {
+        let what = described(request, None, 0);
+        let text = format!("{what}: given up ({reason}){kept}");
         self.log(Some(request.user()), Severity::Error, &text);
         let asked_for = matches!(request, Request::Send(send) if send.temp == ASKED_FOR);
         asked_for || self.tell_requester(request, &text)

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::desk::Desk;
+use super::packer::Packer;
 use crate::config::Settings;
 use crate::conversation::ConversationError;
 use crate::name::SystemName;
@@ -19,6 +20,8 @@ pub struct Finished {
     pub executions: u64,
     /// Whether the two sides ever talked in a link protocol.
     pub talked: bool,
+    /// Why mail still waits in the outbox that this call should have taken along.
+    pub unpacked: Vec<String>,
 }
 
 /// Failures after which no more than one call a day is made are counted afresh after this time.
@@ -39,6 +42,9 @@ impl Desk<'_> {
     ) -> Finished {
         if let Err(error) = &result {
             self.complain(&error.to_string());
+        }
+        if let Some(rest) = self.refusals.rest() {
+            self.complain(&rest);
         }
         if let Some(since) = self.totals.since {
             let seconds = since.elapsed().as_secs();
@@ -62,11 +68,16 @@ impl Desk<'_> {
                 self.set_status(system, kind, retry);
             }
         }
+        let packer = self
+            .neighbour
+            .as_ref()
+            .and_then(|one| one.queue.packer.as_ref());
         Finished {
             result,
             system,
             executions: self.executions,
             talked: self.totals.since.is_some(),
+            unpacked: packer.map(Packer::unpacked).unwrap_or_default(),
         }
     }
 

@@ -13,6 +13,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::{Builder, scope};
 
 use super::executions::Executions;
+use super::readable::{Reader, refusal};
+use crate::config::PathRules;
 use crate::limits::Imposed;
 
 /// As much as the main thread has.
@@ -23,7 +25,7 @@ enum Request {
     /// An execution has come in.
     Execution(SyncSender<io::Result<()>>),
     /// A file is to be sent from where it lies.
-    Open(PathBuf, SyncSender<io::Result<File>>),
+    Open(Wanted, SyncSender<io::Result<Opened>>),
     /// The call is over.
     Over,
 }
@@ -53,10 +55,10 @@ impl Outside {
     ///
     /// # Errors
     /// Why it cannot be opened.
-    pub(super) fn open(&self, path: &Path) -> io::Result<File> {
+    pub(super) fn open(&self, wanted: Wanted) -> io::Result<Opened> {
         match &self.0 {
-            None => open(path),
-            Some(sender) => ask(sender, |answer| Request::Open(path.to_owned(), answer)),
+            None => wanted.open(),
+            Some(sender) => ask(sender, |answer| Request::Open(wanted, answer)),
         }
     }
 }
@@ -71,11 +73,42 @@ fn ask<T>(
     answered.recv().map_err(|_| gone())?
 }
 
+/// A file of a user's that is to be sent from where it lies.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) path: PathBuf,
+    /// Where it must be, by its real name.
+    pub(super) rules: PathRules,
+    pub(super) pubdir: PathBuf,
+    pub(super) reader: Reader,
+}
+
+impl Wanted {
+    fn open(&self) -> io::Result<Opened> {
+        let file = open(&self.path, 0)?;
+        let refused = refusal(&file, &self.rules, &self.pubdir, &self.reader)?;
+        Ok(refused.map_or(Opened::File(file), Opened::Refused))
+    }
+}
+
+/// What came of opening it.
+#[derive(Debug)]
+pub(super) enum Opened {
+    File(File),
+    /// It may not be sent, and why.
+    Refused(&'static str),
+}
+
+/// Opens a data file of the spool, and nothing that somebody in the spool's group has put a link to there.
+pub(super) fn open_data(path: &Path) -> io::Result<File> {
+    open(path, nix::libc::O_NOFOLLOW)
+}
+
 /// Opens a file to be sent. What is no file, a fifo for one, must not hold the call up before it is refused.
-pub(super) fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path, flags: i32) -> io::Result<File> {
     OpenOptions::new()
         .read(true)
-        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
+        .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY | flags)
         .open(path)
 }
 
@@ -118,8 +151,8 @@ fn serve(requests: &Receiver<Request>, executions: &mut Executions, limits: &Imp
             Request::Execution(answer) => {
                 let _ = answer.send(limits.lifted(|| executions.count()));
             }
-            Request::Open(path, answer) => {
-                let _ = answer.send(open(&path));
+            Request::Open(wanted, answer) => {
+                let _ = answer.send(wanted.open());
             }
             Request::Over => return,
         }
@@ -135,17 +168,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "content").unwrap();
-        let missing = folder.path().join("missing");
+        let wanted = |name: &str| Wanted {
+            path: folder.path().join(name),
+            rules: PathRules::new([folder.path()]),
+            pubdir: folder.path().to_owned(),
+            reader: Reader::Everybody,
+        };
         // The way stays with somebody who lives longer than the call.
         let mut kept = Outside::default();
         let text = beside(Executions::new(None), |outside| {
             kept = outside.clone();
             outside.executed().unwrap();
-            assert!(outside.open(&missing).is_err());
-            io::read_to_string(outside.open(&path).unwrap()).unwrap()
+            assert!(outside.open(wanted("missing")).is_err());
+            match outside.open(wanted("file")).unwrap() {
+                Opened::File(file) => io::read_to_string(file).unwrap(),
+                Opened::Refused(why) => panic!("{why}"),
+            }
         });
         assert_eq!(text.unwrap(), "content");
-        let gone = kept.open(&path).unwrap_err();
+        let gone = kept.open(wanted("file")).unwrap_err();
         assert_eq!(gone.kind(), io::ErrorKind::BrokenPipe);
     }
 }

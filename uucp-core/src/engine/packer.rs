@@ -45,7 +45,7 @@ impl Packer {
             // Where nothing waits it is nothing to complain of in every call.
             Err(error) => {
                 if spool.has_messages(system, Grade::LAST).unwrap_or(true) {
-                    packer.complain(error.to_string());
+                    packer.complain(format!("{error}; what waits in the outbox stays there"));
                 }
             }
         }
@@ -88,6 +88,13 @@ impl Packer {
             Err(error) if error.is_busy() => {}
             Err(error) => self.complain(error.to_string()),
         }
+    }
+
+    /// Why something may still wait that should have gone with this call.
+    pub(super) fn unpacked(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.said.iter().cloned().collect();
+        all.sort_unstable();
+        all
     }
 
     /// When messages last came or went.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::describe::{announced, is_execution};
 use super::desk::Desk;
 use super::notify::Note;
+use super::refusals::{about, bounded};
 use crate::conversation::{Admission, Arrival, Placed, TransferKey};
 use crate::spool::{self, Incoming, Reception, SpoolError};
 use crate::wire::command::{Refusal, Request};
@@ -64,7 +65,7 @@ impl Desk<'_> {
         } else {
             neighbour.remote_size
         };
-        let refused = if !arrival.ours && !neighbour.settings.receive_request {
+        let no = if !arrival.ours && !neighbour.settings.receive_request {
             Some((
                 Refusal::NotPermitted,
                 "requests of this system are not permitted".to_owned(),
@@ -78,7 +79,7 @@ impl Desk<'_> {
             let reason = neighbour.takes_nothing.clone();
             reason.map(|reason| (Refusal::CannotCreate, reason))
         };
-        if let Some((refusal, reason)) = refused {
+        if let Some((refusal, reason)) = no {
             return self.refuse(arrival, refusal, &reason);
         }
         let pubdir = neighbour.pubdir.clone();
@@ -127,8 +128,11 @@ impl Desk<'_> {
                 Admission::Begin(from)
             }
             Ok(spool::Admission::AlreadyReceived) => {
-                let text = format!("{}: received before", announced(&arrival.request, None, 0));
-                self.log(Some(&user), spool::Severity::Info, &text);
+                if self.refusals.may_tell() {
+                    let what = announced(&arrival.request, None, 0);
+                    let text = about(&what, "received before");
+                    self.log(Some(&user), spool::Severity::Info, &text);
+                }
                 Admission::Refuse(Refusal::AlreadyReceived)
             }
             Ok(spool::Admission::Refuse { refusal, reason }) => {
@@ -141,11 +145,7 @@ impl Desk<'_> {
     fn refuse(&mut self, arrival: &Arrival, refusal: Refusal, reason: &str) -> Admission {
         let user = arrival.request.user().to_vec();
         let what = announced(&arrival.request, None, 0);
-        self.log(
-            Some(&user),
-            spool::Severity::Error,
-            &format!("{what}: {reason}"),
-        );
+        self.tell_refused(&user, &what, reason);
         Admission::Refuse(refusal)
     }
 
@@ -180,8 +180,10 @@ impl Desk<'_> {
         for (account, result) in accounts.into_iter().zip(results) {
             let (at, user, since, bytes, execution, note) = account;
             if let Err(error) = &result {
-                let text = error.to_string();
-                self.log(Some(&user), spool::Severity::Error, &text);
+                if self.refusals.may_tell() {
+                    let text = bounded(&error.to_string());
+                    self.log(Some(&user), spool::Severity::Error, &text);
+                }
             } else {
                 self.totals.received += bytes;
                 self.progress.received(bytes);

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -10,15 +10,21 @@ use sha2::{Digest, Sha256};
 use super::describe::described;
 use super::desk::Desk;
 use super::neighbour::Neighbour;
+use super::outside::open;
 use super::paths;
 use super::pattern::matches;
-use super::work::{ASKED_FOR, TICK, state_changed};
+use super::readable::{Reader, refusal};
+use super::refusals::about;
+use super::work::{TICK, state_changed};
 use crate::conversation::{Offer, TransferKey};
 use crate::name::Grade;
-use crate::spool::Severity;
+use crate::spool::{ASKED_FOR, Severity};
 use crate::wire::command::{
     ExpandRequest, ReceiveRequest, Refusal, Request, RequestOptions, SendRequest,
 };
+
+/// How many patterns a peer may ask for in one call: each has a folder read and makes a job.
+const PATTERNS: u32 = 1000;
 
 /// A file that the peer has asked for.
 #[derive(Debug)]
@@ -60,9 +66,8 @@ impl Desk<'_> {
                 Ok(offer)
             }
             Err((refusal, reason)) => {
-                let shown = request.from.escape_ascii();
-                let text = format!("{shown}: {reason}");
-                self.log(Some(&request.user), Severity::Error, &text);
+                let shown = request.from.escape_ascii().to_string();
+                self.tell_refused(&request.user, &shown, &reason);
                 Err(refusal)
             }
         }
@@ -76,18 +81,16 @@ impl Desk<'_> {
         if !neighbour.settings.send_request {
             return Err(no("requests of this system are not permitted"));
         }
-        let path = paths::absolute(&request.from, &neighbour.pubdir)
-            .and_then(|path| readable(&path, neighbour))
+        let (rules, pubdir) = (&neighbour.settings.remote_send, &neighbour.pubdir);
+        let path = paths::absolute(&request.from, pubdir)
+            .filter(|path| rules.permits(path, pubdir))
             .ok_or_else(|| no("permission denied"))?;
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
-            .open(&path)
-            .map_err(|error| no(&error.to_string()))?;
-        let metadata = file.metadata().map_err(|error| no(&error.to_string()))?;
-        if !metadata.is_file() || metadata.mode() & 0o004 == 0 {
-            return Err(no("permission denied"));
+        let failed = |error: std::io::Error| no(&error.to_string());
+        let file = open(&path, 0).map_err(failed)?;
+        if let Some(why) = refusal(&file, rules, pubdir, &Reader::Everybody).map_err(failed)? {
+            return Err(no(&format!("permission denied: {why}")));
         }
+        let metadata = file.metadata().map_err(failed)?;
         let limits = [request.size, neighbour.remote_size];
         if let Some(limit) = limits.into_iter().flatten().min()
             && metadata.len() > limit
@@ -111,24 +114,29 @@ impl Desk<'_> {
     pub(super) fn expand(&mut self, request: &ExpandRequest) -> bool {
         match self.expanded(request) {
             Ok(count) => {
-                let shown = request.pattern.escape_ascii();
-                let text = format!("{shown}: {count} files queued");
-                self.log(Some(&request.user), Severity::Info, &text);
+                if count > 0 || self.refusals.may_tell() {
+                    let shown = request.pattern.escape_ascii().to_string();
+                    let text = about(&shown, &format!("{count} files queued"));
+                    self.log(Some(&request.user), Severity::Info, &text);
+                }
                 true
             }
             Err(reason) => {
-                let shown = request.pattern.escape_ascii();
-                let text = format!("{shown}: {reason}");
-                self.log(Some(&request.user), Severity::Error, &text);
+                let shown = request.pattern.escape_ascii().to_string();
+                self.tell_refused(&request.user, &shown, &reason);
                 false
             }
         }
     }
 
-    fn expanded(&self, request: &ExpandRequest) -> Result<usize, String> {
-        let neighbour = self.neighbour.as_ref().ok_or("no system")?;
+    fn expanded(&mut self, request: &ExpandRequest) -> Result<usize, String> {
+        let neighbour = self.neighbour.as_mut().ok_or("no system")?;
         if !neighbour.settings.send_request {
             return Err("requests of this system are not permitted".into());
+        }
+        neighbour.patterns = neighbour.patterns.saturating_add(1);
+        if neighbour.patterns > PATTERNS {
+            return Err(format!("more than {PATTERNS} patterns in one call"));
         }
         let bang = request.destination.iter().position(|b| *b == b'!');
         let (system, to) = match bang.and_then(|at| request.destination.split_at_checked(at)) {
@@ -166,13 +174,9 @@ impl Desk<'_> {
             })
             .collect();
         if !requests.is_empty() {
-            self.spool
-                .queue(
-                    &neighbour.system.name,
-                    Grade::DEFAULT,
-                    &requests,
-                    Vec::new(),
-                )
+            neighbour
+                .inbox
+                .queue_asked_for(Grade::DEFAULT, &requests)
                 .map_err(|error| error.to_string())?;
         }
         Ok(requests.len())
@@ -202,14 +206,13 @@ fn version(file: &Metadata) -> Option<u64> {
     None
 }
 
-/// The real path of a file that the peer may read: permitted as it is named and, where links lead elsewhere, as it is.
+/// The real path of a file that the peer may have: permitted as it is named and, where links lead elsewhere, as it is. When it is
+/// sent it is judged again.
 fn readable(path: &Path, neighbour: &Neighbour) -> Option<PathBuf> {
-    let rules = &neighbour.settings.remote_send;
-    if !rules.permits(path, &neighbour.pubdir) {
+    let (rules, pubdir) = (&neighbour.settings.remote_send, &neighbour.pubdir);
+    if !rules.permits(path, pubdir) {
         return None;
     }
     let real = std::fs::canonicalize(path).ok()?;
-    let pubdir =
-        std::fs::canonicalize(&neighbour.pubdir).unwrap_or_else(|_| neighbour.pubdir.clone());
-    (real == path || rules.permits(&real, &pubdir)).then_some(real)
+    rules.granting(&real, pubdir).is_some().then_some(real)
 }

@@ -3,7 +3,9 @@
 mod ahead;
 mod answered;
 mod changed;
+mod ever;
 mod opening;
+mod users;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs::File;
@@ -13,6 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use self::ahead::{AHEAD, Ahead};
 pub(super) use self::changed::state_changed;
+pub(super) use self::ever::Ever;
 use super::outside::Outside;
 use super::packer::Packer;
 use crate::config::PathRules;
@@ -26,9 +29,6 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Longer than a tick of any file system's clock but FAT's.
 pub(super) const TICK: Duration = Duration::from_secs(1);
-
-/// The temporary name of a file that has none, as one that the peer has asked for by a pattern.
-pub(super) const ASKED_FOR: &[u8] = b"D.0";
 
 /// What a request's bytes come from.
 #[derive(Debug)]
@@ -108,12 +108,24 @@ struct Progress {
     postponed: bool,
     /// Those of the open ones that can never be done, each with the reason. When nothing else of the job is left, their user is
     /// told, once.
-    hopeless: Vec<(Request, String)>,
+    hopeless: Vec<Hopeless>,
     /// Spool files of requests that are done and that go with the job.
     done: Vec<SpoolName>,
     /// Requests that are done and that have no spool file, whose absence would say so.
     bare: Vec<Request>,
     single: bool,
+}
+
+/// A request that can never be done.
+#[derive(Debug)]
+pub(super) struct Hopeless {
+    pub(super) job: JobId,
+    pub(super) request: Request,
+    pub(super) reason: String,
+    /// Its data, which is kept.
+    data: Option<SpoolName>,
+    /// The data is moved when its user has been told: it can have no second name.
+    goes_last: bool,
 }
 
 /// What may be sent, and how.
@@ -129,8 +141,12 @@ pub(super) struct Limits {
     pub(super) rules: PathRules,
     /// Where the peer may ask for files.
     pub(super) asked: PathRules,
+    /// Where what local users ask for may be put.
+    pub(super) received: PathRules,
     /// The public directory.
     pub(super) pubdir: PathBuf,
+    /// What is allowed at some time.
+    pub(super) ever: Ever,
 }
 
 /// The queue of one system during one call.
@@ -147,8 +163,8 @@ pub(super) struct WorkQueue {
     under_way: HashMap<TransferKey, Outgoing>,
     /// Lines for the log: what was found wrong with the queue.
     pub(super) complaints: Vec<String>,
-    /// Requests that can never be done, each with the reason; their jobs go when their users have been told.
-    pub(super) hopeless: Vec<(JobId, Request, String)>,
+    /// Requests that can never be done; their jobs go when their users have been told.
+    pub(super) hopeless: Vec<Hopeless>,
     /// Turns what waits in the outbox into jobs.
     pub(super) packer: Option<Packer>,
     /// Who opens files outside of the spool.

@@ -16,7 +16,7 @@ use super::arguments::{local_path, run_name};
 use crate::config::Settings;
 use crate::name::{SpoolName, SystemName};
 use crate::report::note::shown;
-use crate::spool::{ExecuteFile, Execution, Spool};
+use crate::spool::{ExecuteFile, Execution, Spool, regular};
 
 /// The folder in the spool that holds one directory for every command that runs.
 const DIRECTORIES: &str = ".Execute";
@@ -130,8 +130,17 @@ fn make_empty(parent: &Path, path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
+/// Never onto what is there: it would be another file of the job, under its second name.
 fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
-    std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(drop))
+    match std::fs::hard_link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            io::copy(&mut regular::open_itself(from)?, &mut File::create_new(to)?).map(drop)
+        }
+        Err(error) => Err(error),
+        // The command would follow it.
+        Ok(()) if std::fs::symlink_metadata(to)?.is_file() => Ok(()),
+        Ok(()) => Err(io::Error::other("it is not a regular file")),
+    }
 }
 
 /// Opens what the job names as its standard input; `None`: it names nothing.
@@ -147,7 +156,7 @@ pub(super) fn open_stdin(
     };
     if let Ok(data) = SpoolName::parse(name) {
         let path = spool.data_path(&execution.system, &data);
-        return File::open(&path)
+        return regular::open_itself(&path)
             .map(Some)
             .map_err(|error| Trouble::later("open", &path, &error));
     }

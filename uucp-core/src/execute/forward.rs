@@ -7,9 +7,12 @@
 use std::path::PathBuf;
 
 use super::arguments::files_of_uucp;
+use super::files::Trouble;
 use super::permission::{is_program, look_up};
-use crate::config::Settings;
+use crate::config::{Config, Settings};
+use crate::name::{SpoolName, SystemName};
 use crate::report::note::shown;
+use crate::spool::{ExecuteFile, Execution};
 
 /// The word that makes a command one of these.
 pub(super) const COMMAND: &[u8] = b"uucp";
@@ -40,6 +43,51 @@ pub(super) fn check(words: &[Vec<u8>], own: &str, settings: &Settings) -> Result
             Err(format!("Not permitted to forward to {}", shown(system)))
         }
         _ => Ok(()),
+    }
+}
+
+/// Whether the command's output may go where the execute file wants it, if that is a third system: it is passed on to it under our
+/// name, so it must be one that files may be forwarded to, and a file, not a part of the queue.
+pub(super) fn check_output(
+    config: &Config,
+    execution: &Execution,
+    file: &ExecuteFile,
+    settings: &Settings,
+) -> Result<(), Trouble> {
+    let Some((name, Some(system))) = &file.stdout else {
+        return Ok(());
+    };
+    let own = config.nodename.as_str();
+    if system == own.as_bytes() {
+        return Ok(());
+    }
+    let refused = |what: &str, word: &[u8]| {
+        Err(Trouble::ForGood(format!(
+            "Not permitted to {what} {}",
+            shown(word)
+        )))
+    };
+    if SpoolName::parse(name).is_ok() {
+        return refused("write to", name);
+    }
+    let known = SystemName::parse(system)
+        .ok()
+        .map(|name| config.system(&name));
+    match known {
+        Some(Err(error)) => return Err(Trouble::Later(error.to_one_line())),
+        Some(Ok(Some(_))) => {}
+        _ => return refused("send output to the unknown system", system),
+    }
+    let asks = execution.system.as_str();
+    let may = asks == own
+        || system == asks.as_bytes()
+        || settings
+            .forward_to
+            .permits(&String::from_utf8_lossy(system));
+    if may {
+        Ok(())
+    } else {
+        refused("forward to", system)
     }
 }
 
@@ -76,6 +124,57 @@ mod tests {
         let beta = config.system(&"beta".parse().unwrap()).unwrap().unwrap();
         let words: Vec<Vec<u8>> = line.split(' ').map(Into::into).collect();
         check(&words, "alpha", &beta.alternates[0])
+    }
+
+    fn check_output_line(rules: &str, asks: &str, line: &str) -> Result<(), String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let sys = format!("system beta\n{rules}\nsystem gamma\n");
+        std::fs::write(path("sys"), sys).unwrap();
+        let config = format!("nodename alpha\nsysfile {}\n", path("sys").display());
+        std::fs::write(path("config"), config).unwrap();
+        let config = Config::load(Some(&path("config"))).unwrap();
+        let beta = config.system(&"beta".parse().unwrap()).unwrap().unwrap();
+        let execution = Execution {
+            system: asks.parse().unwrap(),
+            name: "X.betaN0001".parse().unwrap(),
+            grade: crate::name::Grade::LAST,
+        };
+        let file = ExecuteFile::parse(format!("{line}\nC cat\n").as_bytes()).unwrap();
+        check_output(&config, &execution, &file, &beta.alternates[0]).map_err(|trouble| {
+            match trouble {
+                Trouble::ForGood(text) | Trouble::Later(text) => text,
+            }
+        })
+    }
+
+    #[test]
+    fn output_goes_back_and_to_systems_that_files_may_be_forwarded_to() {
+        for (rules, asks, line) in [
+            ("", "beta", "N"),
+            ("", "beta", "O ~/x"),
+            ("", "beta", "O ~/x alpha"),
+            ("", "beta", "O ~/x beta"),
+            ("forward-to gamma", "beta", "O ~/x gamma"),
+            ("", "alpha", "O ~/x gamma"),
+        ] {
+            assert_eq!(
+                check_output_line(rules, asks, line),
+                Ok(()),
+                "{rules} {line}"
+            );
+        }
+        for (rules, line, said) in [
+            ("", "O ~/x gamma", "forward to gamma"),
+            ("forward-to beta", "O ~/x gamma", "forward to gamma"),
+            ("forward ANY", "O X.pwn0001 gamma", "write to X.pwn0001"),
+            ("", "O D.pwn0001 beta", "write to D.pwn0001"),
+            ("forward ANY", "O ~/x delta", "unknown system delta"),
+            ("forward ANY", "O ~/x ../x", "unknown system ../x"),
+        ] {
+            let told = check_output_line(rules, "beta", line).unwrap_err();
+            assert!(told.ends_with(said), "{rules} {line}: {told}");
+        }
     }
 
     /// What Debian's uuxqt 1.07-27 did with the same commands, but for names that begin with its own.

@@ -47,6 +47,7 @@ impl Runner<'_> {
             return Ok(Ended { finished, output });
         }
         self.staying = None;
+        forward::check_output(self.config, execution, file, settings)?;
         let directory = RunDirectory::make(self.spool, execution, file)?;
         let output = Output::make(self.spool, file, settings, public)?;
         let around = Circumstances {

@@ -287,7 +287,7 @@ impl A {
             return;
         }
         let (answer, ends) = self.receiver.handle_data(data, end);
-        let is_command = ends && !self.receiver.reception.is_pending();
+        let is_command = ends && !self.receiver.arrivals.has_file();
         if is_command && self.pause {
             self.held_until = Some(now + PAUSE);
         }

@@ -13,6 +13,9 @@ use super::{CallRole, Channel, LineMode, Link, LinkError, LinkEvent, LinkTraits}
 use crate::wire::Malformed;
 use crate::wire::command::Features;
 
+/// The usual size of a packet, in bytes, to tell how many the frames that wait will be.
+const PACKET: usize = 1024;
+
 /// A link whose packets can carry one stream of bytes, and nothing else.
 pub(super) trait Carrier: Link {
     /// Takes bytes of the stream, however full the window is.
@@ -131,6 +134,10 @@ impl<L: Carrier> Link for Carried<L> {
     fn send_room(&self) -> usize {
         let window = self.inner.send_room();
         window.saturating_sub(self.mux.tube.output.len())
+    }
+
+    fn backlog(&self) -> usize {
+        self.inner.backlog() + self.mux.tube.output.len() / PACKET
     }
 
     fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool) {

@@ -214,6 +214,10 @@ impl Link for J {
         self.inner.send_room()
     }
 
+    fn backlog(&self) -> usize {
+        self.inner.backlog()
+    }
+
     fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool) {
         self.inner.end_file(now, channel, from_peer);
     }

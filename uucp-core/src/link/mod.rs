@@ -5,6 +5,7 @@
 
 mod a;
 mod alarm;
+mod arrivals;
 mod carried;
 mod e;
 mod f;
@@ -56,6 +57,8 @@ pub struct LinkTraits {
     pub ahead_limit: u64,
     /// The longest command that can be sent, in bytes.
     pub command_limit: usize,
+    /// It has no closing exchange of its own: after the last command the raw bytes follow at once.
+    pub closes_silently: bool,
 }
 
 /// How a terminal is to treat the bytes of a link; other lines have nothing to set.
@@ -142,6 +145,7 @@ impl LinkTraits {
         streams_ahead: false,
         ahead_limit: 0,
         command_limit: COMMAND_LIMIT,
+        closes_silently: true,
     };
     /// `t` and `e` between two of ours.
     const MUX: Self = Self {
@@ -160,6 +164,7 @@ impl LinkTraits {
         streams_ahead: true,
         ahead_limit: u64::MAX,
         command_limit: COMMAND_LIMIT,
+        closes_silently: false,
     };
     /// `i` and `j` between two of ours.
     const CARRIED: Self = Self {
@@ -170,6 +175,7 @@ impl LinkTraits {
     /// `g` and its kin.
     const G: Self = Self {
         needs_reliable: false,
+        closes_silently: false,
         ..Self::Y
     };
     /// `a`: its commands have a limit.
@@ -351,6 +357,11 @@ pub trait Link: Send {
     fn send_data(&mut self, now: Instant, channel: Channel, from_peer: bool, data: &[u8]) -> usize;
     /// How many bytes [`send_data`](Link::send_data) would take now; 0 while the window is full.
     fn send_room(&self) -> usize;
+    /// How many packets, at least, wait here because the peer has not acknowledged those before them. Of files there are never
+    /// more than the window holds; of commands there are as many as were sent.
+    fn backlog(&self) -> usize {
+        0
+    }
     /// Ends the file on `channel`.
     fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool);
     /// Moves the bytes that are to be sent into `out`; false when there are none.

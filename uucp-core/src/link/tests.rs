@@ -83,6 +83,36 @@ fn the_table_agrees_with_the_links() {
     assert!(make(b'x', CallRole::Caller, Features::NONE, &[]).is_none());
 }
 
+#[test]
+fn commands_that_nobody_acknowledges_do_not_wait_unseen() {
+    for letter in letters() {
+        let now = Instant::now();
+        let mut sides = [CallRole::Caller, CallRole::Called].map(|role| link(letter, role, &[]));
+        let mut started = [false; 2];
+        for side in &mut sides {
+            side.start(now);
+        }
+        while started != [true; 2] {
+            for from in [0, 1] {
+                let mut said = Vec::new();
+                while sides[from].poll_transmit(now, &mut said) {}
+                sides[1 - from].handle_input(now, &said).unwrap();
+                started[from] |= sides[from].poll_event().is_some();
+            }
+        }
+        let mut out = Vec::new();
+        let command = [&b"RN2"[..], &[b' '; 300]].concat();
+        for _ in 0..10_000 {
+            sides[1].send_command(now, Channel(1), true, &command);
+            while sides[1].poll_transmit(now, &mut out) {}
+        }
+        // They are on the line, or are told of.
+        let said = out.windows(3).filter(|bytes| bytes == b"RN2").count();
+        let told = sides[1].backlog();
+        assert!(said == 10_000 || said + told > 1000, "{said} {told}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]

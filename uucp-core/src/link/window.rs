@@ -74,6 +74,11 @@ impl<P, const COUNT: u8> Window<P, COUNT> {
             .saturating_sub(self.slots.len() + self.waiting.len())
     }
 
+    /// How many packets wait for room.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The number of the oldest packet that is not acknowledged.
     pub(super) fn first(&self) -> Sequence<COUNT> {
         self.first

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use super::pack::PackError;
 use super::{Entry, Outbox, Packing};
-use crate::bsmtp::Writer;
+use crate::bsmtp::{Transaction, Writer};
 use crate::codec::Encoder;
 use crate::spool::{EntryName, ObservedTime, OutboxLock, SpoolError, StageKind, Staged};
 
@@ -17,6 +17,8 @@ use crate::spool::{EntryName, ObservedTime, OutboxLock, SpoolError, StageKind, S
 pub(super) struct Built {
     pub(super) staged: Staged,
     pub(super) messages: Vec<EntryName>,
+    /// Those of them whose senders want to be told of success, which the batch cannot say.
+    pub(super) unheard: Vec<EntryName>,
     /// Before compression.
     pub(super) bytes: u64,
     /// After it.
@@ -73,7 +75,7 @@ impl Builder<'_> {
         };
         let sink = Sink::new(out, self.how).map_err(PackError::Batch)?;
         let mut writer = Writer::new(sink, self.how.style.clone()).map_err(PackError::Batch)?;
-        let mut messages = Vec::new();
+        let (mut messages, mut unheard) = (Vec::new(), Vec::new());
         let mut dealt_with = 0;
         let largest = self.largest;
         let too_large = |size: u64| largest.is_some_and(|largest| size > largest);
@@ -102,6 +104,9 @@ impl Builder<'_> {
                     self.leave(name, format!("{}: {reason}", path.display()));
                     return Ok(Attempt::Again(most));
                 }
+                if !self.how.style.parameters && wants_success(&entry.head.transaction) {
+                    unheard.push(name.clone());
+                }
                 messages.push(name.clone());
             }
             dealt_with += 1;
@@ -124,6 +129,7 @@ impl Builder<'_> {
             size: staged.size(),
             staged,
             messages,
+            unheard,
             bytes,
             dealt_with,
         }))
@@ -153,6 +159,11 @@ impl Builder<'_> {
         self.complaints.push(complaint);
         self.unreadable.insert(name.clone());
     }
+}
+
+fn wants_success(transaction: &Transaction) -> bool {
+    let mut recipients = transaction.recipients.iter();
+    recipients.any(|recipient| recipient.notify.is_some_and(|notify| notify.success))
 }
 
 /// Whether it is this message that cannot be written into a batch, and no other.

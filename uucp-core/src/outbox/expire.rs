@@ -1,25 +1,19 @@
 //! Messages that wait too long go back to their senders: a link may be down for weeks, but nobody is left without a word.
 //!
-//! The report is durable before the message goes, together with a submission record: whoever comes again after a crash in
-//! between finds that the sender is told, and only removes the message.
+//! The report is durable before the message goes: whoever comes again after a crash in between finds that the sender is told,
+//! and only removes the message.
 
-use std::io::Read;
 use std::time::{Duration, Instant};
 
+use super::notice::Notice;
 use super::{Entry, Outbox};
-use crate::bsmtp::Returned;
 use crate::config::mail::MailConfig;
 use crate::name::SystemName;
-use crate::report::{FailedRecipient, RETURN_LIMIT, Report, ReportError};
-use crate::spool::{
-    Delivery, EntryName, Journal, LocalMailDraft, ObservedTime, OutboxLock, Severity, Spool,
-    SpoolError, SubmissionKey,
-};
+use crate::report::Kind;
+use crate::spool::{EntryName, Journal, ObservedTime, OutboxLock, Severity, Spool, SpoolError};
 
 /// So many messages of a grade that may stay, one after the other, end the search: those behind them came later still.
 const YOUNG_ENOUGH: usize = 16;
-/// How long to wait for whoever is at work on the same record.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A message that was taken out because its time was over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,96 +133,29 @@ impl Outbox<'_> {
         entry: Entry,
         waited: Duration,
     ) -> Result<Expired, SpoolError> {
-        let key = SubmissionKey {
-            message_id: format!("expired {name}").into_bytes(),
-            content_hash: [0; 32],
-            system: self.system.clone(),
-        };
-        let label = b"the sender is told";
         let shown = entry.head.transaction.summary();
-        let sender = entry.head.transaction.sender.clone();
-        let submission = self
-            .spool
-            .begin_submission(&key, Instant::now() + PATIENCE)?;
-        let report = self.report(mail, name, entry, waited)?;
-        let is_told = report.is_some();
-        if let Some(content) = report
-            && !submission.is_covered(label)
-        {
-            submission.commit(Delivery {
-                recipients: &[label],
-                mails: &[LocalMailDraft {
-                    sender: b"",
-                    recipients: &[sender.as_bytes().to_vec()],
-                    content: &content,
-                }],
-                ..Delivery::default()
-            })?;
-        }
+        let notice = Notice {
+            word: "expired",
+            kind: Kind::Failed,
+            status: "5.4.7",
+            diagnostic: format!(
+                "5.4.7 it waited {} for a call with {}",
+                days(waited),
+                self.system
+            ),
+            wants: |notify| notify.is_none_or(|notify| notify.failure),
+            domain: mail
+                .domain()
+                .unwrap_or_else(|| self.spool.nodename().as_str()),
+            postmaster: mail.postmaster(),
+        };
+        let is_told = self.tell_sender(name, entry, &notice)?;
         lock.remove([name])?;
         Ok(Expired {
             name: name.clone(),
             shown,
             is_told,
         })
-    }
-
-    /// The report about all recipients who want one.
-    fn report(
-        &self,
-        mail: &MailConfig,
-        name: &EntryName,
-        mut entry: Entry,
-        waited: Duration,
-    ) -> Result<Option<Vec<u8>>, SpoolError> {
-        let transaction = &entry.head.transaction;
-        let diagnostic = format!(
-            "5.4.7 it waited {} for a call with {}",
-            days(waited),
-            self.system
-        );
-        let wants_it = transaction
-            .recipients
-            .iter()
-            .filter(|recipient| recipient.notify.is_none_or(|notify| notify.failure));
-        let failures: Vec<FailedRecipient> = wants_it
-            .map(|recipient| FailedRecipient {
-                recipient: recipient.address.clone(),
-                status: "5.4.7".to_owned(),
-                diagnostic: diagnostic.clone(),
-                remote: None,
-                original: recipient.orcpt.clone(),
-            })
-            .collect();
-        if failures.is_empty() {
-            return Ok(None);
-        }
-        let mut original = Vec::new();
-        let mut begin = (&mut entry.content).take(RETURN_LIMIT as u64 + 1);
-        begin
-            .read_to_end(&mut original)
-            .map_err(|source| SpoolError::Io {
-                action: "read",
-                path: self.spool.message_path(&self.system, name),
-                source,
-            })?;
-        let system = mail
-            .domain()
-            .unwrap_or_else(|| self.spool.nodename().as_str());
-        let date = crate::clock::now();
-        let sender = &transaction.sender;
-        let Some(mut report) = Report::new(sender, system, date, &failures, &original) else {
-            return Ok(None);
-        };
-        report.postmaster = mail.postmaster();
-        report.envelope_id = transaction.parameters.envid.as_deref();
-        let returned = transaction.parameters.returned;
-        report.header_only = returned == Some(Returned::Headers);
-        let unwritable = |error: ReportError| SpoolError::Unqueueable {
-            system: self.system.clone(),
-            reason: error.to_string(),
-        };
-        report.build().map(Some).map_err(unwritable)
     }
 }
 

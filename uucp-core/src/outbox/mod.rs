@@ -7,6 +7,7 @@
 mod batch;
 mod expire;
 mod head;
+mod notice;
 mod pack;
 mod packing;
 

@@ -8,8 +8,10 @@ use std::time::Instant;
 use thiserror::Error;
 
 use super::batch::{Builder, Built};
+use super::notice::Notice;
 use super::{Outbox, Packing};
 use crate::name::{Grade, JobId};
+use crate::report::Kind;
 use crate::spool::{Draft, EntryName, OutboxLock, SpoolError};
 
 /// How much of an outbox is packed.
@@ -180,10 +182,34 @@ impl Outbox<'_> {
                     break;
                 };
                 rest = rest.get(built.dealt_with..).unwrap_or_default();
+                for name in &built.unheard {
+                    if let Err(error) = self.tell_of_relay(how, name) {
+                        let text = format!("the sender of {name} cannot be told of it: {error}");
+                        builder.complaints.push(text);
+                    }
+                }
                 packed.batches.push(deliver(&lock, grade, built)?);
             }
         }
         packed.complaints = builder.complaints;
         Ok(packed)
+    }
+
+    /// Tells the sender of a message, who wants to be told of success, that it goes to where his wish is not understood
+    /// (RFC 3461, 5.2.2).
+    fn tell_of_relay(&self, how: &Packing, name: &EntryName) -> Result<(), SpoolError> {
+        let Some(entry) = self.open(name)? else {
+            return Ok(());
+        };
+        let notice = Notice {
+            word: "relayed",
+            kind: Kind::Relayed,
+            status: "2.0.0",
+            diagnostic: String::new(),
+            wants: |notify| notify.is_some_and(|notify| notify.success),
+            domain: &how.style.hello,
+            postmaster: how.notify.as_ref(),
+        };
+        self.tell_sender(name, entry, &notice).map(drop)
     }
 }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use crate::address::Address;
 use crate::address::word::check_request_word;
 use crate::bsmtp::{LineEnd, Style};
-use crate::codec::{Compression, Dictionaries, Dictionary, dictionary};
+use crate::codec::{self, Compression, Dictionaries, Dictionary};
 use crate::config::Config;
 use crate::config::mail::{BatchLimits, FILE_NAME, FarEnd, MailConfig, Sending};
 use crate::name::{Grade, SpoolKind, SystemName};
@@ -74,27 +74,33 @@ impl Packing {
             })
     }
 
+    /// Everything that stands in the way: the key of `[sending]` that it is about, and what is wrong.
+    #[must_use]
+    pub fn faults(
+        config: &Config,
+        mail: &MailConfig,
+        system: &SystemName,
+    ) -> Vec<(&'static str, String)> {
+        let sending = mail.sending(system);
+        let state = mail.state_directory(&config.spool);
+        let checked = [
+            ("compression-level", check_level(&sending)),
+            ("dictionary", dictionary(&sending, &state).map(drop)),
+            ("command", command_words(&sending).map(drop)),
+        ];
+        let wrong = checked.into_iter();
+        wrong
+            .filter_map(|(key, result)| Some((key, result.err()?)))
+            .collect()
+    }
+
     fn of(sending: &Sending, state: &Path) -> Result<Self, String> {
-        if let Some((compression, level)) = sending.compression.zip(sending.compression_level)
-            && !compression.levels().contains(&level)
-        {
-            let (first, last) = compression.levels().into_inner();
-            return Err(format!(
-                "compression-level = {level}: {compression} has {first} to {last}"
-            ));
-        }
-        let dictionary = match &sending.dictionary {
-            None => None,
-            Some(_) if sending.compression != Some(Compression::Zstd) => {
-                return Err("a dictionary needs compression = \"zstd\"".to_owned());
-            }
-            Some(name) => Some(load(name, state)?),
-        };
+        check_level(sending)?;
         Ok(Self {
             limits: sending.batch,
             compression: sending.compression,
             level: sending.compression_level,
-            dictionary,
+            dictionary: dictionary(sending, state)?,
             style: Style::plain("localhost"),
             command: command_words(sending)?,
             user: user_name(),
@@ -131,10 +137,33 @@ impl Packing {
     }
 }
 
+fn check_level(sending: &Sending) -> Result<(), String> {
+    let Some((compression, level)) = sending.compression.zip(sending.compression_level) else {
+        return Ok(());
+    };
+    if compression.levels().contains(&level) {
+        return Ok(());
+    }
+    let (first, last) = compression.levels().into_inner();
+    Err(format!(
+        "compression-level = {level}: {compression} has {first} to {last}"
+    ))
+}
+
+fn dictionary(sending: &Sending, state: &Path) -> Result<Option<Dictionary>, String> {
+    match &sending.dictionary {
+        None => Ok(None),
+        Some(_) if sending.compression != Some(Compression::Zstd) => {
+            Err("a dictionary needs compression = \"zstd\"".to_owned())
+        }
+        Some(name) => load(name, state).map(Some),
+    }
+}
+
 /// A dictionary by its id, or by the path of its file.
 fn load(name: &str, state: &Path) -> Result<Dictionary, String> {
     if name.contains('/') {
-        return dictionary::read(Path::new(name)).map_err(|error| error.to_string());
+        return codec::dictionary::read(Path::new(name)).map_err(|error| error.to_string());
     }
     let id = u32::from_str_radix(name, 16).map_err(|_| {
         format!("dictionary = \"{name}\" is neither an id of eight hexadecimal digits nor a path")

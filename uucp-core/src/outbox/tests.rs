@@ -1,17 +1,19 @@
 //! The outbox: what is packed, within which limits, and death at every step of it.
 
-use std::io::{BufReader, Write};
+mod far;
+mod trouble;
+
+use std::io::Write;
 use std::time::Duration;
 
+use self::far::{send, sent_words, unpack, words};
 use super::*;
 use crate::address::{Address, ReversePath};
-use crate::bsmtp::{Event, LineEnd, Reader, Style};
-use crate::codec::{self, Compression, Dictionaries};
+use crate::bsmtp::{LineEnd, Style};
+use crate::codec::Compression;
 use crate::config::mail::BatchLimits;
-use crate::name::SpoolName;
-use crate::spool::fault::{self, Trouble};
+use crate::spool::fault;
 use crate::spool::tests::{TestSpool, beta, grade};
-use crate::wire::command::Request;
 
 pub(crate) fn packing() -> Packing {
     Packing {
@@ -45,78 +47,6 @@ pub(crate) fn queue(test: &TestSpool, messages: &[(&str, u8)]) -> Vec<EntryName>
         .iter()
         .map(|(word, letter)| draft(test, format!("Subject: {word}\n").as_bytes(), *letter));
     test.spool.queue_messages(drafts.collect()).unwrap()
-}
-
-/// A message as it stands in a batch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Received {
-    word: String,
-    id: String,
-}
-
-/// The messages of a batch, which must be whole.
-fn unpack(batch: impl Read) -> Vec<Received> {
-    let dictionaries = Dictionaries::none();
-    let input = Box::new(BufReader::new(batch));
-    let mut bytes = Vec::new();
-    codec::decoder(input, codec::Limits::default(), &dictionaries)
-        .unwrap()
-        .read_to_end(&mut bytes)
-        .unwrap();
-    let mut reader = Reader::default();
-    let (mut rest, mut found, mut content) = (&bytes[..], Vec::new(), Vec::new());
-    let mut id = None;
-    loop {
-        let (used, event) = reader.read(rest);
-        rest = &rest[used..];
-        match event {
-            None => break,
-            Some(Event::Begin(transaction)) => id = transaction.parameters.id,
-            Some(Event::Content(text)) => content.extend_from_slice(text),
-            Some(Event::End) => {
-                let text = String::from_utf8(std::mem::take(&mut content)).unwrap();
-                let word = text.strip_prefix("Subject: ").unwrap().trim_end();
-                found.push(Received {
-                    word: word.to_owned(),
-                    id: String::from_utf8(id.take().unwrap()).unwrap(),
-                });
-            }
-            Some(Event::Hello { .. } | Event::Quit) => {}
-            Some(other) => panic!("{other:?}"),
-        }
-    }
-    assert_eq!(reader.finish().cut, None);
-    found
-}
-
-/// Sends what is queued: grade, command and messages of each job.
-fn send(test: &TestSpool) -> Vec<(char, String, Vec<Received>)> {
-    let mut sent = Vec::new();
-    for work in test.spool.scan(&beta(), Grade::LAST).unwrap() {
-        let work = test.spool.read_work(&beta(), &work).unwrap();
-        let [Request::Execute(execute)] = &work.requests[..] else {
-            panic!("{work:?}");
-        };
-        let data = SpoolName::parse(&execute.file.temp).unwrap();
-        let file = File::open(test.spool.data_path(&beta(), &data)).unwrap();
-        let command = String::from_utf8(execute.command.clone()).unwrap();
-        sent.push((char::from(work.grade.byte()), command, unpack(file)));
-        test.spool.finish_job(&work.job, &[data]).unwrap();
-    }
-    sent
-}
-
-fn words(received: &[Received]) -> String {
-    let words: Vec<&str> = received.iter().map(|one| &*one.word).collect();
-    words.join(" ")
-}
-
-/// The words of each job, with its grade before them.
-fn sent_words(test: &TestSpool) -> Vec<String> {
-    send(test)
-        .iter()
-        .map(|(grade, _, received)| format!("{grade}: {}", words(received)))
-        .collect()
 }
 
 fn pack(test: &TestSpool, how: &Packing) -> Result<Packed, PackError> {
@@ -269,38 +199,6 @@ fn only_the_grades_asked_for_and_only_until_the_time_is_over() {
 }
 
 #[test]
-fn one_damaged_message_is_set_aside_and_holds_up_no_other() {
-    let test = TestSpool::new();
-    let names = queue(&test, &[("a", b'C'), ("b", b'C'), ("c", b'C')]);
-    let path = test.spool.message_path(&beta(), &names[1]);
-    let mut bytes = std::fs::read(&path).unwrap();
-    bytes.truncate(bytes.len() - 1);
-    std::fs::write(&path, bytes).unwrap();
-    let packed = pack(&test, &packing()).unwrap();
-    assert_eq!(packed.complaints.len(), 1);
-    assert!(packed.complaints[0].contains(".Corrupt/"), "{packed:?}");
-    assert_eq!(sent_words(&test), ["C: a c"]);
-    assert_eq!(test.files(), [format!(".Corrupt/{}", names[1])]);
-}
-
-#[test]
-fn a_message_that_cannot_be_read_now_stays_and_holds_up_no_other() {
-    let test = TestSpool::new();
-    let names = queue(&test, &[("a", b'C'), ("b", b'C')]);
-    let path = test.spool.message_path(&beta(), &names[0]);
-    std::fs::remove_file(&path).unwrap();
-    std::fs::create_dir(&path).unwrap();
-    let packed = pack(&test, &packing()).unwrap();
-    let [complaint] = &packed.complaints[..] else {
-        panic!("{packed:?}");
-    };
-    assert!(complaint.contains(&*path.to_string_lossy()), "{complaint}");
-    assert_eq!(sent_words(&test), ["C: b"]);
-    let outbox = Outbox::new(&test.spool, &beta());
-    assert_eq!(outbox.list().unwrap(), names[..1]);
-}
-
-#[test]
 fn another_carrier_gets_whole_batches_and_the_messages_stay_until_it_says_yes() {
     let test = TestSpool::new();
     queue(&test, &[("a", b'A'), ("b", b'C'), ("c", b'C')]);
@@ -329,70 +227,6 @@ fn another_carrier_gets_whole_batches_and_the_messages_stay_until_it_says_yes() 
     assert_eq!(words(&taken), "a b c");
     assert!(outbox.is_empty().unwrap() && test.files().is_empty());
     assert_eq!(test.in_the_making(), 0);
-}
-
-#[test]
-fn death_between_any_two_steps_of_a_whole_run_loses_and_doubles_nothing() {
-    let mut interrupted = 0;
-    for steps in 0.. {
-        let mut died = false;
-        for send_between in [false, true] {
-            let test = TestSpool::new();
-            queue(&test, &[("a", b'A'), ("b", b'C'), ("c", b'C'), ("d", b'C')]);
-            let how = Packing {
-                limits: BatchLimits {
-                    messages: 2,
-                    ..BatchLimits::default()
-                },
-                ..packing()
-            };
-            fault::arm(steps, Trouble::Death);
-            let told = pack(&test, &how);
-            died = fault::disarm();
-            assert_eq!(told.is_ok(), !died, "step {steps}");
-            let mut total = if send_between {
-                sent_words(&test)
-            } else {
-                Vec::new()
-            };
-            pack(&test, &how).unwrap();
-            total.extend(sent_words(&test));
-            total.sort();
-            assert_eq!(total, ["A: a", "C: b c", "C: d"], "step {steps}");
-            interrupted += usize::from(died);
-        }
-        if !died {
-            break;
-        }
-    }
-    assert!(interrupted > 60, "{interrupted}");
-}
-
-#[test]
-fn with_another_carrier_what_comes_twice_has_the_same_id() {
-    for steps in 0.. {
-        let test = TestSpool::new();
-        let names = queue(&test, &[("a", b'C'), ("b", b'C')]);
-        let outbox = Outbox::new(&test.spool, &beta());
-        let mut taken = Vec::new();
-        let mut run = |outbox: &Outbox<'_>| {
-            outbox.pack_with(&packing(), Scope::all(), &mut |_, file| {
-                taken.extend(unpack(file));
-                Ok(())
-            })
-        };
-        fault::arm(steps, Trouble::Death);
-        let _ = run(&outbox);
-        let died = fault::disarm();
-        run(&outbox).unwrap();
-        taken.sort_by(|a, b| a.word.cmp(&b.word));
-        taken.dedup();
-        let ids: Vec<&str> = taken.iter().map(|one| &*one.id).collect();
-        assert_eq!(ids, [names[0].unique(), names[1].unique()], "step {steps}");
-        if !died {
-            break;
-        }
-    }
 }
 
 #[test]

@@ -135,15 +135,26 @@ pub fn wait(
     deadline: Option<Instant>,
 ) -> io::Result<Ready> {
     let (input, output) = line;
-    let mut descriptors = vec![PollFd::new(input, PollFlags::POLLIN)];
-    let output = writing.then(|| {
-        descriptors.push(PollFd::new(output, PollFlags::POLLOUT));
-        descriptors.len() - 1
-    });
-    let interrupt = interrupt.map(|descriptor| {
-        descriptors.push(PollFd::new(descriptor, PollFlags::POLLIN));
-        descriptors.len() - 1
-    });
+    wait_for(
+        (Some(input), writing.then_some(output)),
+        interrupt,
+        deadline,
+    )
+}
+
+/// As [`wait`], for those directions of a line alone that are given: what may come in another one does not end it.
+///
+/// # Errors
+/// When the descriptors cannot be waited for.
+pub fn wait_for(
+    line: (Option<BorrowedFd<'_>>, Option<BorrowedFd<'_>>),
+    interrupt: Option<BorrowedFd<'_>>,
+    deadline: Option<Instant>,
+) -> io::Result<Ready> {
+    let mut descriptors = Vec::new();
+    let input = add(&mut descriptors, line.0, PollFlags::POLLIN);
+    let output = add(&mut descriptors, line.1, PollFlags::POLLOUT);
+    let interrupt = add(&mut descriptors, interrupt, PollFlags::POLLIN);
     match poll(&mut descriptors, timeout(deadline)) {
         Ok(_) | Err(nix::errno::Errno::EINTR) => {}
         Err(error) => return Err(error.into()),
@@ -154,10 +165,20 @@ pub fn wait(
             .unwrap_or_default()
     };
     Ok(Ready {
-        readable: any(Some(0)),
+        readable: any(input),
         writable: any(output),
         interrupted: any(interrupt),
     })
+}
+
+/// Has one more descriptor waited for, if there is one; its place.
+fn add<'a>(
+    descriptors: &mut Vec<PollFd<'a>>,
+    descriptor: Option<BorrowedFd<'a>>,
+    flags: PollFlags,
+) -> Option<usize> {
+    descriptors.push(PollFd::new(descriptor?, flags));
+    Some(descriptors.len() - 1)
 }
 
 /// Makes a descriptor non-blocking; gives the flags it had.

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 pub use child::spawn;
-pub use line::wait;
+pub use line::{wait, wait_for};
 pub use listen::{Listener, accepted_port};
 pub use pipe::PipePort;
 pub use serial::{SerialPort, SerialTarget, device_path};

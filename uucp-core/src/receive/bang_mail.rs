@@ -8,6 +8,7 @@ use super::{Origin, Site, Stamp, Trace, received_line};
 use crate::address::{Address, BangPath, Envelope, FromLines, ReversePath};
 use crate::clock;
 use crate::delivery::{Consignment, Message, Oversize, Receiver, Reply, Settled};
+use crate::stop;
 use crate::sysexits::{Failure, Status};
 
 /// How much of a message is looked through for its header, in bytes.
@@ -117,6 +118,7 @@ pub fn receive(
     input: &mut dyn Read,
 ) -> Result<Settled, Failure> {
     let mail = read(site, call, input)?;
+    stop::hold().map_err(Failure::temporary)?;
     let (job, is_recognisable) = call.origin.known_by(mail.trace.is_recognisable());
     Ok(receiver.settle(&Consignment {
         envelope: &Envelope {

@@ -16,6 +16,7 @@ use crate::delivery::{
 };
 use crate::execute::retry::wait_after;
 use crate::spool::ObservedTime;
+use crate::stop;
 
 /// How long messages wait.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +42,12 @@ pub struct Tally {
     pub waiting: u64,
     /// Messages that their senders want held.
     pub held: u64,
+    /// Recipients, of all these messages, who got theirs now.
+    pub recipients_delivered: u64,
+    /// Recipients who were refused for good.
+    pub recipients_refused: u64,
+    /// Recipients who wait, without those of held messages.
+    pub recipients_waiting: u64,
     /// One of the refusals, and what became of it.
     pub refusal: Option<String>,
     /// One of the reasons to wait.
@@ -57,6 +64,9 @@ impl Tally {
         self.refused += other.refused;
         self.waiting += other.waiting;
         self.held += other.held;
+        self.recipients_delivered += other.recipients_delivered;
+        self.recipients_refused += other.recipients_refused;
+        self.recipients_waiting += other.recipients_waiting;
         self.refusal = self.refusal.take().or(other.refusal);
         self.reason = self.reason.take().or(other.reason);
         self.trouble = self.trouble.take().or(other.trouble);
@@ -197,6 +207,7 @@ impl<'a, S: Source> Handing<'a, S> {
         let Parcel { mail, plan, .. } = parcel;
         let outcomes = self.too_late(&mail, outcomes);
         let has_it = |outcome: &Outcome| *outcome == Outcome::Delivered;
+        let delivered = outcomes.iter().filter(|outcome| has_it(outcome)).count();
         let settled = if plan.refuses_nobody() && outcomes.iter().all(has_it) {
             Settled::default()
         } else {
@@ -206,7 +217,7 @@ impl<'a, S: Source> Handing<'a, S> {
             let consignment = consignment(&mail, &envelope);
             lock(&self.receiver).conclude(&consignment, plan, outcomes, &mut record)
         };
-        self.note(&settled);
+        self.note(&settled, delivered);
         if settled.waiting.is_empty() {
             self.end(&mail);
         } else {
@@ -249,8 +260,11 @@ impl<'a, S: Source> Handing<'a, S> {
         outcomes.into_iter().map(late).collect()
     }
 
-    fn note(&self, settled: &Settled) {
+    fn note(&self, settled: &Settled, delivered: usize) {
         let mut tally = lock(&self.tally);
+        tally.recipients_delivered += delivered as u64;
+        tally.recipients_refused += settled.refused.len() as u64;
+        tally.recipients_waiting += settled.waiting.len() as u64;
         if let Some((recipient, reply)) = settled.refused.first() {
             tally.refused += 1;
             tally.refusal.get_or_insert_with(|| {
@@ -331,6 +345,11 @@ impl<S: Source> Feed for Handing<'_, S> {
 
     fn next(&self) -> Option<Parcel> {
         loop {
+            if stop::is_asked() {
+                let text = || "told to end: the rest is offered the next time".to_owned();
+                lock(&self.tally).trouble.get_or_insert_with(text);
+                return None;
+            }
             let mail = lock(&self.source).next()?;
             if let Some(next) = self.held_until(&mail) {
                 self.hold(&mail, next);

@@ -9,16 +9,15 @@
 //! The message is on disk, its name too, before the batch that brought it is done; it never changes. Who of its recipients
 //! has it by now is in the neighbour's ledger. The state is not synced: without it a message is due.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::content::{Item, Messages};
 use crate::bsmtp::{LineEnd, Style, Transaction, Writer};
 use crate::delivery::{Identity, Message};
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
+use crate::spool::{ObservedTime, OfFile, create_shared, make_shared_directory};
 
 /// What a kept message begins with.
 const MARK: &str = "#! kept ";
@@ -170,8 +169,7 @@ impl Kept {
     pub fn set_retry(&self, name: &Identity, retry: Retry) -> io::Result<()> {
         let path = self.retry_path(name);
         let draft = path.with_extension("state");
-        let file = File::create(&draft).of(&draft)?;
-        share(&file, &self.folder);
+        let file = create_shared(&draft).of(&draft)?;
         (&file)
             .write_all(retry.to_string().as_bytes())
             .and_then(|()| std::fs::rename(&draft, &path))
@@ -251,13 +249,7 @@ impl std::fmt::Display for Retry {
 
 /// Writes and syncs the file of a message; its length.
 fn write(draft: &Path, mail: &KeptMail<&Transaction, &Message>) -> io::Result<u64> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o660)
-        .open(draft)?;
-    share(&file, draft.parent().unwrap_or(draft));
+    let mut file = create_shared(draft)?;
     writeln!(
         file,
         "{MARK}{} {}",

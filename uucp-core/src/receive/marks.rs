@@ -1,15 +1,14 @@
 //! Small notes about inputs that are not done: one file a note, which goes with it, or when it is old.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, OfFile, make_shared_directory, share};
+use crate::spool::{ObservedTime, OfFile, create_shared, make_shared_directory};
 
 /// Notes go after this time whatever became of their input.
 const KEPT: Duration = Duration::from_hours(24 * 30);
@@ -51,14 +50,7 @@ impl Marks {
         make_shared_directory(&self.folder)?;
         self.expire(now);
         let draft = path.with_extension(std::process::id().to_string());
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o660)
-            .open(&draft)
-            .of(&draft)?;
-        share(&file, &self.folder);
+        let mut file = create_shared(&draft).of(&draft)?;
         writeln!(file, "{} {text}", now.0)
             .and_then(|()| file.sync_all())
             .and_then(|()| std::fs::rename(&draft, &path))

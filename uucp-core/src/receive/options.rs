@@ -70,7 +70,7 @@ const MESSAGE_OPTIONS: Options = Options {
         "--sendmail",
         "--maildir",
     ],
-    alone: &["-T", "-h", "--help", "-V", "--version"],
+    alone: &["-T", "-h", "--help", "-v", "-V", "--version"],
 };
 
 impl MessageOptions {

@@ -59,6 +59,12 @@ impl Origin {
         self.is_last_try = false;
     }
 
+    /// Whether our own uuxqt runs us, which writes what we say into the Log.
+    #[must_use]
+    pub fn is_by_our_uuxqt(&self) -> bool {
+        !self.instance.is_empty()
+    }
+
     /// By what a message of this job is known when it comes again, and whether it is. Where nothing in the message tells it
     /// from an equal one, the execute file does, if its carrier says which it is: the job's name a neighbour may use again.
     #[must_use]

@@ -12,6 +12,7 @@ use crate::clock;
 use crate::delivery::{Identity, Ledger, Pool, Receiver};
 use crate::name::SystemName;
 use crate::spool::ObservedTime;
+use crate::stop;
 use crate::sysexits::{Failure, Status};
 
 /// Whether any mail in this state directory is due.
@@ -36,6 +37,10 @@ pub fn run(site: &Site, all: bool) -> Result<Tally, Failure> {
     let mut total = Tally::default();
     let neighbours = Kept::neighbours(&site.around.state).map_err(Failure::temporary)?;
     for neighbour in neighbours {
+        // What waits, waits on.
+        if stop::is_asked() {
+            break;
+        }
         if let Some(tally) = run_neighbour(site, neighbour.as_ref(), all)? {
             total.add(tally);
         }
@@ -65,6 +70,7 @@ fn run_neighbour(
     else {
         return Ok(None);
     };
+    stop::hold().map_err(Failure::temporary)?;
     let wrong = |e: &dyn std::fmt::Display| Failure::new(Status::Configuration, e.to_string());
     let mut pool =
         Pool::choose(&site.mail.delivery(neighbour), &site.around).map_err(|e| wrong(&e))?;

@@ -6,12 +6,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::os::unix::fs::OpenOptionsExt;
 
-use super::durable::{FILE_MODE, make_directory};
+use super::durable::make_directory;
 use super::error::At;
-use super::sharing::share;
-use super::{ObservedTime, Spool, SpoolError};
+use super::sharing::open_shared;
+use super::{ObservedTime, Spool, SpoolError, regular};
 
 /// How many bad logins an address has in an hour. A neighbour with a wrong password in its configuration makes one a call.
 const LIMIT: u32 = 20;
@@ -39,11 +38,12 @@ impl Spool {
         };
         let hour = hour(self.observed_now()?);
         let path = self.own_folder("bad-logins");
-        let text = match std::fs::read(&path) {
-            Ok(text) => text,
+        let mut text = Vec::new();
+        match regular::open(&path).and_then(|mut file| file.read_to_end(&mut text)) {
+            Ok(_) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(true),
             Err(error) => return Err(error).at("read", &path),
-        };
+        }
         let entries = parse(&text, hour);
         let found = entries.iter().find(|entry| entry.address == address);
         Ok(found.is_none_or(|entry| entry.count < LIMIT))
@@ -61,14 +61,7 @@ impl Spool {
         make_directory(&self.own_folder(""))?;
         let path = self.own_folder("bad-logins");
         let write = || -> std::io::Result<()> {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .mode(FILE_MODE)
-                .open(&path)?;
-            share(&file, path.parent().unwrap_or(&path));
+            let mut file = open_shared(&path, OpenOptions::new().read(true).write(true))?;
             file.lock()?;
             let mut text = Vec::new();
             file.read_to_end(&mut text)?;

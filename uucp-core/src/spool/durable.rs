@@ -10,10 +10,10 @@ use std::time::SystemTime;
 use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
-use super::SpoolError;
 use super::error::At;
 use super::fault::step;
-use super::sharing::give_to_owner;
+use super::sharing::{give_to_owner, open_directory};
+use super::{SpoolError, regular};
 
 /// Files of the spool: owner and group uucp, nobody else, whatever the umask.
 pub(super) const FILE_MODE: u32 = 0o660;
@@ -48,9 +48,11 @@ pub(super) fn make_directory_with(path: &Path, mode: u32) -> Result<(), SpoolErr
         other => other,
     };
     created.at("create", path)?;
-    fs::set_permissions(path, Permissions::from_mode(mode)).at("set the mode of", path)?;
+    let directory = open_directory(path).at("open", path)?;
+    directory
+        .set_permissions(Permissions::from_mode(mode))
+        .at("set the mode of", path)?;
     if let Some(parent) = path.parent() {
-        let directory = File::open(path).at("open", path)?;
         give_to_owner(&directory, parent);
         sync_directory(parent)?;
     }
@@ -325,8 +327,14 @@ pub(super) fn replace_dated(
 /// Reads a small file whole; `None` if it is not there. More than `limit` bytes are no small file.
 pub(super) fn read_small(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, SpoolError> {
     use std::io::Read;
-    let file = match File::open(path) {
+    let file = match regular::open(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) if regular::is_other_thing(&e) => {
+            return Err(SpoolError::Corrupt {
+                path: path.to_path_buf(),
+                reason: regular::NO_FILE.to_owned(),
+            });
+        }
         other => other.at("open", path)?,
     };
     let mut content = Vec::new();

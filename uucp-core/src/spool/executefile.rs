@@ -3,10 +3,11 @@
 //! Read tolerantly (unknown letters are passed over, order is free, CR is a blank), but never half: a file without a command,
 //! or one whose last line is cut, would run `rmail joe@x.exam` for `rmail joe@x.example`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::SpoolError;
-use crate::name::{SpoolName, SystemName};
+use crate::name::{SpoolKind, SpoolName, SystemName};
 use crate::wire::command::ExecuteRequest;
 use crate::wire::quoting::{must_be_quoted, quote, unquote};
 
@@ -100,7 +101,18 @@ impl ExecuteFile {
         if file.command.is_empty() {
             return Err("it has no command".to_owned());
         }
+        file.check_run_names()?;
         Ok(file)
+    }
+
+    /// In the directory that the command runs in one file would take the place of another.
+    fn check_run_names(&self) -> Result<(), String> {
+        let mut names = HashSet::new();
+        let mut run_names = self.files.iter().filter_map(|f| f.run_name.as_deref());
+        match run_names.find(|name| !names.insert(*name)) {
+            Some(name) => Err(format!("two files are called {}", name.escape_ascii())),
+            None => Ok(()),
+        }
     }
 
     fn take_line(&mut self, line: &[u8], quoted: bool) -> Result<(), String> {
@@ -129,11 +141,18 @@ impl ExecuteFile {
             b'F' => {
                 let name = values.next().unwrap_or_default();
                 if let Ok(name) = SpoolName::parse(&name) {
+                    must_be_data('F', &name)?;
                     let run_name = values.next();
                     self.files.push(RunFile { name, run_name });
                 }
             }
-            b'I' => self.stdin = Some(one('I', &mut values)?),
+            b'I' => {
+                let name = one('I', &mut values)?;
+                if let Ok(name) = SpoolName::parse(&name) {
+                    must_be_data('I', &name)?;
+                }
+                self.stdin = Some(name);
+            }
             b'M' => self.status_file = Some(one('M', &mut values)?),
             b'O' => self.stdout = values.next().map(|name| (name, values.next())),
             b'C' => self.command = values.collect(),
@@ -226,6 +245,17 @@ impl ExecuteFile {
     }
 }
 
+/// Any other file of the queue is not the job's to take.
+fn must_be_data(letter: char, name: &SpoolName) -> Result<(), String> {
+    match name.kind() {
+        SpoolKind::Data => Ok(()),
+        _ => Err(format!(
+            "its {letter} line names {}, which is no data file",
+            name.as_str()
+        )),
+    }
+}
+
 fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r')
 }
@@ -278,6 +308,20 @@ mod tests {
         }
         assert!(ExecuteFile::parse(b"C rmail\0x\n").is_err());
         assert!(ExecuteFile::parse(b"I two words\nC rmail x\n").is_err());
+        for other in [
+            "F C.betaN0001",
+            "F X.betaN0001 in",
+            "I X.betaN0001",
+            "I C.betaN0001",
+        ] {
+            let said = ExecuteFile::parse(format!("{other}\nC rmail x\n").as_bytes());
+            assert!(
+                said.is_err_and(|said| said.contains("no data file")),
+                "{other}"
+            );
+        }
+        let twice = ExecuteFile::parse(b"Q\nF D.a in\nF D.b other\nF D.c \\151n\nC cat in\n");
+        assert_eq!(twice.unwrap_err(), "two files are called in");
     }
 
     #[test]

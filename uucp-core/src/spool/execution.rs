@@ -1,20 +1,19 @@
 //! Execute files as work for uuxqt: listing, locking, retrying, finishing.
 
 mod done;
+mod finish;
+mod lock;
+mod retry;
 
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
-
-use self::done::DoneFile;
+pub use self::lock::ExecutionLock;
+pub use self::retry::RetryState;
 use super::error::At;
 use super::executefile::EXECUTE_FILE_LIMIT;
 use super::queue::{NewFile, is_taken};
-use super::work::move_aside;
-use super::{ExecuteFile, ObservedTime, PidLock, Spool, SpoolError, Staged, durable, names};
+use super::{ExecuteFile, Spool, SpoolError, Staged, durable, names};
 use crate::name::{Grade, SpoolKind, SpoolName, SystemName};
 
 /// One execute file in the spool.
@@ -26,77 +25,6 @@ pub struct Execution {
     pub name: SpoolName,
     /// Its grade, as told by its name.
     pub grade: Grade,
-}
-
-/// The lock of one execution. Its descriptor may be inherited by the command, which then holds the lock as long as it runs,
-/// whatever becomes of uuxqt.
-#[derive(Debug)]
-pub struct ExecutionLock {
-    lock: PidLock,
-}
-
-impl ExecutionLock {
-    /// The descriptor that holds the lock.
-    #[must_use]
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.lock.guard().as_fd()
-    }
-
-    /// Whether children that are started now inherit the descriptor. Off at first; to be switched on around a start.
-    ///
-    /// # Errors
-    /// When the operating system refuses.
-    pub fn set_inheritable(&self, inheritable: bool) -> Result<(), SpoolError> {
-        let flags = if inheritable {
-            FdFlag::empty()
-        } else {
-            FdFlag::FD_CLOEXEC
-        };
-        fcntl(self.lock.guard(), FcntlArg::F_SETFD(flags))
-            .at("hand on", self.lock.guard_path())
-            .map(|_| ())
-    }
-
-    /// Writes the running command's process number into the lock file, for Taylor's uuxqt.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn set_owner(&mut self, pid: i32) -> Result<(), SpoolError> {
-        self.lock.set_owner(pid)
-    }
-}
-
-/// What is remembered of an execution that could not be done yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RetryState {
-    /// How often it was tried.
-    pub attempts: u32,
-    /// When it was seen first.
-    pub first_seen: ObservedTime,
-    /// When it may be tried again.
-    pub next: ObservedTime,
-}
-
-impl RetryState {
-    /// How long it has been waiting.
-    #[must_use]
-    pub fn age(&self, now: ObservedTime) -> Duration {
-        now.since(self.first_seen)
-    }
-
-    fn parse(content: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
-        let mut words = text.split(' ');
-        Some(Self {
-            attempts: words.next()?.parse().ok()?,
-            first_seen: ObservedTime(words.next()?.parse().ok()?),
-            next: ObservedTime(words.next()?.parse().ok()?),
-        })
-    }
-
-    fn emit(self) -> String {
-        format!("{} {} {}\n", self.attempts, self.first_seen.0, self.next.0)
-    }
 }
 
 impl Spool {
@@ -132,25 +60,6 @@ impl Spool {
 
     fn execution_path(&self, execution: &Execution) -> PathBuf {
         self.data_path(&execution.system, &execution.name)
-    }
-
-    /// Locks an execution; `None` if it runs already or is gone.
-    ///
-    /// # Errors
-    /// When the lock could not be made.
-    pub fn lock_execution(
-        &self,
-        execution: &Execution,
-    ) -> Result<Option<ExecutionLock>, SpoolError> {
-        let path = self.execution_path(execution);
-        // Looked at first, since locking writes; and again under the lock, since it may have been done meanwhile.
-        if !path.exists() {
-            return Ok(None);
-        }
-        let lock = self.take_execution_lock(execution)?;
-        Ok(lock
-            .filter(|_| path.exists())
-            .map(|lock| ExecutionLock { lock }))
     }
 
     /// What tells this execute file from any other of the same name: stays the same however often its command is tried, over
@@ -240,181 +149,6 @@ impl Spool {
                 }
             }
         }
-    }
-
-    /// Removes an execution that is done: the execute file first, then its files, its retry state and its lock.
-    ///
-    /// A crash after the execute file leaves data that nobody names, never a command that runs again; which data that is
-    /// stands in the guard, and [`Spool::finish_dead_executions`] removes it.
-    ///
-    /// # Errors
-    /// When a file cannot be removed; that it is gone already is no error.
-    pub fn remove_execution(
-        &self,
-        lock: ExecutionLock,
-        execution: &Execution,
-        file: &ExecuteFile,
-    ) -> Result<(), SpoolError> {
-        let data: Vec<DoneFile> = file
-            .files
-            .iter()
-            .filter_map(|needed| {
-                DoneFile::of(
-                    &self.data_path(&execution.system, &needed.name),
-                    &needed.name,
-                )
-            })
-            .collect();
-        lock.lock.note(&done::emit(&data))?;
-        durable::remove(&self.execution_path(execution))?;
-        for needed in &file.files {
-            durable::remove(&self.data_path(&execution.system, &needed.name))?;
-        }
-        durable::remove(&self.retry_path(execution))?;
-        drop(lock);
-        Ok(())
-    }
-
-    /// Ends what processes that were killed had begun to remove: the execute file of a job that is done is gone, and its
-    /// data, its lock and what was remembered of it go now.
-    ///
-    /// # Errors
-    /// When the spool cannot be read or a file cannot be removed.
-    pub fn finish_dead_executions(&self) -> Result<(), SpoolError> {
-        for guard in durable::names(&self.own_folder("running"))? {
-            let Some((system, name)) = guard.split_once('!') else {
-                continue;
-            };
-            let (Ok(system), Ok(name)) = (
-                SystemName::parse(system.as_bytes()),
-                SpoolName::parse(name.as_bytes()),
-            ) else {
-                continue;
-            };
-            if name.kind() == SpoolKind::Execute {
-                self.finish_dead_execution(&Execution {
-                    grade: names::grade_of(&name, &system),
-                    system,
-                    name,
-                })?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The same for one; whoever can take its lock may do it.
-    pub(super) fn finish_dead_execution(&self, execution: &Execution) -> Result<(), SpoolError> {
-        let path = self.execution_path(execution);
-        if path.exists() {
-            return Ok(());
-        }
-        let Some(lock) = self.take_execution_lock(execution)? else {
-            return Ok(());
-        };
-        // One that has come meanwhile may name the same data.
-        if path.exists() {
-            return Ok(());
-        }
-        for data in done::parse(lock.noted()) {
-            let path = self.data_path(&execution.system, &data.name);
-            if DoneFile::of(&path, &data.name).as_ref() == Some(&data) {
-                durable::remove(&path)?;
-            }
-        }
-        durable::remove(&self.retry_path(execution))
-    }
-
-    fn take_execution_lock(&self, execution: &Execution) -> Result<Option<PidLock>, SpoolError> {
-        let tail = execution.name.as_str().get(2..).unwrap_or_default();
-        let path = self.execution_path(execution);
-        let guard_name = format!("{}!{}", execution.system, execution.name);
-        self.lock_beside(path.with_file_name(format!("L.{tail}")), &guard_name)
-    }
-
-    /// Puts on disk that executions of a system are gone, many at once: a sync for each would cost more than the commands.
-    ///
-    /// # Errors
-    /// When it cannot be done.
-    pub fn sync_executions(&self, system: &SystemName) -> Result<(), SpoolError> {
-        durable::sync_directory(&self.execute_folder(system))
-    }
-
-    /// Moves a failed execution and its files to `.Failed/`; gives the execute file's new path. The files go first: an
-    /// execute file whose data is gone waits and can be seen, data without an execute file cannot.
-    ///
-    /// # Errors
-    /// When a file cannot be moved.
-    pub fn fail_execution(
-        &self,
-        lock: ExecutionLock,
-        execution: &Execution,
-        file: &ExecuteFile,
-    ) -> Result<PathBuf, SpoolError> {
-        let folder = self
-            .taylor_folder(".Failed")
-            .join(execution.system.as_str());
-        for needed in &file.files {
-            let path = self.data_path(&execution.system, &needed.name);
-            if path.exists() {
-                move_aside(&path, &folder.join("D."))?;
-            }
-        }
-        let moved = move_aside(&self.execution_path(execution), &folder.join("X."))?;
-        durable::remove(&self.retry_path(execution))?;
-        drop(lock);
-        Ok(moved)
-    }
-
-    /// Moves an execute file that cannot be understood to `.Corrupt/`; gives its new path. Its data files stay where they
-    /// are: what names them is not known.
-    ///
-    /// # Errors
-    /// When it cannot be moved.
-    pub fn set_aside_execution(
-        &self,
-        lock: ExecutionLock,
-        execution: &Execution,
-    ) -> Result<PathBuf, SpoolError> {
-        let moved = move_aside(
-            &self.execution_path(execution),
-            &self.taylor_folder(".Corrupt"),
-        )?;
-        durable::remove(&self.retry_path(execution))?;
-        drop(lock);
-        Ok(moved)
-    }
-
-    fn retry_path(&self, execution: &Execution) -> PathBuf {
-        self.own_folder("retry")
-            .join(execution.system.as_str())
-            .join(execution.name.as_str())
-    }
-
-    /// What is remembered of an execution.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub fn retry_state(&self, execution: &Execution) -> Result<Option<RetryState>, SpoolError> {
-        let content = durable::read_small(&self.retry_path(execution), 4096)?;
-        Ok(content.and_then(|content| RetryState::parse(&content)))
-    }
-
-    /// Remembers it. Not synced: a power failure costs one early retry.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn set_retry_state(
-        &self,
-        execution: &Execution,
-        state: &RetryState,
-    ) -> Result<(), SpoolError> {
-        durable::replace(
-            &self.new_path(),
-            &self.retry_path(execution),
-            durable::FILE_MODE,
-            state.emit().as_bytes(),
-            false,
-        )
     }
 }
 

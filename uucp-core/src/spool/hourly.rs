@@ -2,12 +2,11 @@
 
 use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::durable::{FILE_MODE, make_directory};
+use super::durable::make_directory;
 use super::error::At;
-use super::sharing::{OfFile, share};
+use super::sharing::{OfFile, open_shared};
 use super::{ObservedTime, Spool, SpoolError};
 use crate::name::SystemName;
 
@@ -18,15 +17,7 @@ const HOUR: u64 = 3600;
 /// # Errors
 /// When the count cannot be read or written.
 pub fn count_in_hour(path: &Path, limit: u32, now: ObservedTime) -> io::Result<bool> {
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(FILE_MODE)
-        .open(path)
-        .of(path)?;
-    share(&file, path.parent().unwrap_or(path));
+    let mut file = open_shared(path, OpenOptions::new().read(true).write(true)).of(path)?;
     file.lock().of(path)?;
     let mut held = Vec::new();
     (&file).take(100).read_to_end(&mut held).of(path)?;

@@ -5,6 +5,7 @@
 //! before the receipt leaves a partial file; after it, the next look finishes the renames. So the file is neither lost nor
 //! taken twice, whatever the peer has seen of the confirmation.
 
+mod asked_for;
 mod open;
 mod taken;
 
@@ -205,7 +206,7 @@ impl Inbox {
                 return Ok(Admission::AlreadyReceived);
             }
             // A name that comes back says nothing: the file is taken again, and its content tells.
-            earlier = receipts.content(key);
+            earlier = receipts.repeatable(key);
         }
         let target = self.target(incoming)?;
         if let Some(temp) = &incoming.temp
@@ -335,6 +336,13 @@ impl Inbox {
             _ => Destination::find(incoming)
                 .map(Target::Outside)
                 .map_err(|(refusal, reason)| Stop::Answer(Admission::refuse(refusal, reason))),
+        }
+    }
+
+    /// The call has ended in order: the peer has acted on all confirmations, and offers none of the files again.
+    pub fn over(&mut self) {
+        if let Some(receipts) = &mut self.receipts {
+            receipts.over();
         }
     }
 

@@ -1,8 +1,8 @@
 //! Log and Stats, in Taylor's exact formats: what uulog, uustat and people's scripts read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use jiff::Zoned;
 use super::{durable, sharing};
 use crate::config::Config;
 use crate::name::SystemName;
+use crate::owner::as_owner_of;
 
 /// Where the lines of the log stand among debugging messages.
 pub const LOG_TARGET: &str = "uucp::log";
@@ -174,12 +175,18 @@ fn stamp(now: &Zoned) -> String {
     )
 }
 
-/// A word of a line: `-` where there is none, and no blanks inside.
+/// Longer than any user's name. A peer may say anything.
+const WORD: usize = 64;
+
+/// A word of a line: `-` where there is none, no blanks inside, and what is too long is cut.
 fn word(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return "-".to_owned();
     }
-    clean(bytes).replace(' ', "\\040")
+    match bytes.get(..WORD) {
+        Some(begin) if bytes.len() > WORD => format!("{}...", word(begin)),
+        _ => clean(bytes).replace(' ', "\\040"),
+    }
 }
 
 /// What a peer or a message supplied cannot make lines of its own, nor move a terminal's cursor: control characters and
@@ -189,7 +196,7 @@ fn clean(bytes: &[u8]) -> String {
     let mut line = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
-            if c.is_control() {
+            if c.is_control() || turns_text(c) {
                 line.extend(c.escape_default());
             } else {
                 line.push(c);
@@ -200,6 +207,12 @@ fn clean(bytes: &[u8]) -> String {
         }
     }
     line
+}
+
+/// Marks that one does not see, and that make a terminal show a line in another order than it has: those of direction and of
+/// width nothing, and Unicode's own line ends.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// A file that lines are appended to; held open, and opened anew when a log rotation has taken it away.
@@ -243,7 +256,12 @@ impl Appender {
             matches!((held, named), (Ok(a), Ok(b)) if a == b)
         });
         if !same {
-            self.file = Some(open_for_append(&self.path, self.spool.as_deref())?);
+            let open = || open_for_append(&self.path, self.spool.as_deref());
+            let opened = match &self.spool {
+                Some(spool) => as_owner_of(spool, open),
+                None => open(),
+            };
+            self.file = Some(opened?);
         }
         self.file
             .as_ref()
@@ -252,24 +270,22 @@ impl Appender {
 }
 
 fn open_for_append(path: &Path, spool: Option<&Path>) -> std::io::Result<File> {
-    match OpenOptions::new().append(true).open(path) {
+    let folder = path.parent().unwrap_or(path);
+    let owner = spool.unwrap_or(folder);
+    let (file, made) = match sharing::open_log(path, durable::FILE_MODE) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            let folder = path.parent().unwrap_or(path);
-            let owner = spool.unwrap_or(folder);
             if !folder.is_dir() {
                 durable::make_directory(folder).map_err(std::io::Error::other)?;
-                sharing::give_to_owner(&File::open(folder)?, owner);
+                sharing::give_to_owner(&sharing::open_directory(folder)?, owner);
             }
-            let file = OpenOptions::new()
-                .append(true)
-                .create(true)
-                .mode(durable::FILE_MODE)
-                .open(path)?;
-            sharing::share(&file, owner);
-            Ok(file)
+            sharing::open_log(path, durable::FILE_MODE)?
         }
-        other => other,
+        other => other?,
+    };
+    if made {
+        sharing::share(&file, owner);
     }
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -333,6 +349,12 @@ mod tests {
         assert!(!line.contains('\u{1b}') && !line.contains('\r'));
         assert!(line.contains('\u{e9}'));
         assert_eq!(clean(b"a\xffb"), "a\\377b");
+        assert_eq!(
+            clean("a\u{202e}b\u{2028}\u{fb01}".as_bytes()),
+            "a\\u{202e}b\\u{2028}\u{fb01}"
+        );
+        assert_eq!(word(&[b'u'; 64]), "u".repeat(64));
+        assert_eq!(word(&[b'u'; 8000]), format!("{}...", "u".repeat(64)));
     }
 
     #[test]

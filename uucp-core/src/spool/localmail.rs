@@ -4,7 +4,7 @@
 //! One file a mail, `.Bangpath/local-mail/NAME`: a line for the sender, a line for each recipient, an empty line, the
 //! message. Addresses are hexadecimal: no byte in them can be taken for the end of a line.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use super::lock::LockedFile;
 use super::queue::NewFile;
 use super::submission::LocalMailDraft;
 use super::work::move_aside;
-use super::{Spool, SpoolError, durable, names};
+use super::{Spool, SpoolError, durable, names, regular};
 
 /// What the first line begins with: the form of the file.
 const SENDER: &str = "from:";
@@ -122,7 +122,7 @@ impl Spool {
     /// When it cannot be read. [`SpoolError::Corrupt`] if it is no such mail: it lies in `.Corrupt/` then.
     pub fn take_local_mail(&self, name: &str) -> Result<Option<LocalMail>, SpoolError> {
         let path = self.local_mail_path(name);
-        let mut file = match File::open(&path) {
+        let mut file = match regular::open(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.at("open", &path)?,
         };

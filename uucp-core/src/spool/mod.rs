@@ -28,6 +28,7 @@ mod quota;
 mod receipt;
 mod reception;
 mod record;
+pub(crate) mod regular;
 mod sequence;
 mod sharing;
 mod status;
@@ -55,12 +56,16 @@ pub use offered::Offered;
 pub use outbox::{EntryName, OutboxLock, SealedMessage, StagedMessage};
 pub use queue::{Draft, StageKind, Staged};
 pub use reception::Reception;
-pub(crate) use sharing::{OfFile, give_to_owner, make_shared_directory, open_to_group, share};
+#[cfg(feature = "cli")]
+pub(crate) use sharing::open_log;
+pub(crate) use sharing::{
+    OfFile, create_shared, give_to_owner, make_shared_directory, open_shared, open_to_group, share,
+};
 pub use status::{Status, StatusKind};
 pub use submission::{Delivery, LocalMailDraft, Queued, Submission, SubmissionKey};
 pub use unnamed::Collected;
 pub use work::by_urgency;
-pub use workfile::WorkFile;
+pub use workfile::{ASKED_FOR, WorkFile};
 
 use crate::config::Config;
 use crate::name::SystemName;

@@ -18,7 +18,7 @@ pub use message::{SealedMessage, StagedMessage};
 pub use name::EntryName;
 
 use super::error::At;
-use super::{Spool, SpoolError, durable};
+use super::{Spool, SpoolError, durable, regular};
 use crate::name::{Grade, SystemName};
 
 impl Spool {
@@ -148,7 +148,7 @@ impl Spool {
         name: &EntryName,
     ) -> Result<Option<File>, SpoolError> {
         let path = self.message_path(system, name);
-        match File::open(&path) {
+        match regular::open(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             other => other.at("open", &path).map(Some),
         }

@@ -1,18 +1,17 @@
 //! How much of the spool one neighbour may fill with what it sends.
 //!
 //! Everything that came from it counts: data and execute files that wait, files in the making, what failed and what was set
-//! aside. It is counted when a call brings its first file; after that an account is kept. Counted again, it is only when
+//! aside; and the work files of what it has asked for by patterns. It is counted when a call brings its first file; after that an account is kept. Counted again, it is only when
 //! the account says that there is no room: uuxqt may have made some. What we send to it does not count.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::mentions::each_word;
-use super::{Spool, SpoolError, durable, workfile};
+use super::mentions::each_word_of_each;
+use super::{Spool, SpoolError, durable, regular, workfile};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 
 /// What a file takes at least: a neighbour could fill a disk with empty ones.
@@ -60,6 +59,16 @@ struct Counted {
 pub(super) struct NoRoom {
     pub(super) used: u64,
     pub(super) limit: u64,
+}
+
+impl NoRoom {
+    pub(super) fn told_of(self, system: &SystemName) -> SpoolError {
+        SpoolError::OverLimit {
+            system: system.clone(),
+            used: self.used,
+            limit: self.limit,
+        }
+    }
 }
 
 impl Quota {
@@ -176,6 +185,7 @@ impl Spool {
         let own = self.system_folder(system);
         let failed = self.taylor_folder(".Failed").join(system.as_str());
         let folders = [
+            self.work_folder(system),
             own.join("D."),
             own.join("D.X"),
             own.join("X."),
@@ -194,22 +204,29 @@ impl Spool {
         durable::each_name(&receiving, |name| {
             let path = receiving.join(name);
             // What comes in just now is promised.
-            let idle = File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
+            let idle = regular::open(&path).is_ok_and(|file| file.try_lock().is_ok());
             held = held.saturating_add(if idle { size_of(&path) } else { 0 });
             true
         })?;
         Ok(held)
     }
 
-    /// What came from a system: that without the data that our own jobs name.
+    /// What came from a system: that without our own jobs and the data that they name. A job that sends a file from where it is
+    /// says the same, whether the system has asked for it or a user here wants it sent: its work file is counted.
     fn held(&self, system: &SystemName) -> Result<u64, SpoolError> {
         let held = self.held_at_most(system)?;
+        let work_folder = self.work_folder(system);
         let mut ours = HashSet::new();
-        each_word(
-            &self.work_folder(system),
+        let mut asked_for = HashSet::new();
+        each_word_of_each(
+            &work_folder,
             workfile::WORK_FILE_LIMIT,
-            |word| {
-                if let Ok(name) = SpoolName::parse(word.as_bytes())
+            |work_file, word| {
+                if word.as_bytes() == workfile::ASKED_FOR {
+                    if !asked_for.contains(work_file) {
+                        asked_for.insert(work_file.to_owned());
+                    }
+                } else if let Ok(name) = SpoolName::parse(word.as_bytes())
                     && name.kind() == SpoolKind::Data
                 {
                     ours.insert(name);
@@ -217,10 +234,16 @@ impl Spool {
                 true
             },
         )?;
-        let ours = ours
+        let data = ours
             .iter()
-            .map(|name| size_of(&self.data_path(system, name)))
-            .sum();
+            .map(|name| size_of(&self.data_path(system, name)));
+        let mut ours: u64 = data.sum();
+        durable::each_name(&work_folder, |name| {
+            if !asked_for.contains(name) {
+                ours = ours.saturating_add(size_of(&work_folder.join(name)));
+            }
+            true
+        })?;
         Ok(held.saturating_sub(ours))
     }
 }

@@ -9,6 +9,7 @@
 //! * `D KEY SUM`: they have them
 //! * `V KEY SUM`: the receipt is void, the file was not taken after all
 //! * `A SUM`: the neighbour has seen all confirmations up to here
+//! * `E SUM`: a call has come to its end in order: the neighbour has acted on them, too, and offers none of it again
 
 mod compact;
 mod lines;
@@ -16,13 +17,14 @@ mod lines;
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 use self::lines::push_line;
 use super::error::At;
-use super::{Incoming, ObservedTime, Spool, SpoolError, durable, names};
+use super::{Incoming, ObservedTime, Spool, SpoolError, durable, names, regular};
 use crate::name::{SystemName, TempName};
 
 /// What makes two offered files the same: 128 bits of a hash of temporary name, names, user, size and command.
@@ -112,7 +114,17 @@ pub(super) struct Move {
 struct Entry {
     time: ObservedTime,
     acknowledged: bool,
+    /// Whether the call in which it came has ended in order.
+    over: bool,
     content: Option<Content>,
+}
+
+impl Entry {
+    /// The neighbour has acted on the confirmation.
+    fn end(&mut self) {
+        self.acknowledged = true;
+        self.over = true;
+    }
 }
 
 /// The receipts of one neighbour. Only the holder of the neighbour's lock has them open.
@@ -148,7 +160,7 @@ impl Receipts {
         system: &SystemName,
     ) -> Result<Vec<PathBuf>, SpoolError> {
         let mut receipts = Self::none(spool, system);
-        match File::open(&receipts.path) {
+        match regular::open(&receipts.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             other => {
                 let file = other.at("open", &receipts.path)?;
@@ -167,11 +179,13 @@ impl Receipts {
         let file = match OpenOptions::new()
             .read(true)
             .append(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&receipts.path)
         {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(receipts),
             other => other.at("open", &receipts.path)?,
         };
+        regular::check(&file).at("open", &receipts.path)?;
         let whole = receipts
             .read(BufReader::new(&file))
             .at("read", &receipts.path)?;
@@ -188,6 +202,7 @@ impl Receipts {
         let entry = Entry {
             time,
             acknowledged: false,
+            over: false,
             content,
         };
         self.entries.insert(key, entry);
@@ -204,9 +219,11 @@ impl Receipts {
         self.entries.contains_key(&key)
     }
 
-    /// The content of what was received under this key, where it was noted.
-    pub(super) fn content(&self, key: Key) -> Option<Content> {
-        self.entries.get(&key).and_then(|entry| entry.content)
+    /// The content of what was received under this key, where it was noted and the neighbour may still offer it again. After
+    /// a call that ended in order it does not: then the same content is another file, like two batches of equal text.
+    pub(super) fn repeatable(&self, key: Key) -> Option<Content> {
+        let entry = self.entries.get(&key).filter(|entry| !entry.over);
+        entry.and_then(|entry| entry.content)
     }
 
     /// Whether a file was received, but may not have its name yet.
@@ -294,6 +311,18 @@ impl Receipts {
         }
     }
 
+    /// The call has ended in order.
+    pub(super) fn over(&mut self) {
+        let counts = |entry: &Entry| entry.content.is_some() && !entry.over;
+        if self.entries.values().any(counts) {
+            self.entries.values_mut().for_each(Entry::end);
+            let mut text = String::new();
+            push_line(&mut text, "E");
+            // Lost, equal files under a name that comes back are taken for one for longer.
+            let _ = self.append(&text);
+        }
+    }
+
     fn append(&mut self, text: &str) -> Result<(), SpoolError> {
         if text.is_empty() {
             return Ok(());
@@ -322,6 +351,7 @@ impl Receipts {
         OpenOptions::new()
             .read(true)
             .append(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
             .open(&self.path)
             .at("open", &self.path)
     }

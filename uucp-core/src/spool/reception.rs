@@ -144,7 +144,11 @@ impl Reception {
         if self.returning && !matches!(self.target, Target::Outside(_)) {
             self.content = Some(content_of(&self.file).at("read", &path)?);
             if self.is_repetition() {
-                return Ok(());
+                if !self.completes_a_job()? {
+                    return Ok(());
+                }
+                // The data came anew, and was another: so is this, whatever it says.
+                self.earlier = None;
             }
         }
         self.moves = self.decide_moves(path)?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Seek};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::At;
@@ -204,7 +205,11 @@ impl Record {
 
     fn cut_back(&self, length: u64) -> Result<(), SpoolError> {
         step("cut", &self.path).at("write", &self.path)?;
-        match OpenOptions::new().write(true).open(&self.path) {
+        match OpenOptions::new()
+            .write(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(&self.path)
+        {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             other => {
                 let file = other.at("open", &self.path)?;
@@ -237,7 +242,11 @@ impl Record {
     }
 
     fn open(&self) -> Result<(File, bool), SpoolError> {
-        match OpenOptions::new().write(true).open(&self.path) {
+        match OpenOptions::new()
+            .write(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(&self.path)
+        {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             other => return other.at("open", &self.path).map(|file| (file, false)),
         }

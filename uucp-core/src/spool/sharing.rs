@@ -1,11 +1,13 @@
 //! Who owns what is made in the spool: root's files are given to its owner, and its group shares them.
 
-use std::fs::{self, DirBuilder, File, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::durable::{DIRECTORY_MODE, FILE_MODE};
+use super::regular;
 
 /// Makes a directory and those above it, as far as they are missing: for folders beside the spool's own, which members of its group
 /// make as well as its owner. The group is the parent's. One that is there and not as open as its parent is put right, by whoever may.
@@ -46,12 +48,20 @@ pub(crate) fn open_to_group(path: &Path, parent: &Path) {
     if is_so && !nix::unistd::geteuid().is_root() {
         return;
     }
-    if let Ok(directory) = File::open(path) {
+    if let Ok(directory) = open_directory(path) {
         give_to_owner(&directory, parent);
         give_to_group(&directory, parent);
         // After the group: who is no member of that may not set the bit.
         let _ = directory.set_permissions(Permissions::from_mode(DIRECTORY_MODE));
     }
+}
+
+/// A directory itself, and nothing that a link leads to.
+pub(super) fn open_directory(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_DIRECTORY | nix::libc::O_NOFOLLOW)
+        .open(path)
 }
 
 /// What a member of the group makes is the group's also where the folder does not see to it.
@@ -99,8 +109,98 @@ fn is_ours_to_change(file: &File) -> bool {
         .is_ok_and(|metadata| metadata.is_file() || metadata.is_dir())
 }
 
-/// Gives a file that was made or opened the mode that all of the spool's files have, whatever the umask, and the directory's
-/// group; where root made it, its owner, too. One that is somebody else's stays as it is.
+/// Opens a file of ours in a folder that the group shares, with these options; makes it if it is not there.
+///
+/// Every member of the group can put something else in its place. So no link is followed, and mode and owner are given to what was
+/// made here and to nothing else; it has them before it has its name.
+pub(crate) fn open_shared(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    options.custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK);
+    loop {
+        match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => return only_file(other?),
+        }
+        let parent = path.parent().unwrap_or_else(|| Path::new("."));
+        let making = COUNT.fetch_add(1, Ordering::Relaxed);
+        let making = parent.join(format!("{MAKING}{}-{making}", std::process::id()));
+        create_shared(&making)?;
+        let named = fs::hard_link(&making, path);
+        fs::remove_file(&making)?;
+        match named {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+}
+
+/// How the names of files begin that have no other yet.
+const MAKING: &str = ".bangpath-";
+
+fn only_file(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::other("it is not a regular file"))
+}
+
+/// Makes a file of ours in a folder that the group shares; what has its name goes.
+pub(crate) fn create_shared(path: &Path) -> io::Result<File> {
+    loop {
+        let mut options = OpenOptions::new();
+        match options.write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(path)?,
+            other => {
+                let file = other?;
+                share(&file, path.parent().unwrap_or(path));
+                return Ok(file);
+            }
+        }
+    }
+}
+
+/// Opens a file that lines are added to, wherever an administrator keeps it; and whether it was made here, with this mode.
+///
+/// A link is followed if it is root's: a member of the group, who may write to the folder, cannot make such a one. A pipe that
+/// nobody reads is not waited for.
+pub(crate) fn open_log(path: &Path, mode: u32) -> io::Result<(File, bool)> {
+    let open = |path: &Path| {
+        let mut options = OpenOptions::new();
+        options
+            .append(true)
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NOCTTY | nix::libc::O_NONBLOCK);
+        match options.open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let created = options.create_new(true).mode(mode).open(path);
+                created.map(|file| (file, true))
+            }
+            other => Ok((regular::written_whole(other?)?, false)),
+        }
+    };
+    match open(path) {
+        Err(error) if error.raw_os_error() == Some(nix::libc::ELOOP) => {
+            open(&target_of_roots(path).ok_or(error)?)
+        }
+        other => other,
+    }
+}
+
+/// Where a link of root's leads.
+fn target_of_roots(path: &Path) -> Option<PathBuf> {
+    let link = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_PATH | nix::libc::O_NOFOLLOW)
+        .open(path)
+        .ok()?;
+    if link.metadata().ok()?.uid() != 0 {
+        return None;
+    }
+    let target = nix::fcntl::readlinkat(&link, "").ok()?;
+    Some(path.parent()?.join(target))
+}
+
+/// Gives a file that was made here the mode that all of the spool's files have, whatever the umask, and the directory's
+/// group; where root made it, its owner, too.
 pub(crate) fn share(file: &File, parent: &Path) {
     if !is_ours_to_change(file) {
         return;
@@ -111,27 +211,4 @@ pub(crate) fn share(file: &File, parent: &Path) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::OpenOptions;
-
-    use nix::sys::stat::Mode;
-    use nix::unistd::mkfifo;
-
-    use super::*;
-
-    #[test]
-    fn what_is_no_file_stays_as_it_is() {
-        let folder = tempfile::tempdir().unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
-        let pipe = folder.path().join("pipe");
-        mkfifo(&pipe, Mode::from_bits_truncate(0o600)).unwrap();
-        // For both, or opening it would wait for the other side.
-        let open = |path: &Path| OpenOptions::new().read(true).write(true).open(path);
-        share(&open(&pipe).unwrap(), folder.path());
-        assert_eq!(mode(&pipe), 0o600);
-        let file = folder.path().join("file");
-        fs::write(&file, "").unwrap();
-        share(&open(&file).unwrap(), folder.path());
-        assert_eq!(mode(&file), FILE_MODE);
-    }
-}
+mod tests;

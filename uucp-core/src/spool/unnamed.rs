@@ -8,14 +8,13 @@
 mod notes;
 
 use std::collections::{BTreeMap, HashSet};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::layout::DOT_FOLDER;
 use super::mentions::{MAKING, each_word};
 use super::receipt::Receipts;
 use super::work::move_aside;
-use super::{Execution, Spool, SpoolError, durable, executefile, lock, workfile};
+use super::{Execution, Spool, SpoolError, durable, executefile, lock, regular, workfile};
 use crate::name::{SpoolKind, SpoolName, SystemName};
 use notes::{Identity, Notes, Sighting};
 
@@ -224,7 +223,7 @@ impl Spool {
             [system, _, _] => (system.parse::<SystemName>().ok(), true),
             _ => (None, false),
         };
-        let Ok(file) = File::open(&from) else {
+        let Ok(file) = regular::open(&from) else {
             return Ok(None);
         };
         if file.try_lock().is_err() {

@@ -11,7 +11,7 @@ use nix::errno::Errno;
 
 use super::error::At;
 use super::workfile::{WORK_FILE_LIMIT, emit_requests, grade_of_work};
-use super::{Spool, SpoolError, WorkFile, durable, names};
+use super::{Spool, SpoolError, WorkFile, durable, names, regular};
 use crate::name::{Grade, JobId, SpoolKind, SpoolName, SystemName};
 use crate::wire::command::Request;
 
@@ -380,7 +380,7 @@ pub(super) fn move_aside(path: &Path, folder: &Path) -> Result<PathBuf, SpoolErr
 /// Whether nobody is at work on a file in the making: its maker holds a lock on it, and an hour (by whatever clock the files
 /// have) is long enough for the instant between making and locking, also where the clock was set.
 fn is_abandoned(path: &Path) -> bool {
-    let Ok(file) = fs::File::open(path) else {
+    let Ok(file) = regular::open(path) else {
         return false;
     };
     let young = file

@@ -9,6 +9,10 @@ use crate::wire::command::{CommandError, Request};
 /// Longest work file read, in bytes. One of 2,000 lines is a tenth of this.
 pub(super) const WORK_FILE_LIMIT: u64 = 4 << 20;
 
+/// The temporary name in a request whose file lies where it is and has no other, as of one that the peer has asked for by a
+/// pattern.
+pub const ASKED_FOR: &[u8] = b"D.0";
+
 /// A work file as read. Without any request it is a poll request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkFile {

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
-use crate::lab::{Lab, UUCICO, accept, script, text};
+use crate::lab::{Lab, UUCICO, accept, script, terminate, text};
 use crate::skip::skip;
 
 #[test]
@@ -136,8 +136,7 @@ fn a_signal_ends_a_chat_program_with_the_call() {
         assert!(caller.try_wait().unwrap().is_none(), "{}", lab.alpha.log());
         std::thread::yield_now();
     }
-    let kill = Command::new("kill").arg(caller.id().to_string()).status();
-    assert!(kill.unwrap().success());
+    terminate(&caller);
     assert_eq!(caller.wait().unwrap().code(), Some(1));
     let log = lab.alpha.log();
     assert!(log.contains("ERROR: Got termination signal"), "{log}");

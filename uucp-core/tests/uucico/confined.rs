@@ -17,15 +17,16 @@ fn has_landlock() -> bool {
     has
 }
 
-/// Beta has a job for alpha; the data is a link to a file outside of everything. What alpha has got in the end.
+/// Beta has a job for alpha; the folder of its data is a link to one outside of everything. What alpha has got in the end.
 fn fetched_through_a_link(lab: &Lab) -> Vec<Vec<u8>> {
-    let secret = lab.beta.root.join("secret");
-    fs::write(&secret, "secret").unwrap();
     lab.beta.queue("alpha", "ann", b"mail");
     let folder = lab.beta.root.join("spool/alpha/D.");
-    let data = folder.join(lab.beta.names("alpha/D.").first().unwrap());
-    fs::remove_file(&data).unwrap();
-    symlink(&secret, &data).unwrap();
+    let outside = lab.beta.root.join("outside");
+    fs::rename(&folder, &outside).unwrap();
+    for data in fs::read_dir(&outside).unwrap() {
+        fs::write(data.unwrap().path(), "secret").unwrap();
+    }
+    symlink(&outside, &folder).unwrap();
     let (output, _) = lab.call();
     assert!(output.status.success());
     lab.alpha.arrived("beta")

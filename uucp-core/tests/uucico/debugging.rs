@@ -40,7 +40,10 @@ fn debugging_shows_the_line_the_packets_and_the_bytes() {
             ("log", "Calling system beta (port out)"),
         ] {
             let kind = format!(" uucp::{kind}: ");
-            let shown = |line: &str| line.contains(&kind) && line.contains(said);
+            // Which call it is about, as Taylor's says it.
+            let shown = |line: &str| {
+                line.contains("Z beta ") && line.contains(&kind) && line.contains(said)
+            };
             assert!(
                 debug.lines().any(shown),
                 "{protocol}: {kind}{said}:\n{debug}"
@@ -58,6 +61,11 @@ fn debugging_shows_the_line_the_packets_and_the_bytes() {
                 .all(|line| line.contains(" uucp::handshake: ") || line.contains(" uucp::log: "))
         );
         assert!(debug.contains("Salpha"), "{debug}");
+        // Before the caller has said who it is there is nobody to name.
+        assert!(
+            debug.contains("Z - ") && debug.contains("Z alpha "),
+            "{debug}"
+        );
     }
 }
 

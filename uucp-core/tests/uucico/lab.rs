@@ -21,6 +21,12 @@ use crate::server::free_port;
 pub(crate) const UUCICO: &str = env!("CARGO_BIN_EXE_uucico");
 pub(crate) const UUX: &str = env!("CARGO_BIN_EXE_uux");
 
+/// Tells a program to end, as init does.
+pub(crate) fn terminate(program: &Child) {
+    let kill = Command::new("kill").arg(program.id().to_string()).status();
+    assert!(kill.unwrap().success());
+}
+
 /// One node.
 pub(crate) struct Node {
     pub(crate) root: PathBuf,

@@ -15,6 +15,7 @@ mod login;
 mod outbox;
 mod permissions;
 mod placing;
+mod refused;
 mod round;
 mod rules;
 mod serial;

@@ -77,6 +77,38 @@ fn subjects(node: &Node, peer: &str) -> Vec<String> {
 }
 
 #[test]
+fn mail_that_cannot_be_packed_stays_and_the_call_says_so() {
+    let lab = Lab::new("protocol t");
+    let sending = "[sending]\ncompression = \"zstd\"\ndictionary = \"0badc0de\"\n";
+    lab.alpha.write("etc/mail.toml", sending);
+    lab.alpha.put("beta", &["one"]);
+    lab.alpha.queue("beta", "joe", b"a job of its own");
+    let (output, good) = lab.call();
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+    assert!(good, "the other side knows nothing of it");
+    let wrong = "[sending] of beta: there is no dictionary 0badc0de in ";
+    let said = text(&output);
+    assert!(
+        said.starts_with("uucico: beta: ") && said.contains(wrong),
+        "{said}"
+    );
+    let log = lab.alpha.log();
+    let line = log.lines().find(|line| line.contains(wrong)).unwrap();
+    assert!(
+        line.contains("ERROR: ") && line.ends_with("what waits in the outbox stays there"),
+        "{line}"
+    );
+    assert_eq!(lab.alpha.names(".Bangpath/outbox/beta/queue").len(), 1);
+    // What needs no packing has gone, and the call counts as good.
+    assert_eq!(lab.beta.arrived("alpha"), [b"a job of its own"]);
+    assert!(
+        lab.alpha.status("beta").starts_with("0 0 "),
+        "{}",
+        lab.alpha.status("beta")
+    );
+}
+
+#[test]
 fn killed_at_any_moment_of_a_call_no_message_is_lost_and_none_comes_twice() {
     let lab = Lab::new("protocol t");
     lab.alpha

@@ -48,7 +48,9 @@ fn left_over(alpha: &str, beta: &str) -> (usize, usize) {
     // Nothing is lost: what did not go is there yet.
     let arrived = |node: &Node, peer: &str| node.names(&format!("{peer}/X.")).len();
     let arrived = (arrived(&lab.beta, "alpha"), arrived(&lab.alpha, "beta"));
-    assert_eq!((left.0 + arrived.0, left.1 + arrived.1), (2, 2));
+    let kept = |node: &Node| node.names(".Preserve").len();
+    assert_eq!(left.0 + arrived.0 + kept(&lab.alpha), 2);
+    assert_eq!(left.1 + arrived.1 + kept(&lab.beta), 2);
     left
 }
 
@@ -80,13 +82,95 @@ fn transfers_are_permitted_by_who_calls() {
     for (alpha, beta, left) in [
         ("call-transfer no", "", (2, 0)),
         ("called-transfer no", "", (0, 0)),
-        ("transfer no", "", (2, 0)),
+        // Whoever calls: nobody will, so what waits is given up.
+        ("transfer no", "", (0, 0)),
         ("", "called-transfer no", (0, 2)),
         ("", "call-transfer no", (0, 0)),
-        ("", "transfer no", (0, 2)),
+        ("", "transfer no", (0, 0)),
     ] {
         assert_eq!(left_over(alpha, beta), left, "{alpha} / {beta}");
     }
+}
+
+#[test]
+fn what_our_own_rules_never_permit_is_given_up_and_its_user_is_told() {
+    let sent = "S MINE/a ~/sent joe -c D.0001 0644";
+    let copied = "S MINE/a ~/sent joe -C D.0001 0644";
+    let fetched = "R ~/b ~/fetched joe -";
+    let sizes = "call-local-size 3 any\ncalled-local-size 3 any";
+    for (rules, line, reason) in [
+        (
+            "local-send /nowhere",
+            sent,
+            "not permitted to send (local-send)",
+        ),
+        (
+            "local-receive /nowhere",
+            fetched,
+            "not permitted to receive to ~/fetched (local-receive)",
+        ),
+        (
+            "transfer no",
+            sent,
+            "not permitted to transfer files (transfer)",
+        ),
+        (
+            "transfer no",
+            fetched,
+            "not permitted to transfer files (transfer)",
+        ),
+        (
+            sizes,
+            sent,
+            "7 bytes, and at no time are more than 3 permitted",
+        ),
+        (
+            sizes,
+            copied,
+            "7 bytes, and at no time are more than 3 permitted",
+        ),
+    ] {
+        let lab = Lab::new("");
+        let mine = open_folder(&lab.alpha, "pub");
+        let theirs = open_folder(&lab.beta, "pub");
+        file(&mine, "a");
+        file(&theirs, "b");
+        let line = line.replace("MINE", &mine.display().to_string());
+        request(&lab.alpha, "beta", &line);
+        let is_copied = line.contains(" -C ");
+        if is_copied {
+            let folder = lab.alpha.root.join("spool/beta/D.");
+            fs::create_dir_all(&folder).unwrap();
+            file(&folder, "D.0001");
+        }
+        lab.alpha.append("etc/sys", &format!("{rules}\n"));
+        good_call(&lab);
+        assert_eq!(lab.alpha.queued("beta"), 0, "{rules} / {line}");
+        let (log, notes) = (lab.alpha.log(), lab.alpha.notes());
+        assert!(log.contains("given up (") && log.contains(reason), "{log}");
+        let told = notes.replace("=\r\n", "").replace("=\n", "");
+        assert!(told.contains("joe") && told.contains(reason), "{told}");
+        assert!(!theirs.join("sent").exists() && !mine.join("fetched").exists());
+        let kept = lab.alpha.names(".Preserve");
+        assert_eq!(kept.len(), usize::from(is_copied), "{kept:?}");
+        assert_eq!(lab.alpha.names("beta/D."), [""; 0]);
+        // It is over.
+        good_call(&lab);
+        assert_eq!(lab.alpha.notes(), notes);
+    }
+}
+
+#[test]
+fn messages_that_wait_to_be_packed_are_not_given_up_as_a_batch() {
+    let lab = Lab::new("");
+    lab.alpha
+        .write("etc/mail.toml", "[sending]\nformat = \"bsmtp\"\n");
+    lab.alpha.put("beta", &["one", "two"]);
+    lab.alpha.append("etc/sys", "transfer no\n");
+    good_call(&lab);
+    let waiting = lab.alpha.names(".Bangpath/outbox/beta/queue");
+    assert_eq!(waiting.len(), 2, "{waiting:?}");
+    assert_eq!(lab.alpha.names(".Preserve"), [""; 0]);
 }
 
 #[test]

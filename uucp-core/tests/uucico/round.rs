@@ -5,14 +5,15 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::pty::openpty;
-use nix::unistd::ttyname;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, ttyname};
 
-use crate::lab::{Lab, Node, UUCICO, accept, script, text};
+use crate::lab::{Lab, Node, UUCICO, accept, script, terminate, text};
 use crate::server::free_port;
 
 /// Another neighbour of alpha's, called as beta is but for these lines.
@@ -201,8 +202,7 @@ fn a_signal_ends_all_calls_of_a_round_and_none_begins() {
     }
     let caller = begin(&lab, "2");
     let lines = [(); 2].map(|()| accept(&lab.listener));
-    let kill = Command::new("kill").arg(caller.id().to_string()).status();
-    assert!(kill.unwrap().success());
+    terminate(&caller);
     for mut line in lines {
         // Whatever it has said, it hangs up.
         let _ = line.read_to_end(&mut Vec::new());
@@ -218,20 +218,45 @@ fn a_signal_ends_all_calls_of_a_round_and_none_begins() {
 
 #[test]
 fn calls_over_one_line_come_one_after_the_other() {
+    let (lab, caller) = calls_over_one_line(&["-r1", "--max-calls", "3"]);
+    let output = caller.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(text(&output), "");
+    assert_over_one_line(&lab);
+}
+
+#[test]
+fn the_daemon_makes_calls_over_one_line_one_after_the_other() {
+    let (lab, caller) = calls_over_one_line(&["--daemon", "--max-calls", "3"]);
+    let daemon = Pid::from_raw(i32::try_from(caller.id()).unwrap());
+    // All that its last call does is done when it has ended.
+    kill(daemon, Signal::SIGTERM).unwrap();
+    let output = caller.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert_eq!(text(&output), "");
+    assert_over_one_line(&lab);
+}
+
+/// The neighbours behind the one line.
+const BEHIND_LINE: [&str; 3] = ["gamma", "delta", "epsilon"];
+
+/// Three calls over one line, by a uucico with these options: each has been made when the one before was over.
+fn calls_over_one_line(options: &[&str]) -> (Lab, Child) {
     let lab = Lab::new("");
     let pty = openpty(None, None).unwrap();
     let device = ttyname(&pty.slave).unwrap().display().to_string();
     let port = format!("port cable\ntype direct\ndevice {device}\nspeed 38400\n");
     lab.alpha.append("etc/port", &port);
     let root = lab.alpha.root.parent().unwrap().to_owned();
-    let names = ["gamma", "delta", "epsilon"];
-    for name in names {
+    for name in BEHIND_LINE {
         befriend(&lab, name, "port cable\nchat \"\" \\r ogin: \\L word: \\P");
         lab.alpha.queue(name, "joe", b"mail");
     }
-    let caller = begin(&lab, "3");
+    let mut command = lab.alpha.command(UUCICO);
+    command.args(options).stderr(Stdio::piped());
+    let caller = command.spawn().unwrap();
     let master = File::from(pty.master);
-    for turn in 0..names.len() {
+    for turn in 0..BEHIND_LINE.len() {
         wait_until("a call", || called(&lab.alpha).len() > turn);
         if turn == 0 {
             // The others have seen that the line is in use before it is free again.
@@ -240,7 +265,7 @@ fn calls_over_one_line_come_one_after_the_other() {
         }
         let all = called(&lab.alpha);
         assert_eq!(all.len(), turn + 1, "{}", lab.alpha.log());
-        let node = Node::new(&root, &all[turn], "alpha", 1, "");
+        let node = Node::new(&root, all.last().unwrap(), "alpha", 1, "");
         let mut answerer = node
             .command(UUCICO)
             .arg("-l")
@@ -251,15 +276,17 @@ fn calls_over_one_line_come_one_after_the_other() {
         assert!(answerer.wait().unwrap().success());
         assert_eq!(node.arrived("alpha"), [b"mail"]);
     }
-    let output = caller.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", text(&output));
-    assert_eq!(text(&output), "");
+    (lab, caller)
+}
+
+/// All went well, and a line in use was no failure.
+fn assert_over_one_line(lab: &Lab) {
     let log = lab.alpha.log();
     // The one that came last has asked a second time at most.
     assert!(log.matches(") Waiting: ").count() <= 3, "{log}");
     assert!(!log.contains("ERROR"), "{log}");
-    assert_eq!(names.map(|name| lab.alpha.queued(name)), [0; 3]);
-    for name in names {
+    for name in BEHIND_LINE {
+        assert_eq!(lab.alpha.queued(name), 0);
         assert!(lab.alpha.status(name).starts_with("0 0 "));
     }
 }

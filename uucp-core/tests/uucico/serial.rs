@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{OpenptyResult, openpty};
 use nix::unistd::ttyname;
 
-use crate::lab::{Lab, UUCICO};
+use crate::lab::{Lab, UUCICO, terminate};
 
 /// A terminal that is beta's port `line`.
 fn with_line(lab: &Lab) -> OpenptyResult {
@@ -61,8 +61,7 @@ impl Running {
 
     /// Tells it to end, and waits until it has.
     fn end(mut self) {
-        let kill = Command::new("kill").arg(self.0.id().to_string()).status();
-        assert!(kill.unwrap().success());
+        terminate(&self.0);
         assert!(self.wait().success());
     }
 }

@@ -4,41 +4,43 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
-use crate::lab::{Lab, UUCICO, accept, text};
+use crate::lab::{Lab, UUCICO, accept, terminate, text};
 
-/// A port number that nobody has just now, and that nobody gets who asks the kernel for any.
+/// A port number that nobody has just now, and that nobody gets who asks the kernel for any. The kernel's table is asked: a socket
+/// of ours to try it with would stay bound as long as a program that another test starts just then has not dropped its copy.
 pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    loop {
-        let next = 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed);
-        let number = 10_000 + u16::try_from(next % 20_000).unwrap();
-        if TcpListener::bind((Ipv4Addr::UNSPECIFIED, number)).is_ok() {
-            return number;
-        }
-    }
+    (0..20_000)
+        .map(|_| 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed))
+        .filter_map(|next| u16::try_from(10_000 + next % 20_000).ok())
+        .find(|number| !any_socket(*number, |_| true))
+        .expect("a free port")
+}
+
+/// Whether a socket of this local port is in such a state, which the kernel writes with two digits, 0A for one that listens.
+fn any_socket(number: u16, state: impl Fn(&str) -> bool) -> bool {
+    let wanted = format!(":{number:04X}");
+    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
+        let table = fs::read_to_string(table).unwrap_or_default();
+        table.lines().any(|line| {
+            let mut words = line.split_whitespace().skip(1).step_by(2);
+            words.next().unwrap_or_default().ends_with(&wanted) && words.next().is_some_and(&state)
+        })
+    })
 }
 
 /// Waits until the process listens. Trying to connect would be a call, or, where nobody listens yet, could by chance be a
 /// connection of the port with itself.
 pub(crate) fn await_listener(process: &mut Child, number: u16) {
-    let listens = |table: &str| {
-        let table = fs::read_to_string(table).unwrap_or_default();
-        let wanted = format!(":{number:04X}");
-        table.lines().any(|line| {
-            let mut words = line.split_whitespace().skip(1).step_by(2);
-            let local = words.next().unwrap_or_default();
-            local.ends_with(&wanted) && words.next() == Some("0A")
-        })
-    };
     let deadline = Instant::now() + Duration::from_mins(1);
-    while !(listens("/proc/net/tcp") || listens("/proc/net/tcp6")) {
+    while !any_socket(number, |state| state == "0A") {
         assert!(process.try_wait().unwrap().is_none(), "it does not wait");
         if Instant::now() > deadline {
             let _ = process.kill();
@@ -51,30 +53,14 @@ pub(crate) fn await_listener(process: &mut Child, number: u16) {
 #[test]
 fn a_server_takes_calls_until_it_is_told_to_stop() {
     let lab = Lab::new("");
-    let number = free_port();
-    lab.alpha.write(
-        "etc/port",
-        &format!("port out\ntype tcp\nservice {number}\n"),
-    );
-    let mut server = lab
-        .beta
-        .command(UUCICO)
-        .args(["--port", &number.to_string(), "--loop"])
-        .spawn()
-        .unwrap();
-    await_listener(&mut server, number);
+    let (server, _) = start_server(&lab);
     for content in [b"one", b"two"] {
         lab.alpha.queue("beta", "joe", content);
         let output = lab.alpha.uucico(&["-S", "beta"]);
         assert!(output.status.success(), "{}", text(&output));
     }
     assert_eq!(lab.beta.arrived("alpha"), [b"one", b"two"]);
-    let kill = Command::new("kill")
-        .arg(server.id().to_string())
-        .status()
-        .unwrap();
-    assert!(kill.success());
-    assert!(server.wait().unwrap().success());
+    stop(server);
 }
 
 #[test]
@@ -123,9 +109,8 @@ fn a_port_alone_is_waited_on_and_nobody_comes_in_without_a_password() {
 }
 
 /// Ends a server in the orderly way.
-fn stop(mut server: Child) {
-    let kill = Command::new("kill").arg(server.id().to_string()).status();
-    assert!(kill.unwrap().success());
+pub(crate) fn stop(mut server: Child) {
+    terminate(&server);
     assert!(server.wait().unwrap().success());
 }
 
@@ -320,7 +305,5 @@ fn with_w_it_waits_for_calls_after_its_own() {
     let output = beta.uucico(&["-S", "alpha"]);
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(alpha.arrived("beta"), [b"back"]);
-    let kill = Command::new("kill").arg(caller.id().to_string()).status();
-    assert!(kill.unwrap().success());
-    assert!(caller.wait().unwrap().success());
+    stop(caller);
 }

@@ -269,6 +269,9 @@ fn a_command_here_gets_its_files_from_there() {
     fs::write(lab.beta.root.join("pub/f"), "of beta").unwrap();
     let public = fs::Permissions::from_mode(0o777);
     fs::set_permissions(lab.alpha.root.join("pub"), public).unwrap();
+    let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
+    let own = format!("{sys}system alpha\ncommands cat\n");
+    lab.alpha.write("etc/sys", &own);
     let uux = lab
         .alpha
         .command(UUX)

@@ -85,6 +85,12 @@ const VECTORS: &[Vector] = &[
         "S $CWD/f1 ~/receive/ann/alpha/ uucp -Cdn D.0001 0644 ann\n",
         &[("D.0001", "one\n")],
     ),
+    // Left where it is it could be another file when it is sent.
+    (
+        &["-r", "-c", "-u", "beta!joe", "f1", "beta!~/x"],
+        "S $CWD/f1 ~/x beta!joe -Cd D.0001 0644 \n",
+        &[("D.0001", "one\n")],
+    ),
     (
         &["-r", "-u", "beta!joe", "f1", "beta!~/x"],
         "S $CWD/f1 ~/x beta!joe -Cd D.0001 0644 \n",

@@ -267,6 +267,8 @@ fn what_cannot_be_understood_is_set_aside_with_its_data() {
         &b""[..],
         b"U joe alpha\nF D.alphaN0001\nI D.alphaN0001\n",
         b"U joe alpha\nI a b\nC rmail x\n",
+        // One would be copied onto the other.
+        b"U joe alpha\nF D.alphaN0001 in\nF D.alphaN0001 in\nC tool in\n",
         b"U joe al",
         &garbage,
     ] {
@@ -276,7 +278,8 @@ fn what_cannot_be_understood_is_set_aside_with_its_data() {
         node.run(&[]);
         assert_eq!(node.runs(), [""; 0]);
         assert!(!node.has("alpha/X./X.alphaN0001"), "{content:?}");
-        assert!(node.has("alpha/D./D.alphaN0001"), "{content:?}");
+        let data = node.path("spool/alpha/D./D.alphaN0001");
+        assert_eq!(fs::read(data).unwrap(), b"mail\n", "{content:?}");
         let kept = node.files(".Corrupt");
         assert_eq!(kept.len(), 1, "{kept:?}");
         let path = node.path("spool/.Corrupt").join(&kept[0]);

@@ -131,7 +131,19 @@ fn names_that_lead_elsewhere_are_refused() {
             "Not permitted to write to ~/closed/evil",
         ),
         ("O D.alphaN0009\n", "Not permitted to write to D.alphaN0009"),
-        ("O x ../../evil\n", "Bad output system"),
+        (
+            "O x ../../evil\n",
+            "Not permitted to send output to the unknown system ../../evil",
+        ),
+        (
+            "O x delta\n",
+            "Not permitted to send output to the unknown system delta",
+        ),
+        ("O x gamma\n", "Not permitted to forward to gamma"),
+        (
+            "O X.alphaN0009 alpha\n",
+            "Not permitted to write to X.alphaN0009",
+        ),
     ];
     for (number, (line, reason)) in cases.iter().enumerate() {
         let unique = format!("N1{number:03}");
@@ -199,7 +211,7 @@ fn output_of_a_failed_command_does_not_appear() {
 
 #[test]
 fn output_for_another_system_is_queued_for_it() {
-    let node = Node::new();
+    let node = Node::with("forward-to gamma", "");
     node.script("tool", "cat");
     node.job("N0001", "tool", "O back gamma\n");
     node.run(&[]);

@@ -88,6 +88,24 @@ fn only_the_command_and_the_system_that_were_asked_for() {
 }
 
 #[test]
+fn a_system_that_nobody_knows_is_an_error_and_an_alias_is_its_system() {
+    let node = Node::with("alias nabe\n", "");
+    node.job("N0001", "rmail a", "");
+    let output = node.uuxqt(&["-s", "nowhere"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(said, "uuxqt: nowhere: System not found\n");
+    assert!(node.runs().is_empty());
+    // This system itself, and one that was known once, and has left something.
+    node.execute_file("gone", "X.goneN0001", "U joe gone\nC rmail c\n");
+    for known in ["beta", "gone"] {
+        node.run(&["-s", known]);
+    }
+    node.run(&["-s", "nabe"]);
+    assert_eq!(node.runs(), ["rmail a"]);
+}
+
+#[test]
 fn a_uuxqt_for_one_command_has_it_to_itself() {
     let node = Node::new();
     let gates = ["gate1", "gate2"].map(|name| node.path(name));

@@ -40,22 +40,7 @@ fn node(folder: &Site, name: &str, neighbour: &str) -> Node {
 
 /// Messages as Exim's transports write them: no greeting, no end.
 fn transactions(messages: &[Message]) -> Vec<u8> {
-    let mut text = Vec::new();
-    for message in messages {
-        text.extend(format!("MAIL FROM:<{}>\n", message.sender).into_bytes());
-        for recipient in &message.recipients {
-            text.extend(format!("RCPT TO:<{recipient}>\n").into_bytes());
-        }
-        text.extend_from_slice(b"DATA\n");
-        for line in message.content.split_inclusive(|byte| *byte == b'\n') {
-            if line.starts_with(b".") {
-                text.push(b'.');
-            }
-            text.extend_from_slice(line);
-        }
-        text.extend_from_slice(b".\n");
-    }
-    text
+    messages.iter().flat_map(Message::in_batch).collect()
 }
 
 /// A batch of `count` plain mails.

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use nix::unistd::{AccessFlags, User, access};
 
+use crate::owner::as_starter;
 use crate::sysexits::{Failure, Status};
 
 /// The full name of a file of this system: `~/x` is below the public directory, `~user/x` below a home, anything else
@@ -64,7 +65,8 @@ pub(in crate::command) fn check_readable(path: &Path) -> Result<(), Failure> {
 
 /// Opens a file to be copied.
 pub(in crate::command) fn open(path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|e| Failure::new(Status::NoInput, format!("{}: {e}", path.display())))
+    as_starter(|| File::open(path))
+        .map_err(|e| Failure::new(Status::NoInput, format!("{}: {e}", path.display())))
 }
 
 /// Copies to the end. Trouble with the source and with the spool are told apart.

@@ -15,7 +15,8 @@ use crate::name::{Grade, SystemName};
 /// The object, as text that ends in a line feed.
 pub(super) fn report(config: &Config, systems: &[System], faults: &Faults, alone: bool) -> String {
     let systems: Vec<Value> = systems.iter().map(|one| system(config, one)).collect();
-    let mut report = json!({ "systems": systems, "faults": faults.messages() });
+    let mut report =
+        json!({ "systems": systems, "faults": faults.messages(), "notes": faults.notes() });
     if let (Some(map), false) = (report.as_object_mut(), alone) {
         map.insert("config".into(), head(config));
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use crate::name::SystemName;
+use crate::program::VersionOption;
 
 /// Show what the UUCP configuration means, and everything that is wrong with it
 #[derive(Debug, Parser)]
@@ -31,11 +32,10 @@ pub(super) struct Arguments {
     #[arg(short = 'I', long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
     /// Taken, as by all programs, and without effect: nothing is done that leaves debugging messages
-    #[arg(short = 'x', short_alias = 'X', long, value_name = "KINDS")]
+    #[arg(short = 'x', visible_short_alias = 'X', long, value_name = "KINDS")]
     debug: Vec<String>,
-    /// Print the version
-    #[arg(short = 'v', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    version: VersionOption,
 }
 
 #[cfg(test)]

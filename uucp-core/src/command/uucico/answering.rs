@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use super::Site;
 use super::line::is_standard_input;
 use crate::command::debug;
+use crate::config::mail::MailConfig;
 use crate::config::port::IpVersion;
 use crate::config::{PortConfig, PortKind};
 use crate::conversation::LoginMode;
 use crate::engine::{
     Answer, Answerer, Certified, ChildCommand, Finished, LineInfo, ToServer, answer,
-    answer_encrypted, serve,
+    answer_encrypted, can_confine, serve, unconfined,
 };
 use crate::owner::{self, is_anothers};
 use crate::port::{
@@ -94,10 +95,23 @@ impl Site<'_> {
             None => self.bind()?,
         };
         self.become_owner()?;
+        self.log_if_unconfined();
         let answerer = self.answerer(&place)?;
         let mut journal = Journal::open(&self.config, "uucico");
         serve(&listener, answerer, &mut journal, &self.signals)
             .map_err(|error| Failure::new(Status::OsError, error.to_string()))
+    }
+
+    /// Once for all calls that are to come.
+    pub(super) fn log_if_unconfined(&self) {
+        // What is wrong with the file is told in each call.
+        let mail = MailConfig::load(&self.config.directory).unwrap_or_default();
+        if mail.confines()
+            && let Err(why) = can_confine()
+        {
+            let mut journal = Journal::open(&self.config, "uucico");
+            journal.log(None, None, Severity::Info, &unconfined(&why));
+        }
     }
 
     /// With `-w`: the sockets, if only the rights that are about to go can bind them.

@@ -94,13 +94,18 @@ impl Site<'_> {
         self.tell(system, called)
     }
 
-    /// One call of a round. What there is to do when all are over is left to the round.
-    pub(super) fn call_of_round(&self, system: &SystemName) -> ExitCode {
+    /// One call of a round, or of the daemon. What there is to do when all are over is left to the round; for the daemon's there is
+    /// no such time.
+    pub(super) fn call_of_several(&self, system: &SystemName) -> ExitCode {
         let called = self.call_one(system);
         if let Ok(Called::Behind(others)) = &called {
             return after_others(others);
         }
-        if self.settle(system, &called) {
+        let good = self.settle(system, &called);
+        if self.arguments.of_daemon && called.is_ok() {
+            self.at_the_end(self.starter().as_ref());
+        }
+        if good {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
@@ -154,13 +159,13 @@ impl Site<'_> {
             force: arguments.force || arguments.forced_system.is_some(),
             quiet: arguments.quiet,
             if_work: arguments.if_work,
-            named: named && !arguments.of_round && !arguments.if_work,
+            named: named && !arguments.is_one_of_several() && !arguments.if_work,
             grade: arguments.grade,
             port: arguments.port().cloned(),
             try_next: arguments.try_next,
             // Several on one terminal would be no line.
-            progress: !arguments.no_uuxqt && !arguments.quiet && !arguments.of_round,
-            of_round: arguments.of_round,
+            progress: !arguments.no_uuxqt && !arguments.quiet && !arguments.is_one_of_several(),
+            of_round: arguments.is_one_of_several(),
             execute_every: self.execute_every(),
             debug: Some(debug::add),
         };
@@ -172,7 +177,9 @@ impl Site<'_> {
     fn tell(&self, system: &SystemName, called: &Result<Called, CallError>) -> bool {
         let reason = match called {
             Ok(Called::Finished(finished)) => match &finished.result {
-                Ok(()) => return true,
+                Ok(()) if finished.unpacked.is_empty() => return true,
+                // The call was good, and left mail behind that it should have taken along.
+                Ok(()) => format!("{system}: {}", finished.unpacked.join("; ")),
                 Err(error) => format!("{system}: {error}"),
             },
             Ok(Called::NotMade(reason)) => reason.clone(),

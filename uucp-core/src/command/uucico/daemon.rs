@@ -47,6 +47,7 @@ impl Site<'_> {
         }
         // Ports below 1024 are root's; what comes in on them is not.
         self.become_owner()?;
+        self.log_if_unconfined();
         let call = ChildCommand {
             program: this_program()?,
             arguments: self.calling_arguments(),
@@ -90,7 +91,7 @@ impl Site<'_> {
     /// What a call is placed with; the system's name comes after it.
     fn calling_arguments(&self) -> Vec<OsString> {
         let mut words = self.arguments_of_calls();
-        words.extend(["--ifwork", "--quiet", "--system"].map(Into::into));
+        words.extend(["--ifwork", "--quiet", "--of-daemon", "--system"].map(Into::into));
         words
     }
 }

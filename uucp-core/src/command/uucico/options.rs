@@ -55,7 +55,7 @@ pub(super) struct Arguments {
     #[arg(long, conflicts_with_all = ["endless", "prompt", "wait", "system", "forced_system", "slave"])]
     pub(super) daemon: bool,
     /// How many systems are called at once: with -r1 one unless given, with --daemon 4
-    #[arg(long, value_name = "N", requires = "several", conflicts_with_all = ["system", "forced_system", "slave"])]
+    #[arg(long, value_name = "N", value_parser = parse_calls, requires = "several", conflicts_with_all = ["system", "forced_system", "slave"])]
     pub(super) max_calls: Option<NonZeroUsize>,
     /// With --daemon: the least number of seconds between two calls with one system
     #[arg(
@@ -98,6 +98,14 @@ pub(super) struct Arguments {
     /// One of several calls that are made side by side; what uucico starts itself with
     #[arg(long, hide = true, requires = "system")]
     pub(super) of_round: bool,
+    /// One of the daemon's calls
+    #[arg(long, hide = true, requires = "system", conflicts_with = "of_round")]
+    pub(super) of_daemon: bool,
+}
+
+fn parse_calls(text: &str) -> Result<NonZeroUsize, String> {
+    let wrong = |_| "give the number of calls at once, 1 or more".to_owned();
+    text.parse().map_err(wrong)
 }
 
 impl Arguments {
@@ -110,6 +118,11 @@ impl Arguments {
     /// Whether it answers the one call that it is started for.
     pub(super) fn answers_here(&self) -> bool {
         !self.is_master() && !self.daemon && !self.certificate && !self.endless
+    }
+
+    /// Whether it is one of several calls side by side, whose lines are waited for.
+    pub(super) fn is_one_of_several(&self) -> bool {
+        self.of_round || self.of_daemon
     }
 
     /// The one port that counts where there can be but one.
@@ -211,5 +224,7 @@ mod tests {
             let words = std::iter::once("uucico").chain(line.split_whitespace());
             assert!(Arguments::try_parse_from(words).is_err(), "{line}");
         }
+        let error = Arguments::try_parse_from(["uucico", "-r1", "--max-calls", "0"]).unwrap_err();
+        assert!(error.to_string().contains("1 or more"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::place::base_name;
 use super::{Run, rules};
-use crate::command::queueing::files::{copy, open};
+use crate::command::queueing::files::copy;
 use crate::sysexits::{Failure, Status};
 
 /// Directories in the public directory are as open as uucico makes them: everybody's files go there.
@@ -24,7 +24,7 @@ pub(super) fn copy_here(run: &Run<'_>, from: &Path, to: &[u8]) -> Result<(), Fai
     if !run.options.no_directories {
         make_directories(run, folder)?;
     }
-    let mut source = open(from)?;
+    let mut source = rules::open(run, from)?;
     let mode = source.metadata().map_err(failed)?.permissions().mode() & 0o777;
     let mut copied = tempfile::Builder::new()
         .prefix(".bangpath-")

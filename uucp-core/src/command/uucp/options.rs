@@ -31,7 +31,7 @@ pub(in crate::command) struct Options {
     #[arg(short = 'c', long = "nocopy", overrides_with = "copy")]
     pub(in crate::command) no_copy: bool,
     /// Copy local files to the spool directory (the default).
-    #[arg(short = 'C', short_alias = 'p', long)]
+    #[arg(short = 'C', visible_short_alias = 'p', long)]
     pub(in crate::command) copy: bool,
     /// Make directories that are missing (the default).
     #[arg(short = 'd', long, overrides_with = "no_directories")]
@@ -77,7 +77,7 @@ pub(in crate::command) struct Options {
     #[command(flatten)]
     pub(in crate::command) common: Common,
     /// Print this help.
-    #[arg(long, action = ArgAction::HelpLong)]
+    #[arg(short = 'h', long, action = ArgAction::HelpLong)]
     help: Option<bool>,
     /// The files, `[system!...]path`, and where they go.
     #[arg(value_name = "FILE", required = true)]

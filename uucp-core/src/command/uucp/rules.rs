@@ -2,13 +2,15 @@
 //! requests of its own. A user of this system reads and writes with his own rights.
 
 use std::ffi::OsStr;
+use std::fs::{File, OpenOptions, read_link};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use super::Run;
-use crate::command::queueing::of_config;
 use crate::command::queueing::way::look_up;
+use crate::command::queueing::{files, of_config};
 use crate::config::{Config, PathRules, System};
 use crate::name::SystemName;
 use crate::sysexits::{Failure, Status};
@@ -28,21 +30,38 @@ pub(super) fn requester(config: &Config, user: &[u8]) -> Result<Option<System>, 
 
 /// Whether a file of this system may be read. One that the command brought along may.
 pub(super) fn may_read(run: &Run<'_>, path: &Path) -> Result<(), Failure> {
+    match run.requester_settings() {
+        Some(_) => open(run, path).map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Opens a file of this system that may be read. It is the open file that is judged, whatever its name has come to mean.
+pub(super) fn open(run: &Run<'_>, path: &Path) -> Result<File, Failure> {
     let Some(settings) = run.requester_settings() else {
-        return Ok(());
+        return files::open(path);
     };
-    let real = path
-        .canonicalize()
-        .map_err(|e| Failure::new(Status::NoInput, format!("{}: {e}", path.display())))?;
+    let of = |e: std::io::Error| Failure::new(Status::NoInput, format!("{}: {e}", path.display()));
+    // Without waiting: it may be a pipe.
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::libc::O_NONBLOCK)
+        .open(path)
+        .map_err(of)?;
+    if !file.metadata().map_err(of)?.is_file() {
+        let text = format!("{}: not a regular file", path.display());
+        return Err(Failure::new(Status::NoInput, text));
+    }
+    let real = read_link(format!("/proc/self/fd/{}", file.as_raw_fd())).map_err(of)?;
     let brought = std::env::current_dir()
         .and_then(std::fs::canonicalize)
         .is_ok_and(|here| real.parent() == Some(&here));
     if brought {
-        return Ok(());
+        return Ok(file);
     }
-    let open = real.metadata().is_ok_and(|file| file.mode() & 0o004 != 0);
+    let open = file.metadata().map_err(of)?.mode() & 0o004 != 0;
     if settings.send_request && open && permits(run, &settings.remote_send, path, &real) {
-        Ok(())
+        Ok(file)
     } else {
         Err(denied("send", path, "remote-send"))
     }

@@ -76,9 +76,10 @@ impl Maker<'_> {
         let metadata = from
             .metadata()
             .map_err(|e| Failure::new(Status::NoInput, format!("{}: {e}", from.display())))?;
-        if self.options().no_copy {
+        if self.run.leaves_files() {
             check_readable(from)?;
-            if metadata.mode() & 0o004 == 0 && !self.run.owns_spool(metadata.uid()) {
+            let is_shared = metadata.mode() & 0o040 != 0 && self.run.owns_spool(metadata.uid());
+            if metadata.mode() & 0o004 == 0 && !is_shared {
                 return Err(Failure::new(
                     Status::NoInput,
                     format!(
@@ -224,8 +225,8 @@ impl Maker<'_> {
         let options = self.options();
         let notify = sends && !self.target.notify.is_empty();
         [
-            (sends && !options.no_copy, b'C'),
-            (sends && options.no_copy, b'c'),
+            (sends && !self.run.leaves_files(), b'C'),
+            (sends && self.run.leaves_files(), b'c'),
             (!options.no_directories, b'd'),
             (options.no_directories, b'f'),
             (options.mail, b'm'),

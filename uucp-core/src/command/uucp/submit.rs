@@ -5,11 +5,12 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::Path;
 
 use super::plan::Step;
-use super::{NAME, Run, local};
+use super::{NAME, Run, local, rules};
 use crate::command::queueing::execute_text::ExecuteText;
-use crate::command::queueing::files::{copy, open};
+use crate::command::queueing::files::copy;
 use crate::command::queueing::{self, of_spool};
 use crate::name::{JobId, SpoolKind, SpoolName, SystemName};
+use crate::owner::as_starter;
 use crate::spool::{Draft, StageKind, Staged};
 use crate::sysexits::Failure;
 use crate::wire::command::{Request, RequestOptions, SendRequest};
@@ -31,7 +32,7 @@ pub(super) fn submit(
     };
     for step in steps {
         match step {
-            Step::Copy { from, to } => local::copy_here(run, &from, &to)?,
+            Step::Copy { from, to } => as_starter(|| local::copy_here(run, &from, &to))?,
             Step::Request { system, request } => queue.add_request(&system, request)?,
             Step::Command {
                 system,
@@ -156,7 +157,7 @@ impl Queue<'_> {
             let staged = self.stage_file(system, file)?;
             let temp = staged.name().clone();
             let path = file.as_os_str().as_encoded_bytes();
-            let copied = !self.run.options.no_copy;
+            let copied = !self.run.leaves_files();
             let letter: &[u8] = if copied { b"C" } else { b"c" };
             let request = self.send(path, &data, &temp, letter);
             self.push(system, request, copied.then_some(staged));
@@ -187,9 +188,9 @@ impl Queue<'_> {
     /// A copy of a user's file; an empty one where it is to stay where it is.
     fn stage_file(&self, system: &SystemName, path: &Path) -> Result<Staged, Failure> {
         let mut staged = self.stage(system, StageKind::Data)?;
-        if !self.run.options.no_copy {
+        if !self.run.leaves_files() {
             let what = path.display().to_string();
-            copy(&mut open(path)?, &mut staged, &what)?;
+            copy(&mut rules::open(self.run, path)?, &mut staged, &what)?;
         }
         Ok(staged)
     }

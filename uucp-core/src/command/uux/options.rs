@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub(super) common: Common,
     /// Print this help.
-    #[arg(long, action = ArgAction::HelpLong)]
+    #[arg(short = 'h', long, action = ArgAction::HelpLong)]
     help: Option<bool>,
     /// The command: `system!program`, then arguments, files and redirections.
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]

@@ -1,5 +1,6 @@
 use proptest::prelude::*;
 
+use super::parse::{parse_expect, parse_send};
 use super::*;
 
 fn bytes(text: &str) -> SendItem {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::lines::{self, Line};
-use super::{Class, escaped, typed};
+use super::{Class, escaped, protocols, typed};
 use crate::config::error::ConfigError;
 
 /// The dialer that dials nothing.
@@ -25,7 +25,7 @@ pub(super) fn ports(files: &[PathBuf]) -> Result<String, ConfigError> {
 
 /// `TYPE LINE LINE2 CLASS DIALER TOKEN DIALER TOKEN...`
 fn port(line: &Line) -> Result<Vec<String>, ConfigError> {
-    let (name, protocols) = typed(line.word(0));
+    let (name, letters) = typed(line.word(0));
     let class = Class::read(line, line.word(3))?;
     let dialers: Vec<&str> = line.words().skip(4).collect();
     let mut commands = vec![
@@ -40,7 +40,7 @@ fn port(line: &Line) -> Result<Vec<String>, ConfigError> {
         _ => "modem",
     };
     commands.push(format!("type {kind}"));
-    commands.extend(protocols.map(|letters| format!("protocol {letters}")));
+    commands.extend(protocols::commands(line, letters)?);
     match kind {
         "tcp" => commands.extend(tcp(line, &dialers)),
         "tli" => commands.extend(tli(line, &dialers)),

@@ -6,6 +6,7 @@
 mod devices;
 mod lines;
 mod permissions;
+mod protocols;
 mod systems;
 
 use std::fmt::Write as _;
@@ -13,6 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
+use crate::name::SystemName;
 use lines::Line;
 use permissions::Permissions;
 
@@ -22,10 +24,21 @@ const VERSION_2: [&str; 5] = ["L.sys", "L-devices", "L-dialcodes", "USERFILE", "
 /// What came of a directory of HDB files.
 #[derive(Debug, Default)]
 pub struct Converted {
-    /// Taylor's files: name and text.
-    pub files: Vec<(&'static str, String)>,
+    /// Taylor's files.
+    pub files: Vec<ConvertedFile>,
     /// What could not be carried over, or should be looked at, a line each.
     pub notes: Vec<String>,
+}
+
+/// One of Taylor's files.
+#[derive(Debug)]
+pub struct ConvertedFile {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says.
+    pub text: String,
+    /// Whether it may hold passwords: only the owner and the group that may queue are to read it.
+    pub is_secret: bool,
 }
 
 /// Why a directory cannot be converted.
@@ -45,11 +58,11 @@ pub enum HdbError {
     Version2(PathBuf),
 }
 
-/// Reads the HDB files of a directory.
+/// Reads the HDB files of a directory. `uucico` is the program that a crontab has to call.
 ///
 /// # Errors
 /// When there are none, or one cannot be read or understood.
-pub fn convert(directory: &Path) -> Result<Converted, HdbError> {
+pub fn convert(directory: &Path, uucico: &Path) -> Result<Converted, HdbError> {
     let old = VERSION_2.iter().map(|name| directory.join(name));
     let old: Vec<PathBuf> = old.filter(|path| path.exists()).collect();
     let names = FileNames::read(directory)?;
@@ -75,16 +88,24 @@ pub fn convert(directory: &Path) -> Result<Converted, HdbError> {
         &permissions,
         &mut converted.notes,
     ));
-    converted.files = vec![
+    let mut files = vec![
         ("config", main),
         ("sys", sys),
         ("port", port),
         ("dial", dial),
         ("dialcode", dialcode),
     ];
-    if let Some(text) = poll(&directory.join("Poll"))? {
-        converted.files.push(("crontab", text));
-    }
+    files.extend(poll(&directory.join("Poll"), uucico)?.map(|text| ("crontab", text)));
+    let files = files.into_iter().map(|(name, text)| ConvertedFile {
+        name,
+        text,
+        is_secret: name == "sys",
+    });
+    converted.files = files.collect();
+    converted.notes.push(
+        "sys holds the passwords of chat scripts: 'chgrp uucp sys', so that whoever queues can read it, and nobody else"
+            .to_owned(),
+    );
     Ok(converted)
 }
 
@@ -192,19 +213,25 @@ fn dialcodes(path: &Path) -> Result<String, ConfigError> {
     Ok(lines.collect())
 }
 
-/// `hub 0 4 8` as lines of a crontab.
-fn poll(path: &Path) -> Result<Option<String>, ConfigError> {
-    let lines = lines::read(path, false)?;
-    let call = |line: &Line| {
+/// `hub 0 4 8` as lines of a crontab, which knows no PATH to our programs.
+fn poll(path: &Path, uucico: &Path) -> Result<Option<String>, ConfigError> {
+    let uucico = uucico.display().to_string().replace('%', "\\%");
+    let mut text = String::new();
+    for line in lines::read(path, false)? {
+        let name = line.word(0);
+        SystemName::parse(name.as_bytes()).map_err(|error| line.wrong(name, &error.to_string()))?;
         let hours: Vec<&str> = line.words().skip(1).collect();
+        let is_hour = |word: &&str| word.parse::<u8>().is_ok_and(|hour| hour < 24);
+        if let Some(wrong) = hours.iter().find(|word| !is_hour(word)) {
+            return Err(line.wrong(wrong, "this is no hour, which is 0 to 23"));
+        }
         let hours = if hours.is_empty() {
             "*".to_owned()
         } else {
             hours.join(",")
         };
-        format!("0 {hours} * * * uucico -r1 -s {}\n", line.word(0))
-    };
-    let text: String = lines.iter().map(call).collect();
+        let _ = writeln!(text, "0 {hours} * * * {uucico} -r1 -s {name}");
+    }
     Ok((!text.is_empty()).then(|| format!("# for the crontab of user uucp\n{text}")))
 }
 
@@ -250,10 +277,10 @@ impl Class {
     }
 }
 
-/// `ACU,g`: a name and the protocols that go with it.
+/// `ACU,g`: a name and what is behind the comma.
 fn typed(word: &str) -> (&str, Option<&str>) {
     match word.split_once(',') {
-        Some((name, protocols)) if !protocols.is_empty() => (name, Some(protocols)),
+        Some((name, rest)) if !rest.is_empty() => (name, Some(rest)),
         Some((name, _)) => (name, None),
         None => (word, None),
     }

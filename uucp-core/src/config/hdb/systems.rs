@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::lines::{self, Line};
 use super::permissions::{Entry, Permissions};
-use super::{Class, escaped, typed};
+use super::{Class, escaped, protocols, typed};
 use crate::config::error::ConfigError;
 use crate::name::SystemName;
 
@@ -13,7 +13,8 @@ const NOBODY: &str = ":nobody:";
 
 /// One way to call a system.
 struct Way {
-    protocols: Option<String>,
+    /// Those about link protocols.
+    protocols: Vec<String>,
     /// The other commands.
     commands: Vec<String>,
 }
@@ -38,7 +39,8 @@ pub(super) fn convert(
         }
     }
     let mut text =
-        "# made from HDB files; the chat scripts may hold passwords: mode 0600\n".to_owned();
+        "# made from HDB files; the chat scripts may hold passwords: mode 0640, of group uucp\n"
+            .to_owned();
     for (name, ways) in &systems {
         for line in system(name, ways, permissions) {
             text.push_str(&line);
@@ -84,8 +86,7 @@ fn description(ways: &[Way], machine: Option<&Entry>, logins: Vec<&Entry>) -> Ve
     // What is before the first `alternate` holds behind it, too: where there are several sections, only what they share.
     let sections = ways.len() > 1 || !logins.is_empty();
     if let [only] = ways {
-        let shared = only.protocols.iter();
-        lines.extend(shared.map(|letters| format!("protocol {letters}")));
+        lines.extend(only.protocols.iter().cloned());
     }
     match machine {
         _ if !logins.is_empty() => lines.push(format!("called-login {NOBODY}")),
@@ -96,8 +97,9 @@ fn description(ways: &[Way], machine: Option<&Entry>, logins: Vec<&Entry>) -> Ve
         if sections {
             lines.push("alternate".to_owned());
         }
-        let own = way.protocols.iter().filter(|_| ways.len() > 1);
-        lines.extend(own.map(|letters| format!("protocol {letters}")));
+        if ways.len() > 1 {
+            lines.extend(way.protocols.iter().cloned());
+        }
         lines.extend(way.commands.iter().cloned());
         if let Some(machine) = machine {
             lines.extend(machine.commands_of_both());
@@ -116,7 +118,7 @@ fn description(ways: &[Way], machine: Option<&Entry>, logins: Vec<&Entry>) -> Ve
 /// The commands for one line.
 fn way(line: &Line) -> Result<Way, ConfigError> {
     let mut commands = times(line)?;
-    let (kind, protocols) = typed(line.word(2));
+    let (kind, letters) = typed(line.word(2));
     let class = Class::read(line, line.word(3))?;
     commands.extend(class.command);
     if !matches!(kind, "" | "-") {
@@ -131,7 +133,7 @@ fn way(line: &Line) -> Result<Way, ConfigError> {
         commands.push(format!("chat {}", chat.join(" ")));
     }
     Ok(Way {
-        protocols: protocols.map(str::to_owned),
+        protocols: protocols::commands(line, letters)?,
         commands,
     })
 }

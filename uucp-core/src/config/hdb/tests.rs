@@ -4,6 +4,8 @@ use std::path::Path;
 use super::*;
 use crate::config::{Config, PortKind, System};
 
+const UUCICO: &str = "/usr/lib/bangpath/uucico";
+
 fn write(folder: &Path, files: &[(&str, &str)]) {
     for (name, text) in files {
         fs::write(folder.join(name), text).unwrap();
@@ -14,9 +16,9 @@ fn write(folder: &Path, files: &[(&str, &str)]) {
 fn converted(files: &[(&str, &str)]) -> (tempfile::TempDir, Config, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), files);
-    let converted = convert(folder.path()).unwrap();
-    for (name, text) in &converted.files {
-        fs::write(folder.path().join(name), text).unwrap();
+    let converted = convert(folder.path(), Path::new(UUCICO)).unwrap();
+    for file in &converted.files {
+        fs::write(folder.path().join(file.name), &file.text).unwrap();
     }
     let config = Config::load(Some(&folder.path().join("config"))).unwrap();
     (folder, config, converted.notes)
@@ -29,7 +31,9 @@ fn system(config: &Config, name: &str) -> System {
 fn refused(files: &[(&str, &str)]) -> String {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), files);
-    let error = convert(folder.path()).unwrap_err().to_string();
+    let error = convert(folder.path(), Path::new(UUCICO))
+        .unwrap_err()
+        .to_string();
     error.replace(&format!("{}/", folder.path().display()), "")
 }
 
@@ -198,7 +202,7 @@ fn the_small_files_are_read_or_named() {
     assert_eq!(config.ports().unwrap().len(), 1);
     let crontab = fs::read_to_string(folder.path().join("crontab")).unwrap();
     assert!(
-        crontab.contains("0 0,12 * * * uucico -r1 -s hub\n"),
+        crontab.contains("0 0,12 * * * /usr/lib/bangpath/uucico -r1 -s hub\n"),
         "{crontab}"
     );
     let notes = notes.join("\n");
@@ -270,6 +274,22 @@ fn what_cannot_be_understood_is_refused_with_its_place() {
             vec![systems, ("Permissions", "MACHINE=hub REQUEST=maybe\n")],
             "neither yes nor no\n    MACHINE=hub REQUEST=maybe\n                        ^^^^^",
         ),
+        (
+            vec![systems, ("Poll", "hub;id 4\n")],
+            "Poll: line 1, column 1",
+        ),
+        (
+            vec![systems, ("Poll", "hub 4 24\n")],
+            "Poll: line 1, column 7: this is no hour",
+        ),
+        (
+            vec![systems, ("Devices", "TCP,t/g - - Any TCP\n")],
+            "Devices: line 1, column 5: these are no link protocols",
+        ),
+        (
+            vec![systems, ("Devices", "ACU,g(7 tty1 - Any direct\n")],
+            "Devices: line 1, column 5: these are no link protocols",
+        ),
         (vec![systems, ("Maxuuxqts", "many\n")], "this is no number"),
         (
             vec![systems, ("Sysfiles", "nonsense\n")],
@@ -280,4 +300,39 @@ fn what_cannot_be_understood_is_refused_with_its_place() {
         assert!(error.contains(wanted), "{files:?}: {error}");
         assert!(!error.contains("secret"), "{error}");
     }
+}
+
+#[test]
+fn protocols_may_stand_between_commas_and_have_their_numbers() {
+    let (_folder, config, _) = converted(&[
+        (
+            "Systems",
+            "hub Any TCP,t,g - host\nleaf Any ACU,G(3,512)g Any 1\nleaf Any TCP - host\n",
+        ),
+        (
+            "Devices",
+            "TCP,e,t - - Any TCP\nACU,g(7) tty1 - Any direct\n",
+        ),
+    ]);
+    let letters = |name: &str| -> Vec<Option<Vec<u8>>> {
+        let system = system(&config, name);
+        let calling = system.for_calling().filter(|one| one.can_be_called());
+        calling.map(|one| one.protocols.clone()).collect()
+    };
+    assert_eq!(letters("hub"), [Some(b"tg".to_vec())]);
+    assert_eq!(letters("leaf"), [Some(b"Gg".to_vec()), None]);
+    let parameters = |all: &[crate::config::ProtocolParameter]| -> Vec<String> {
+        let all = all.iter();
+        all.map(|one| format!("{} {} {}", char::from(one.letter), one.name, one.value))
+            .collect()
+    };
+    let leaf = system(&config, "leaf");
+    let calling: Vec<_> = leaf.for_calling().collect();
+    assert_eq!(
+        parameters(&calling[1].protocol_parameters),
+        ["G window 3", "G packet-size 512"]
+    );
+    let ports = config.ports().unwrap();
+    assert_eq!(ports[0].protocols.as_deref(), Some(&b"et"[..]));
+    assert_eq!(parameters(&ports[1].protocol_parameters), ["g window 7"]);
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
 use super::pick;
-use super::value::{self, ByteCount, Period};
+use super::value::{self, ByteCount, Period, ProgramPath};
 use crate::address::FromLineStyle;
 use crate::codec::Compression;
 use crate::name::{Grade, NameError, SystemName};
@@ -40,7 +40,7 @@ pub(super) struct SendingSection {
     batch_compressed_bytes: Option<ByteCount>,
     carrier: Option<Carrier>,
     nncp_node: Option<String>,
-    nncp_exec: Option<PathBuf>,
+    nncp_exec: Option<ProgramPath>,
     nncp_time_limit: Option<Period>,
     age_limit: Option<Period>,
 }
@@ -248,7 +248,8 @@ pub(super) fn resolve(
         },
         carrier: pick(own, all, |s| s.carrier).unwrap_or_default(),
         nncp_node: pick(own, all, |s| s.nncp_node.clone()).unwrap_or_else(|| system.to_string()),
-        nncp_exec: pick(own, all, |s| s.nncp_exec.clone()).unwrap_or_else(|| "nncp-exec".into()),
+        nncp_exec: pick(own, all, |s| s.nncp_exec.clone())
+            .map_or_else(|| "nncp-exec".into(), |path| path.0),
         nncp_time_limit: pick(own, all, |s| s.nncp_time_limit).map_or(NNCP_TIME_LIMIT, |p| p.0),
         age_limit: pick(own, all, |s| s.age_limit).map_or(AGE_LIMIT, |p| p.0),
     }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::address::FromLineStyle;
 
@@ -65,7 +67,8 @@ time-limit = 90
     assert_eq!(delivery.time_limit, Duration::from_mins(2));
     assert_eq!(config.delivery(None).method, Some(MethodName::Smtp));
     let policy = config.policy(Some(&hub));
-    assert_eq!(policy.sender_domains.unwrap(), [".example.org"]);
+    let below = DomainPattern::Below("example.org".to_owned());
+    assert_eq!(policy.sender_domains.unwrap(), [below]);
     assert_eq!((policy.message_limit, policy.reports_per_hour), (1000, 7));
     assert_eq!(policy.spool_limit, 2 << 30);
     let sending = config.sending(&hub);
@@ -192,6 +195,34 @@ fn an_error_names_file_and_line() {
             "/etc/uucp/mail.toml:2: unknown variant `uux`",
         ),
         ("x", "/etc/uucp/mail.toml:1: "),
+        (
+            "[execution]\njobs = 0\n",
+            "/etc/uucp/mail.toml:2: '0' is not a number from 1 to 256",
+        ),
+        (
+            "[delivery]\nsessions = 99\n",
+            "/etc/uucp/mail.toml:2: '99' is not a number from 1 to 64",
+        ),
+        (
+            "[delivery]\nmaildir = \"Maildir/%u\"\n",
+            "/etc/uucp/mail.toml:2: 'Maildir/%u' is not a whole path",
+        ),
+        (
+            "[delivery]\nsendmail = \"sendmail\"\n",
+            "/etc/uucp/mail.toml:2: 'sendmail' is not a whole path",
+        ),
+        (
+            "state-directory = \"state\"\n",
+            "/etc/uucp/mail.toml:1: 'state' is not a whole path",
+        ),
+        (
+            "[sending]\nnncp-exec = \"bin/nncp-exec\"\n",
+            "/etc/uucp/mail.toml:2: 'bin/nncp-exec' is not a whole path",
+        ),
+        (
+            "[policy]\nsender-domains = [\"a.example\", \"*.b.example\"]\n",
+            "/etc/uucp/mail.toml:2: '*.b.example' is not a domain",
+        ),
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.starts_with(expected), "{text:?} gives {error:?}");
@@ -299,4 +330,62 @@ fn servers_are_ports_or_unix_sockets() {
         let error = delivery(wrong).unwrap_err();
         assert!(error.starts_with("/etc/uucp/mail.toml:2: "), "{error}");
     }
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_in_one_go_and_the_rest_holds() {
+    let key = "0".repeat(64);
+    let text = format!(
+        "domain = \"leaf.lab\"\npostmaster = 7\n[delivery]\nmethd = \"smtp\"\nsessions = 0\nmaildir = \"x\"\n\
+         sendmail = \"/usr/sbin/sendmail\"\n[nonsense]\na = 1\n[policy]\nsender-domains = [\n  \"*.a\",\n  \"b\",\n  \"@c\",\n]\n\
+         [sending]\ngrade-by-size = [{{ above = \"x\", grade = \"N\" }}, {{ above = 1, grade = \"!\" }}]\n\
+         [neighbour.\"a/b\".tls]\npins = [\"{key}\"]\n[neighbour.hub.tls]\npins = [\"{key}\", \"00\"]\n[neighbour.hub.policy]\n\
+         message-limit = 1000\nreports-per-hour = \"many\"\n[neighbour.hub.sending]\nfar-end = \"us\"\n"
+    );
+    let file = Path::new("mail.toml");
+    let lines = |text: &str| -> Vec<usize> {
+        let (_, faults) = reading::read(text, file);
+        let lines = faults.iter().map(|fault| match fault {
+            MailConfigError::Content { line, .. } => *line,
+            other => panic!("{other}"),
+        });
+        lines.collect()
+    };
+    assert_eq!(
+        lines(&text),
+        [2, 4, 5, 6, 8, 11, 17, 17, 18, 20, 21, 24, 26]
+    );
+    let (config, faults) = reading::read(&text, file);
+    let domains = faults[5].to_string();
+    assert!(
+        domains.contains("'*.a' is not") && domains.contains("'@c' is not"),
+        "{domains}"
+    );
+    let hub: SystemName = "hub".parse().unwrap();
+    assert_eq!(config.domain(), Some("leaf.lab"));
+    assert_eq!(config.policy(Some(&hub)).message_limit, 1000);
+    assert_eq!(
+        config.delivery(None).sendmail.as_deref(),
+        Some(Path::new("/usr/sbin/sendmail"))
+    );
+    // What is not even TOML, line by line; and the rest is read all the same.
+    let broken = "[delivery\nsmtp = \n= 3\n[policy]\nreports-per-hour = 0x\nkept-limit = \"1X\"\n";
+    let told = lines(broken);
+    assert!(
+        [1, 3, 5, 6].iter().all(|line| told.contains(line)),
+        "{told:?}"
+    );
+}
+
+#[test]
+fn places_are_found_in_the_neighbours_section_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "[sending]\ndictionary = \"a\"\n[neighbour.hub]\nsending.dictionary = \"b\"\n[neighbour.leaf.policy]\n";
+    std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    let (_, places, _) = MailConfig::load_checked(folder.path());
+    let keys = ["sending", "dictionary"];
+    let lines = [Some("hub"), Some("leaf"), None].map(|name| places.line(name, &keys));
+    assert_eq!(lines, [4, 2, 2]);
+    assert_eq!(places.line(Some("leaf"), &[]), 5);
+    assert_eq!(places.line(Some("hub"), &["sending", "nothing"]), 1);
 }

@@ -126,12 +126,18 @@ impl MailConfig {
             .find_map(|(name, pin)| (pin == key).then_some(name))
     }
 
-    /// Two neighbours that share a key: it says of neither who it is.
-    pub(super) fn shared_key(&self) -> Option<(&str, &str)> {
-        self.pinned().find_map(|(name, pin)| {
-            let owner = self.owner_of(pin)?;
-            (owner != name).then_some((owner, name))
-        })
+    /// Neighbours that have a key of another's: it says of neither who it is.
+    pub(super) fn shared_keys(&self) -> Vec<(&str, &str)> {
+        let mut pairs = Vec::new();
+        for (name, pin) in self.pinned() {
+            if let Some(owner) = self.owner_of(pin)
+                && owner != name
+                && !pairs.contains(&(owner, name))
+            {
+                pairs.push((owner, name));
+            }
+        }
+        pairs
     }
 }
 

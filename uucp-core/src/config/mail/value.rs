@@ -1,12 +1,14 @@
 //! Values of `mail.toml` that are checked while they are read, so that an error names their line.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::tls::Fingerprint;
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
 
 /// A number of bytes: `4096`, `"100k"`, `"10M"`, `"1G"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,6 +17,55 @@ pub(super) struct ByteCount(pub(super) u64);
 /// A length of time: seconds as a number, or `"90s"`, `"5m"`, `"2h"`, `"7d"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Period(pub(super) Duration);
+
+/// A number from 1 to `MOST`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct Count<const MOST: u32>(pub(super) NonZeroU32);
+
+impl<const MOST: u32> TryFrom<i64> for Count<MOST> {
+    type Error = String;
+
+    fn try_from(number: i64) -> Result<Self, String> {
+        let count = u32::try_from(number).ok().filter(|count| *count <= MOST);
+        let count = count.and_then(NonZeroU32::new).map(Self);
+        count.ok_or_else(|| format!("'{number}' is not a number from 1 to {MOST}"))
+    }
+}
+
+/// A path that does not depend on where a program was started.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct WholePath(pub(super) PathBuf);
+
+impl TryFrom<String> for WholePath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.starts_with('/') && !text.contains('\0') {
+            return Ok(Self(text.into()));
+        }
+        Err(format!(
+            "'{text}' is not a whole path; write one that begins with '/'"
+        ))
+    }
+}
+
+/// A program, by its whole path or by the name that PATH has it under.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct ProgramPath(pub(super) PathBuf);
+
+impl TryFrom<String> for ProgramPath {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if !text.is_empty() && !text.contains('/') && !text.contains('\0') {
+            return Ok(Self(text.into()));
+        }
+        WholePath::try_from(text).map(|path| Self(path.0))
+    }
+}
 
 /// A host and a port: `"127.0.0.1:25"`, `"[::1]:25"`, `"localhost:10026"`.
 #[derive(Debug, Clone, PartialEq, Eq)]

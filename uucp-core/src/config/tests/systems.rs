@@ -1,5 +1,7 @@
 //! Systems out of several files, unknown ones, and this one.
 
+use std::path::Path;
+
 use super::*;
 
 #[test]
@@ -100,13 +102,27 @@ fn unknown_systems_are_described_by_the_config_file() {
     );
 }
 
+/// Whoever may write to the spool may have something executed here, as its owner.
 #[test]
-fn this_system_may_do_everything_to_itself() {
+fn this_system_may_do_to_itself_what_others_may() {
     let site = Site::new(&[("config", "nodename me\n"), ("sys", "system other\n")]);
     let local = site.load().local_system().unwrap();
     assert_eq!(local.name.as_str(), "me");
-    assert!(local.settings().commands.permits(b"anything"));
-    std::fs::write(site.path("sys"), "system me\ncommands rmail\n").unwrap();
+    let settings = local.settings();
+    assert!(settings.commands.permits(b"rmail") && settings.commands.permits(b"rnews"));
+    assert!(!settings.commands.permits(b"sh"));
+    let (passwd, public) = (Path::new("/etc/uucp/passwd"), Path::new("/pub"));
+    for rules in [
+        &settings.remote_send,
+        &settings.remote_receive,
+        &settings.local_receive,
+    ] {
+        assert!(!rules.permits(passwd, public));
+        assert!(rules.permits(&public.join("x"), public));
+    }
+    assert!(settings.forward_to.permits("other"));
+    std::fs::write(site.path("sys"), "system me\ncommands sh\n").unwrap();
     let local = site.load().local_system().unwrap();
-    assert!(!local.settings().commands.permits(b"anything"));
+    assert!(local.settings().commands.permits(b"sh"));
+    assert!(!local.settings().commands.permits(b"rmail"));
 }

@@ -30,6 +30,10 @@ impl Session {
                 self.send(now, Channel(0), false, &Command::HangUpYes);
                 self.send(now, Channel(0), false, &Command::HangUpYes);
                 self.hang_up = HangUp::Agreed;
+                if self.link.traits().closes_silently {
+                    // The master's own `HY` tells nothing new, and on a long line it takes long to come.
+                    self.close(now);
+                }
             }
             None => {
                 self.dry = true;

@@ -82,7 +82,7 @@ impl Session {
         }
     }
 
-    fn close(&mut self, now: Instant) {
+    pub(super) fn close(&mut self, now: Instant) {
         self.hang_up = HangUp::Closing;
         self.link.close(now);
     }

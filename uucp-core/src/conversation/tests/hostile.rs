@@ -5,21 +5,7 @@ use super::*;
 /// A called side that has come to protocol `t`.
 fn answering_over_t(now: Instant) -> Conversation {
     let mut conversation = Conversation::called(now, pair::answer_profile(LoginMode::Done));
-    conversation.handle_input(now, b"\x10Salpha -R -N047\0");
-    while let Some(event) = conversation.poll_event(now) {
-        if matches!(event, Event::Identify(_)) {
-            let admitted = Admitted {
-                protocols: b"t".to_vec(),
-                parameters: Vec::new(),
-                half_duplex: false,
-                max_file_time: Duration::ZERO,
-                chat: None,
-            };
-            conversation.answer_identity(now, Verdict::Admit(Box::new(admitted)));
-        }
-    }
-    conversation.handle_input(now, b"\x10Ut\0");
-    while conversation.poll_event(now).is_some() {}
+    bring_to_t(&mut conversation, now);
     let mut out = Vec::new();
     conversation.poll_transmit(now, &mut out);
     conversation

@@ -176,6 +176,30 @@ fn a_long_line_is_kept_busy() {
 }
 
 #[test]
+fn hanging_up_takes_one_round_trip_of_a_long_line() {
+    // Half a one for the greeting, one each for the names, the request, the file and the farewell, and half a one until the
+    // called side has heard the last word. Two of ours do not wait for the answer to the request; `y` has a beginning of its own.
+    for (protocol, round_trips) in [
+        (b't', 5),
+        (b'e', 5),
+        (b'f', 5),
+        (b'y', 6),
+        (b'T', 4),
+        (b'E', 4),
+    ] {
+        let mut pair = Pair::new(PairOptions {
+            line: Some(LONG),
+            ..options(protocol)
+        });
+        pair.caller.queue_mail("A1", b"mail");
+        let elapsed = pair.run();
+        pair.assert_complete();
+        let most = LONG.round_trip * round_trips + LONG.round_trip / 2;
+        assert!(elapsed < most, "{}: {elapsed:?}", char::from(protocol));
+    }
+}
+
+#[test]
 fn over_i_taylors_with_either_check_byte_are_understood() {
     let faults = Faults {
         drop: 1,

@@ -1,149 +1,22 @@
 //! Two sides and the line between them.
 
+mod checks;
+mod options;
+mod profile;
+
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::config::chat::{Chat, Exchange, Expect, SendItem};
-use crate::config::{ProtocolParameter, Secret};
+use crate::config::Secret;
 use crate::conversation::*;
-use crate::link::testline::{BadLine, Faults};
-use crate::name::SystemName;
-use crate::wire::command::{Features, Refusal, Request};
+use crate::link::testline::BadLine;
 
+use self::options::{HANDSHAKE, parameters};
+pub(super) use self::options::{LineOptions, PairOptions};
+pub(super) use self::profile::answer_profile;
+use self::profile::{chat, name};
 use super::side::{Side, SpoolState};
-
-/// How a pair is set up.
-pub(super) struct PairOptions {
-    pub(super) protocol: u8,
-    pub(super) offered: Option<Vec<u8>>,
-    pub(super) login: bool,
-    pub(super) password: Vec<u8>,
-    /// Largest piece handed to a conversation at a time.
-    pub(super) chunk: usize,
-    /// The line ends after so many bytes of both directions.
-    pub(super) hang_up_at: Option<usize>,
-    /// The called side's bytes are swallowed after so many.
-    pub(super) silent_after: Option<usize>,
-    /// After so many bytes of the caller, these are put in.
-    pub(super) noise_after: Option<usize>,
-    pub(super) noise: Vec<u8>,
-    /// The line carries one direction at a time.
-    pub(super) half_duplex: bool,
-    /// What the caller announces.
-    pub(super) features: Features,
-    /// What the called side announces.
-    pub(super) called_features: Features,
-    pub(super) max_file_time: Duration,
-    /// How long the line takes for what a side sends at once.
-    pub(super) delay: Duration,
-    /// What the line is, where it is more than a wire without length.
-    pub(super) line: Option<LineOptions>,
-    /// Parameters of the protocol, at both sides.
-    pub(super) parameters: Vec<(&'static str, &'static str)>,
-}
-
-/// More than the strings before the link protocol, which nothing protects.
-const HANDSHAKE: usize = 300;
-
-/// A line that takes its time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LineOptions {
-    pub(super) bytes_per_second: u32,
-    pub(super) round_trip: Duration,
-    pub(super) faults: Faults,
-    pub(super) seed: u64,
-}
-
-impl LineOptions {
-    /// From the caller, and back.
-    fn lines(self) -> [BadLine; 2] {
-        [self.seed, !self.seed].map(|seed| {
-            BadLine::new(seed, self.faults, self.round_trip / 2)
-                .at_rate(self.bytes_per_second)
-                .sparing(HANDSHAKE)
-        })
-    }
-}
-
-impl Default for PairOptions {
-    fn default() -> Self {
-        Self {
-            protocol: b't',
-            offered: None,
-            login: false,
-            password: b"xyzzy".to_vec(),
-            chunk: usize::MAX,
-            hang_up_at: None,
-            silent_after: None,
-            noise_after: None,
-            noise: Vec::new(),
-            half_duplex: false,
-            features: Features::OURS,
-            called_features: Features::OURS,
-            max_file_time: Duration::ZERO,
-            delay: Duration::ZERO,
-            line: None,
-            parameters: Vec::new(),
-        }
-    }
-}
-
-fn parameters(options: &PairOptions) -> Vec<ProtocolParameter> {
-    let parameter = |(name, value): &(&str, &str)| ProtocolParameter {
-        letter: options.protocol,
-        name: (*name).to_owned(),
-        value: (*value).to_owned(),
-    };
-    options.parameters.iter().map(parameter).collect()
-}
-
-fn name(text: &str) -> SystemName {
-    SystemName::parse(text.as_bytes()).unwrap()
-}
-
-pub(super) fn answer_profile(login: LoginMode) -> AnswerProfile {
-    AnswerProfile {
-        local: name("beta"),
-        login,
-        prompted: false,
-        strip_login: true,
-        strip_parity: true,
-        features: Features::OURS,
-    }
-}
-
-fn chat(login: bool) -> Chat {
-    let expect = |pattern: &str| {
-        vec![Expect {
-            pattern: pattern.into(),
-            timeout: None,
-            subsend: None,
-        }]
-    };
-    let send = |item| vec![item, SendItem::Bytes(b"\r".to_vec())];
-    let script = if login {
-        vec![
-            Exchange {
-                expect: expect("ogin:"),
-                send: send(SendItem::Login),
-            },
-            Exchange {
-                expect: expect("word:"),
-                send: send(SendItem::Password),
-            },
-        ]
-    } else {
-        Vec::new()
-    };
-    Chat {
-        script,
-        timeout: Duration::from_secs(10),
-        fail: Vec::new(),
-        program: None,
-        seven_bit: true,
-    }
-}
 
 /// Two sides and what is on its way between them.
 pub(super) struct Pair {
@@ -359,63 +232,5 @@ impl Pair {
                 side.work(self.now);
             }
         }
-    }
-
-    /// Everything that was queued (and not refused) is at the other side, unharmed, and queued no more.
-    pub(super) fn assert_complete(&self) {
-        let protocol = char::from(self.options.protocol);
-        let results = [&self.caller.result, &self.called.result];
-        assert_eq!(results, [&Some(Ok(())); 2], "{protocol}");
-        let before = self.before.as_ref().unwrap();
-        for (queued, from, to) in [
-            (&before.0, &self.caller, &self.called),
-            (&before.1, &self.called, &self.caller),
-        ] {
-            for (id, job) in &queued.queue {
-                if from
-                    .refused
-                    .get(id)
-                    .is_some_and(|r| *r != Refusal::AlreadyReceived)
-                {
-                    continue;
-                }
-                assert!(
-                    !from.queue.contains_key(id),
-                    "{protocol}: {id} is still queued"
-                );
-                let arrived = match &job.request {
-                    Request::Receive(request) => {
-                        assert!(from.asked_for.get(id) == to.offered.get(&request.from));
-                        continue;
-                    }
-                    _ => to.received.get(id),
-                };
-                assert!(arrived == Some(&job.content), "{protocol}: {id}");
-            }
-        }
-    }
-
-    /// Every job is still queued, or its file is at the other side as it was.
-    pub(super) fn assert_nothing_lost(&self, caller: &SpoolState, called: &SpoolState) {
-        for (before, from, to) in [
-            (caller, &self.caller, &self.called),
-            (called, &self.called, &self.caller),
-        ] {
-            for (id, job) in &before.queue {
-                if let Some(arrived) = to.received.get(id) {
-                    assert!(arrived == &job.content, "{id} is not as it was");
-                } else {
-                    assert!(from.queue.contains_key(id), "{id} is lost");
-                }
-            }
-        }
-    }
-
-    /// As [`assert_nothing_lost`](Self::assert_nothing_lost), and there is nothing else.
-    pub(super) fn assert_once(&self, caller: &SpoolState, called: &SpoolState) {
-        self.assert_nothing_lost(caller, called);
-        assert!(self.caller.queue.is_empty() && self.called.queue.is_empty());
-        assert_eq!(self.called.received.len(), caller.queue.len());
-        assert_eq!(self.caller.received.len(), called.queue.len());
     }
 }

@@ -1,3 +1,4 @@
+use super::segment::TOTAL_LIMIT;
 use super::*;
 
 fn address(text: &str) -> Address {

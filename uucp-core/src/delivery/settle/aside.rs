@@ -1,16 +1,15 @@
 //! Messages that nobody takes and nobody may be told about: kept for the postmaster to look at, within a limit.
 
 use std::fmt::Write as _;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use super::super::{Message, Reply};
 use crate::address::{Address, Envelope};
-use crate::spool::{OfFile, make_shared_directory, share};
+use crate::spool::{OfFile, create_shared, make_shared_directory};
 
 /// What is kept.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +48,7 @@ pub(crate) struct Place<'a> {
     pub(crate) seconds: i64,
     /// What the name ends with.
     pub(crate) suffix: &'a str,
-    /// Most bytes in the folder.
+    /// Most bytes in the folder, one that is larger than that apart.
     pub(crate) limit: u64,
 }
 
@@ -58,20 +57,13 @@ impl Place<'_> {
     pub(crate) fn store(&self, content: &mut dyn Read, length: u64) -> io::Result<PathBuf> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         make_shared_directory(self.folder)?;
-        make_room(self.folder, self.limit.saturating_sub(length))?;
+        make_room(self.folder, self.limit, length)?;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let (seconds, process, suffix) = (self.seconds, std::process::id(), self.suffix);
         let path = self
             .folder
             .join(format!("{seconds}.{process}.{count}.{suffix}"));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o660)
-            .open(&path)
-            .of(&path)?;
-        share(&file, self.folder);
+        let mut file = create_shared(&path).of(&path)?;
         let written = io::copy(content, &mut file).and_then(|_| file.sync_all());
         if let Err(error) = written {
             // A part of it would look like the whole.
@@ -101,21 +93,60 @@ fn header(kept: &Kept<'_>) -> String {
     lines
 }
 
-/// Removes the oldest until what is left has at most `limit` bytes.
-fn make_room(folder: &Path, limit: u64) -> io::Result<()> {
+/// Removes the oldest until another of `length` bytes has room. One that is larger than the limit has room beside all others,
+/// but for one of its own kind: else a single one would push out whatever the postmaster has not looked at.
+fn make_room(folder: &Path, limit: u64, length: u64) -> io::Result<()> {
+    let is_huge = |length: u64| length > limit;
     let mut files: Vec<(SystemTime, PathBuf, u64)> = Vec::new();
     for entry in std::fs::read_dir(folder).of(folder)?.flatten() {
         let Ok(meta) = entry.metadata() else { continue };
-        files.push((meta.modified()?, entry.path(), meta.len()));
+        if is_huge(meta.len()) == is_huge(length) {
+            files.push((meta.modified()?, entry.path(), meta.len()));
+        }
     }
     files.sort();
+    let room = limit.saturating_sub(length);
     let mut total: u64 = files.iter().map(|(_, _, length)| length).sum();
     for (_, path, length) in &files {
-        if total <= limit {
+        if total <= room {
             break;
         }
         std::fs::remove_file(path)?;
         total = total.saturating_sub(*length);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_go_but_one_that_is_too_large_pushes_out_none_that_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = |seconds, length: usize| {
+            let place = Place {
+                folder: folder.path(),
+                seconds,
+                suffix: "eml",
+                limit: 100,
+            };
+            let content = vec![b'x'; length];
+            place.store(&mut content.as_slice(), length as u64).unwrap();
+        };
+        let lengths = || {
+            let names = std::fs::read_dir(folder.path()).unwrap().flatten();
+            let mut lengths: Vec<u64> = names.map(|name| name.metadata().unwrap().len()).collect();
+            lengths.sort_unstable();
+            lengths
+        };
+        store(1, 40);
+        store(2, 50);
+        store(3, 1000);
+        assert_eq!(lengths(), [40, 50, 1000]);
+        store(4, 2000);
+        assert_eq!(lengths(), [40, 50, 2000]);
+        store(5, 60);
+        assert_eq!(lengths(), [60, 2000]);
+    }
 }

@@ -15,7 +15,8 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, UnixAddr};
 
-use super::{Broken, Peer};
+use super::Peer;
+use super::broken::Broken;
 use crate::config::mail::{HostPort, ServerAddress};
 use crate::delivery::child::Dialogue;
 

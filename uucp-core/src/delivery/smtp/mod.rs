@@ -3,8 +3,10 @@
 //!
 //! Hand-written because the known client crates take no bang paths, send bare line feeds, or tell one outcome for all.
 
+mod broken;
 mod command;
 mod connection;
+mod dialogue;
 mod dot;
 mod reply;
 mod session;
@@ -18,8 +20,8 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use self::command::Commands;
-use self::reply::{NotSmtp, ServerReply};
+use self::broken::Broken;
+use self::dialogue::run;
 use self::session::Session;
 use self::verdict::Verdicts;
 use super::offer::{RecipientWishes, Wishes};
@@ -30,10 +32,6 @@ pub(super) use self::dot::DotStuffer;
 
 /// Recipients in one transaction. Every server takes 100 (RFC 5321), the ones we know take 1,000.
 pub(super) const MOST_RECIPIENTS: usize = 500;
-/// Commands sent before the replies are read: their replies fit any socket's buffer, so neither side blocks the other.
-const GROUP: usize = 100;
-/// Longest command that every server takes, in bytes, its line end included (RFC 5321, 4.5.3.1.4).
-const COMMAND_LIMIT: usize = 512;
 /// After so many refusals without a message taken a new session is opened: Postfix slows a session down after 10 and ends
 /// it after 20.
 const MOST_REFUSALS: u32 = 8;
@@ -184,6 +182,7 @@ impl Smtp {
     fn verdicts(&self, transaction: &Transaction<'_>) -> Verdicts {
         Verdicts::new(transaction.recipients.len(), self.client.peer.to_string())
     }
+
     fn finish(
         &mut self,
         mut session: Session,
@@ -246,190 +245,4 @@ impl Transact for Smtp {
             }),
         }
     }
-}
-
-/// The session is over, and why. What was not confirmed is in doubt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Broken {
-    status: &'static str,
-    text: String,
-    /// The server has not kept to its time.
-    is_late: bool,
-    /// The server said so itself, with 421, instead of doing what it was asked.
-    is_closing: bool,
-    /// It is ourselves who cannot go on.
-    is_ours: bool,
-}
-
-impl Broken {
-    fn new(text: impl Into<String>) -> Self {
-        Self {
-            status: "4.4.2",
-            text: text.into(),
-            is_late: false,
-            is_closing: false,
-            is_ours: false,
-        }
-    }
-
-    fn late(missing: &str) -> Self {
-        Self {
-            is_late: true,
-            ..Self::new(format!(
-                "the server has not {missing} within the time limit"
-            ))
-        }
-    }
-
-    fn closing(reply: &ServerReply) -> Self {
-        Self {
-            is_closing: true,
-            ..Self::new(reply.to_string())
-        }
-    }
-
-    fn ours(reply: &Reply) -> Self {
-        Self {
-            status: "4.3.0",
-            is_ours: true,
-            ..Self::new(reply.to_string())
-        }
-    }
-
-    /// Whether the server may be there again at once.
-    fn is_gone(&self) -> bool {
-        !self.is_late && !self.is_ours
-    }
-}
-
-impl From<NotSmtp> for Broken {
-    fn from(NotSmtp(text): NotSmtp) -> Self {
-        Self::new(text)
-    }
-}
-
-/// The transaction from MAIL to the reply to the final dot.
-fn run(
-    session: &mut Session,
-    transaction: &Transaction<'_>,
-    verdicts: &mut Verdicts,
-    meanwhile: &mut Meanwhile<'_>,
-) -> Result<(), Broken> {
-    let mut meanwhile = || meanwhile().map_err(|reply| Broken::ours(&reply));
-    let Some(commands) = Commands::new(session, transaction, verdicts) else {
-        return meanwhile();
-    };
-    if session.unfinished {
-        session.ask("RSET")?;
-    }
-    session.unfinished = true;
-    session.begun = session.begun.saturating_add(1);
-    let data = if session.extensions.pipelining {
-        offer_pipelined(session, &commands, verdicts, &mut meanwhile)?
-    } else {
-        offer_in_lockstep(session, &commands, verdicts, &mut meanwhile)?
-    };
-    let Some(data) = data else { return Ok(()) };
-    if data.code != 354 {
-        verdicts.hear_data(&data);
-        return Ok(());
-    }
-    send_content(session, transaction, verdicts)
-}
-
-/// MAIL, RCPTs and DATA in groups; the reply to DATA.
-fn offer_pipelined(
-    session: &mut Session,
-    commands: &Commands,
-    verdicts: &mut Verdicts,
-    meanwhile: &mut dyn FnMut() -> Result<(), Broken>,
-) -> Result<Option<ServerReply>, Broken> {
-    let mut group = commands.mail.clone();
-    let mut is_first = true;
-    let mut parts = commands.rcpt.chunks(GROUP).peekable();
-    while let Some(part) = parts.next() {
-        for (_, command) in part {
-            group.extend_from_slice(command);
-        }
-        let is_last = parts.peek().is_none();
-        if is_last {
-            group.extend_from_slice(b"DATA\r\n");
-        }
-        session.send(&group)?;
-        group.clear();
-        if is_first {
-            meanwhile()?;
-            verdicts.hear_mail(&session.read_reply()?);
-        }
-        is_first = false;
-        for (index, command) in part {
-            let reply = session.read_reply()?;
-            verdicts.hear_rcpt(*index, &reply, command.len() > COMMAND_LIMIT);
-        }
-        if is_last {
-            return session.read_reply().map(Some);
-        }
-        if verdicts.mail_was_refused() {
-            return Ok(None);
-        }
-    }
-    Ok(None)
-}
-
-/// One command, one reply; DATA only when somebody is to get it.
-fn offer_in_lockstep(
-    session: &mut Session,
-    commands: &Commands,
-    verdicts: &mut Verdicts,
-    meanwhile: &mut dyn FnMut() -> Result<(), Broken>,
-) -> Result<Option<ServerReply>, Broken> {
-    session.send(&commands.mail)?;
-    meanwhile()?;
-    verdicts.hear_mail(&session.read_reply()?);
-    if verdicts.mail_was_refused() {
-        return Ok(None);
-    }
-    for (index, command) in &commands.rcpt {
-        session.send(command)?;
-        let reply = session.read_reply()?;
-        verdicts.hear_rcpt(*index, &reply, command.len() > COMMAND_LIMIT);
-    }
-    if verdicts.accepted().is_empty() {
-        return Ok(None);
-    }
-    session.ask("DATA").map(Some)
-}
-
-/// The content, and what the server says to it: once, or in LMTP once for each recipient that it accepted.
-fn send_content(
-    session: &mut Session,
-    transaction: &Transaction<'_>,
-    verdicts: &mut Verdicts,
-) -> Result<(), Broken> {
-    let accepted = verdicts.accepted();
-    verdicts.content_sent = true;
-    if accepted.is_empty() {
-        // It wants a message for nobody: an empty one ends that.
-        session.send(b".\r\n")?;
-        if !session.is_lmtp {
-            session.read_reply()?;
-        }
-        session.unfinished = false;
-        return Ok(());
-    }
-    if let Some(reply) = session.send_content(transaction.message)? {
-        verdicts.hear_content(&accepted, &reply);
-        return Err(Broken::closing(&reply));
-    }
-    if session.is_lmtp {
-        for index in accepted {
-            let reply = session.read_reply()?;
-            verdicts.hear_content(&[index], &reply);
-        }
-    } else {
-        let reply = session.read_reply()?;
-        verdicts.hear_content(&accepted, &reply);
-    }
-    session.unfinished = false;
-    Ok(())
 }

@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::time::Instant;
 
+use super::broken::Broken;
 use super::connection::Connection;
 use super::dot::DotStuffer;
 use super::reply::ServerReply;
-use super::{Broken, Client, Peer};
+use super::{Client, Peer};
 use crate::delivery::{Flavour, Message};
 
 /// How much content is sent at a time, in bytes.
@@ -107,6 +108,11 @@ impl Session {
     /// Sends commands; their replies are to be read.
     pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Broken> {
         self.connection.send(commands, self.deadline)
+    }
+
+    /// Whether the server says yes to what it was not asked yet.
+    pub(super) fn accepts_unasked(&mut self) -> bool {
+        self.connection.received().first() == Some(&b'2')
     }
 
     /// One command, one reply.

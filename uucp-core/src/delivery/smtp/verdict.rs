@@ -1,6 +1,6 @@
 //! What is known of every recipient of a transaction, from nothing to an outcome.
 
-use super::Broken;
+use super::broken::Broken;
 use super::reply::ServerReply;
 use crate::delivery::{Outcome, Reply};
 

@@ -156,6 +156,7 @@ impl<'a> Caller<'a> {
             system: Some(self.system.name.clone()),
             executions: 0,
             talked: false,
+            unpacked: Vec::new(),
         })
     }
 

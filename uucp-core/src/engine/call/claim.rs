@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Caller;
 use crate::config::PortConfig;
 use crate::engine::opening;
-use crate::engine::round::Holder;
+use crate::engine::placed::Holder;
 use crate::port::PortError;
 use crate::spool::{PidLock, Severity};
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use crate::engine::behind::Behind;
 use crate::engine::placing::shuffle;
 use crate::name::SystemName;
 
@@ -34,6 +35,7 @@ pub(super) struct Planner {
     most: usize,
     gap: Duration,
     calls: BTreeMap<SystemName, Last>,
+    behind: Behind,
 }
 
 impl Planner {
@@ -43,6 +45,7 @@ impl Planner {
             most: most.max(1),
             gap,
             calls: BTreeMap::new(),
+            behind: Behind::default(),
         }
     }
 
@@ -55,10 +58,19 @@ impl Planner {
     }
 
     pub(super) fn started(&mut self, system: SystemName) {
+        self.behind.remove(&system);
         self.calls.insert(system, Last::Running { news: false });
     }
 
+    /// A call was not made, since these have its line. It is made when that is free, without a gap.
+    pub(super) fn after(&mut self, system: SystemName, others: Vec<SystemName>) {
+        self.calls.remove(&system);
+        self.behind.wait(system, others);
+    }
+
     pub(super) fn ended(&mut self, now: Instant, system: &SystemName) {
+        // Who comes next is found out when it is asked who is due.
+        let _ = self.behind.release(system);
         if let Some(last) = self.calls.get_mut(system)
             && let Last::Running { news } = *last
         {
@@ -92,8 +104,30 @@ impl Planner {
             }
         }
         shuffle(&mut due);
-        due.truncate(self.most.saturating_sub(self.running()));
+        let due = self.not_behind(due);
         (due, later)
+    }
+
+    /// Those whose lines are free, as many as may be called at once. Where one that others wait for is not called after all, they
+    /// find out for themselves who has the line.
+    fn not_behind(&self, due: Vec<SystemName>) -> Vec<SystemName> {
+        let room = self.most.saturating_sub(self.running());
+        let behind = |system: &SystemName| self.behind.others_of(system);
+        let (waiting, mut free): (Vec<_>, Vec<_>) =
+            due.into_iter().partition(|system| behind(system).is_some());
+        for system in waiting {
+            let others = behind(&system).unwrap_or_default();
+            let has_line = |other: &SystemName| self.is_running(other) || free.contains(other);
+            if others.is_empty() || !others.iter().all(has_line) {
+                free.push(system);
+            }
+        }
+        free.truncate(room);
+        free
+    }
+
+    fn is_running(&self, system: &SystemName) -> bool {
+        matches!(self.calls.get(system), Some(Last::Running { .. }))
     }
 
     fn running(&self) -> usize {
@@ -165,6 +199,57 @@ mod tests {
         planner.started(name("a"));
         let (due, _) = planner.due(begun + LEFT_OVER, both());
         assert_eq!(due, [name("b")]);
+    }
+
+    #[test]
+    fn a_line_in_use_is_waited_for_without_a_gap_and_one_after_the_other() {
+        let mut planner = Planner::new(9, GAP);
+        let now = Instant::now();
+        let names = ["a", "b", "c", "d"];
+        for system in names {
+            planner.started(name(system));
+        }
+        for system in ["b", "c", "d"] {
+            planner.after(name(system), vec![name("a")]);
+        }
+        assert_eq!(planner.due(now, free(&names)).0, []);
+        let mut order = vec!["a"];
+        for next in ["b", "c", "d"] {
+            planner.ended(now, &name(order[order.len() - 1]));
+            // Who has been called waits for the gap, and longer.
+            let (due, later) = planner.due(now, free(&names));
+            assert_eq!((due, later.is_some()), (vec![name(next)], true));
+            planner.started(name(next));
+            assert_eq!(planner.due(now, free(&names)).0, []);
+            order.push(next);
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_line_that_nobody_has() {
+        let mut planner = Planner::new(9, GAP);
+        let now = Instant::now();
+        let behind = |planner: &mut Planner, system: &str, others: &[&str]| {
+            planner.started(name(system));
+            let others = others.iter().map(|other| name(other)).collect();
+            planner.after(name(system), others);
+        };
+        // Over by now.
+        behind(&mut planner, "b", &[]);
+        assert_eq!(planner.due(now, free(&["b"])).0, [name("b")]);
+        // The one that was to come next has no work any more.
+        planner.started(name("a"));
+        behind(&mut planner, "b", &["a"]);
+        behind(&mut planner, "c", &["a"]);
+        planner.ended(now, &name("a"));
+        assert_eq!(planner.due(now, free(&["c"])).0, [name("c")]);
+        // One of two lines is free.
+        planner.started(name("x"));
+        planner.started(name("y"));
+        behind(&mut planner, "c", &["x", "y"]);
+        assert_eq!(planner.due(now, free(&["c"])).0, []);
+        planner.ended(now, &name("y"));
+        assert_eq!(planner.due(now, free(&["c"])).0, [name("c")]);
     }
 
     #[test]

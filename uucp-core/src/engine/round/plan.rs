@@ -2,16 +2,9 @@
 
 use std::collections::VecDeque;
 
+use crate::engine::behind::Behind;
 use crate::engine::placing::shuffle;
 use crate::name::SystemName;
-
-/// A call whose line others have.
-#[derive(Debug)]
-struct Behind {
-    system: SystemName,
-    /// When any of these is over, a line is free.
-    others: Vec<SystemName>,
-}
 
 /// The calls that wait, and those under way.
 #[derive(Debug)]
@@ -19,7 +12,7 @@ pub(super) struct Plan {
     most: usize,
     waiting: VecDeque<SystemName>,
     under_way: Vec<SystemName>,
-    behind: Vec<Behind>,
+    behind: Behind,
 }
 
 impl Plan {
@@ -30,7 +23,7 @@ impl Plan {
             most: most.max(1),
             waiting: systems.into(),
             under_way: Vec::new(),
-            behind: Vec::new(),
+            behind: Behind::default(),
         }
     }
 
@@ -47,16 +40,9 @@ impl Plan {
     /// A call is over. One that waited for its line comes next, and others that did so wait for that one.
     pub(super) fn over(&mut self, system: &SystemName) {
         self.under_way.retain(|other| other != system);
-        let waits = |behind: &Behind| behind.others.contains(system);
-        let Some(index) = self.behind.iter().position(waits) else {
-            return;
-        };
-        let next = self.behind.remove(index).system;
-        let others = self.behind.iter_mut().flat_map(|one| &mut one.others);
-        for other in others.filter(|other| *other == system) {
-            other.clone_from(&next);
+        if let Some(next) = self.behind.release(system) {
+            self.waiting.push_front(next);
         }
-        self.waiting.push_front(next);
     }
 
     /// A call came to nothing since these have its line.
@@ -66,7 +52,7 @@ impl Plan {
             // They are over by now.
             self.waiting.push_front(system);
         } else {
-            self.behind.push(Behind { system, others });
+            self.behind.wait(system, others);
         }
     }
 

@@ -3,9 +3,11 @@
 //! A connection waits here until its first line is there, which is only looked at, not taken: then a process is started for
 //! it. So ten thousand that say nothing cost descriptors, at most [`WAITING`] of them; when those run out, whoever has been
 //! silent longest goes. Who talks without logging in has a process, and loses it after [`GRACE`] when somebody else needs
-//! it. Places from which a known system has called come first in everything.
+//! it: anybody when there are [`CALLS`], somebody from the same place when [`LOGINS_PER_ORIGIN`] there have not logged in. Places from which a known system has called come first in everything.
 
 mod calls;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, PipeReader, Write};

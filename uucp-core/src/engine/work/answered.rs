@@ -1,6 +1,6 @@
 //! What becomes of a job when the peer has answered: done, later, or refused for good.
 
-use super::{Outgoing, Repeat, Source, WorkQueue};
+use super::{Hopeless, Outgoing, Repeat, Source, WorkQueue};
 use crate::conversation::TransferKey;
 use crate::name::{Grade, JobId, SpoolKind, SpoolName};
 use crate::spool::SpoolError;
@@ -89,18 +89,19 @@ impl WorkQueue {
     /// The data of a request that was refused for good is kept where a person finds it. It stays the job's, too, until that
     /// [ends](Self::refused). Says where it is, or will be.
     pub(in crate::engine) fn preserve(&mut self, key: TransferKey) -> Result<String, SpoolError> {
-        let Some(outgoing) = self.under_way.get_mut(&key) else {
+        let Some(outgoing) = self.under_way.get(&key) else {
             return Ok(String::new());
         };
         let Some(data) = &outgoing.data else {
             return Ok(String::new());
         };
-        let kept = self.spool.preserve(&outgoing.job, data)?;
-        outgoing.goes_last = kept.is_none();
-        Ok(match kept {
-            Some(path) => format!("; kept as {}", path.display()),
-            None => format!("; kept in {}", self.spool.preserve_folder().display()),
-        })
+        let (job, data) = (outgoing.job.clone(), data.clone());
+        let mut goes_last = false;
+        let kept = self.kept_of(&job, &data, &mut goes_last);
+        if let Some(outgoing) = self.under_way.get_mut(&key) {
+            outgoing.goes_last = goes_last;
+        }
+        kept
     }
 
     /// The request was refused for good. Without its user having been told it stays for another call.
@@ -124,14 +125,17 @@ impl WorkQueue {
     /// The request can never be done. Without its user having been told it stays for another call.
     pub(in crate::engine) fn given_up(
         &mut self,
-        job: &JobId,
+        one: Hopeless,
         told: bool,
     ) -> Result<(), SpoolError> {
         if !told {
-            self.postpone(job);
+            self.postpone(&one.job);
             return Ok(());
         }
-        self.finish(job, None)
+        if let Some(data) = one.data.as_ref().filter(|_| one.goes_last) {
+            self.spool.move_to_preserve(&one.job, data)?;
+        }
+        self.finish(&one.job, one.data)
     }
 
     pub(super) fn finish(
@@ -172,12 +176,11 @@ impl WorkQueue {
         let hopeless = std::mem::take(&mut progress.hopeless);
         if !hopeless.is_empty() && !progress.postponed {
             // Out of the queue when their user has been told.
-            let told = |(request, reason)| (job.clone(), request, reason);
-            self.hopeless.extend(hopeless.into_iter().map(told));
+            self.hopeless.extend(hopeless);
             return Ok(());
         }
         self.complaints
-            .extend(hopeless.into_iter().map(|(_, reason)| reason));
+            .extend(hopeless.into_iter().map(|one| one.reason));
         let progress = self.jobs.remove(job).unwrap_or_default();
         if progress.postponed {
             // At worst they are done again.

@@ -1,14 +1,17 @@
 //! A request and what it sends: opened, or found to be done, or left for another call.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::time::SystemTime;
 
-use super::{ASKED_FOR, Outgoing, Source, WorkQueue};
+use super::{Hopeless, Outgoing, Source, WorkQueue};
 use crate::conversation::{TransferKey, Work};
-use crate::engine::{outside, paths};
+use crate::engine::outside::open_data;
+use crate::engine::paths;
 use crate::name::{JobId, SpoolKind, SpoolName, SystemName};
 use crate::spool::{ExecuteFile, RunFile, SpoolError};
-use crate::wire::command::{ExecuteRequest, Features, Request, SendRequest};
+use crate::wire::command::{ExecuteRequest, Features, ReceiveRequest, Request, SendRequest};
 
 impl WorkQueue {
     /// Opens what a request sends; `None` when it is done already, or cannot be done in this call.
@@ -24,12 +27,17 @@ impl WorkQueue {
             progress.read |= last;
         }
         let opened = match &request {
-            Request::Send(send) => self.open_send(send),
+            _ if !self.limits.ever.transfers => {
+                let reason = "not permitted to transfer files (transfer)";
+                Err(Unopened::Never(reason.to_owned()))
+            }
+            Request::Send(send) => self.open_send(send, &job),
             Request::Execute(execute) if self.limits.features.contains(Features::EXECUTE) => {
-                self.open_send(&execute.file)
+                self.open_send(&execute.file, &job)
             }
             Request::Execute(execute) => return self.prepare_execute_file(key, job, execute),
-            Request::Receive(_) | Request::Expand(_) => Ok(Opened::default()),
+            Request::Receive(receive) => self.check_place(receive),
+            Request::Expand(_) => Ok(Opened::default()),
         };
         let opened = match opened {
             Ok(opened) => opened,
@@ -43,8 +51,16 @@ impl WorkQueue {
                 return Ok(None);
             }
             Err(Unopened::Never(reason)) => {
+                let data = data_of(&request)
+                    .filter(|data| self.spool.data_path(&self.system, data).exists());
                 if let Some(progress) = self.jobs.get_mut(&job) {
-                    progress.hopeless.push((request, reason));
+                    progress.hopeless.push(Hopeless {
+                        job: job.clone(),
+                        request,
+                        reason,
+                        data,
+                        goes_last: false,
+                    });
                 }
                 self.close(&job)?;
                 return Ok(None);
@@ -102,39 +118,25 @@ impl WorkQueue {
         Ok(Some(self.set_out(key, job, request, opened)))
     }
 
-    fn open_send(&self, send: &SendRequest) -> Result<Opened, Unopened> {
-        let spooled = SpoolName::parse(&send.temp)
-            .ok()
-            .filter(|name| send.options.contains(b'C') && name.kind() == SpoolKind::Data);
-        // The first half of a broken `E` has lost its `C`, but its data is where it was.
-        let spooled = spooled.or_else(|| {
-            let from = SpoolName::parse(&send.from).ok()?;
-            (send.from == send.temp).then_some(from)
-        });
-        let path = match &spooled {
-            Some(name) => self.spool.data_path(&self.system, name),
-            None => self.user_file(send)?,
-        };
-        let opened = match &spooled {
-            Some(_) => outside::open(&path),
-            None => self.outside.open(&path),
-        };
-        let file = match opened {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && spooled.is_some() => {
-                return Err(Unopened::Done);
+    fn open_send(&self, send: &SendRequest, job: &JobId) -> Result<Opened, Unopened> {
+        let spooled = spooled(send);
+        let (path, file) = match &spooled {
+            Some(name) => {
+                let path = self.spool.data_path(&self.system, name);
+                let file = open_data(&path).map_err(|error| match error.kind() {
+                    std::io::ErrorKind::NotFound => Unopened::Done,
+                    _ => later(&path, &error),
+                })?;
+                (path, file)
             }
-            Err(error) if spooled.is_none() && is_final(&error) => {
-                return Err(Unopened::Never(format!("{}: {error}", path.display())));
-            }
-            Err(error) => return Err(later(&path, &error)),
+            None => self.open_user_file(send, job)?,
         };
         let metadata = file.metadata().map_err(|error| later(&path, &error))?;
         if !metadata.is_file() {
             return Err(Unopened::Never(format!("{}: not a file", path.display())));
         }
         if self.limits.size.is_some_and(|limit| metadata.len() > limit) {
-            return Err(Unopened::Later(None));
+            return Err(self.too_large(send, metadata.len()));
         }
         Ok(Opened {
             source: Source::File(file),
@@ -144,20 +146,61 @@ impl WorkQueue {
         })
     }
 
-    /// A file outside the spool, if local users may send it, or the peer may have it that has asked for it.
-    fn user_file(&self, send: &SendRequest) -> Result<PathBuf, Unopened> {
-        let shown = || send.from.escape_ascii().to_string();
-        let path = paths::absolute(&send.from, &self.limits.pubdir)
-            .ok_or_else(|| Unopened::Later(Some(format!("{}: no such file", shown()))))?;
+    /// A file is asked for only if it may be put where it is to go: it need not cross the line to be refused here.
+    fn check_place(&self, receive: &ReceiveRequest) -> Result<Opened, Unopened> {
         let (limits, pubdir) = (&self.limits, &self.limits.pubdir);
-        let asked_for = send.temp == ASKED_FOR && limits.asked.permits(&path, pubdir);
-        if asked_for || limits.rules.permits(&path, pubdir) {
-            Ok(path)
+        let of_command = receive.options.contains(b'9');
+        // A name that leads to somebody's home, or nowhere, is looked at when the file comes.
+        let Some(place) = paths::absolute(&receive.to, pubdir).filter(|_| !of_command) else {
+            return Ok(Opened::default());
+        };
+        let name = receive.from.rsplit(|b| *b == b'/').next();
+        let in_folder = place.join(OsStr::from_bytes(name.unwrap_or_default()));
+        let permitted = |test: &dyn Fn(&Path) -> bool| test(&place) || test(&in_folder);
+        if permitted(&|path| limits.received.permits(path, pubdir)) {
+            return Ok(Opened::default());
+        }
+        let shown = receive.to.escape_ascii();
+        let reason = format!("not permitted to receive to {shown} (local-receive)");
+        Err(if permitted(&|path| limits.ever.stores(path, pubdir)) {
+            Unopened::Later(Some(reason))
         } else {
-            let reason = format!("{}: not permitted to send", shown());
-            Err(Unopened::Later(Some(reason)))
+            Unopened::Never(reason)
+        })
+    }
+
+    /// A file over the limit of this call: that of the other system, of the hour, of who has called, or of our rules at their most
+    /// generous.
+    fn too_large(&self, send: &SendRequest, size: u64) -> Unopened {
+        // Half of a broken `E` is not given up without the other: another call may be with a peer that takes it whole.
+        let is_half = spooled(send).is_some() && !send.options.contains(b'C');
+        match self.limits.ever.largest {
+            Some(largest) if size > largest && !is_half => Unopened::Never(format!(
+                "{size} bytes, and at no time are more than {largest} permitted (call-local-size, called-local-size)"
+            )),
+            _ => Unopened::Later(None),
         }
     }
+}
+
+/// The spool file that a request sends.
+fn data_of(request: &Request) -> Option<SpoolName> {
+    match request {
+        Request::Send(send) => spooled(send),
+        Request::Execute(execute) => spooled(&execute.file),
+        Request::Receive(_) | Request::Expand(_) => None,
+    }
+}
+
+fn spooled(send: &SendRequest) -> Option<SpoolName> {
+    let copied = SpoolName::parse(&send.temp)
+        .ok()
+        .filter(|name| send.options.contains(b'C') && name.kind() == SpoolKind::Data);
+    // The first half of a broken `E` has lost its `C`, but its data is where it was.
+    copied.or_else(|| {
+        let from = SpoolName::parse(&send.from).ok()?;
+        (send.from == send.temp).then_some(from)
+    })
 }
 
 /// What a request sends.
@@ -181,7 +224,7 @@ impl Default for Opened {
 }
 
 /// Why a request is not made.
-enum Unopened {
+pub(super) enum Unopened {
     /// Its file is gone: it was done in an earlier call.
     Done,
     /// Not in this call; with a line for the log.
@@ -190,7 +233,7 @@ enum Unopened {
     Never(String),
 }
 
-fn later(path: &Path, error: &std::io::Error) -> Unopened {
+pub(super) fn later(path: &Path, error: &std::io::Error) -> Unopened {
     Unopened::Later(Some(format!("{}: {error}", path.display())))
 }
 
@@ -221,11 +264,4 @@ fn execute_file(execute: &ExecuteRequest, nodename: &SystemName) -> Result<Vec<u
         ..ExecuteFile::default()
     };
     file.emit()
-}
-
-/// Whether a file of a user will not be there another time either. One that may not be read now may be after a chmod, or when
-/// uucico runs as somebody else.
-fn is_final(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory)
 }

@@ -1,9 +1,12 @@
 mod given_up;
+mod judged;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::config::{Settings, System};
+use crate::spool::ASKED_FOR;
 use crate::spool::tests::{TestSpool, beta, grade, queue_mail};
 use crate::wire::command::SendRequest;
 
@@ -21,7 +24,13 @@ impl Call {
             features,
             rules: PathRules::new(["/"]),
             asked: PathRules::new(["/nowhere"]),
+            received: PathRules::new(["~"]),
             pubdir: test.folder().to_path_buf(),
+            ever: Ever::of(&System {
+                name: beta(),
+                aliases: Vec::new(),
+                alternates: vec![Settings::defaults()],
+            }),
         };
         let offered = test.spool.offered(&beta()).unwrap();
         let mut queue = WorkQueue::new(test.spool.clone(), beta(), limits, offered);

@@ -83,7 +83,7 @@ impl Link for A {
     }
 
     fn expect_file(&mut self, channel: Channel, from_peer: bool, _offset: u64) {
-        self.receiver.reception.expect(channel, from_peer);
+        self.receiver.arrivals.expect(channel, from_peer);
     }
 
     fn send_data(&mut self, now: Instant, _: Channel, _: bool, data: &[u8]) -> usize {
@@ -96,6 +96,10 @@ impl Link for A {
 
     fn send_room(&self) -> usize {
         self.sender.room()
+    }
+
+    fn backlog(&self) -> usize {
+        self.sender.waiting()
     }
 
     fn end_file(&mut self, now: Instant, _: Channel, _: bool) {

@@ -1,13 +1,10 @@
 //! The receiving half of `a`: where in a message the input stands, and what is a command and what a file.
 
-use std::collections::VecDeque;
-
 use super::sender::next_start;
-use crate::link::reception::Reception;
-use crate::link::{Channel, LinkEvent};
+use crate::link::LinkEvent;
+use crate::link::arrivals::Arrivals;
 use crate::wire::Malformed;
 use crate::wire::a::End;
-use crate::wire::command::COMMAND_LIMIT;
 
 /// A position further back than this is none that was.
 const LONG_AGO: u32 = 1 << 20;
@@ -25,16 +22,12 @@ pub(super) enum Answer {
 
 #[derive(Debug, Default)]
 pub(super) struct Receiver {
-    pub(super) reception: Reception,
+    pub(super) arrivals: Arrivals,
     /// Where the next new byte belongs; between messages, where the last one ended.
     position: u32,
     in_message: bool,
     /// Where the next byte of the input belongs, while subpackets come.
     cursor: Option<u32>,
-    /// Pieces that nobody has asked for yet: whether they belong to a command or a file is not known before. An empty one
-    /// ends a message.
-    arrived: VecDeque<Vec<u8>>,
-    command: Vec<u8>,
     pub(super) total: u64,
 }
 
@@ -86,7 +79,7 @@ impl Receiver {
         {
             self.total += fresh.len() as u64;
             self.position = after;
-            self.deliver(fresh);
+            self.arrivals.deliver(fresh);
         }
         self.cursor = match end {
             End::More | End::MoreAck => Some(after),
@@ -96,7 +89,7 @@ impl Receiver {
         let ends = end == End::Message && self.in_message && after == self.position;
         if ends {
             self.in_message = false;
-            self.deliver(&[]);
+            self.arrivals.deliver(&[]);
         }
         let wants_answer = matches!(end, End::MoreAck | End::FrameAck | End::Message);
         let answer = if wants_answer {
@@ -132,49 +125,18 @@ impl Receiver {
         self.in_message
     }
 
-    fn deliver(&mut self, data: &[u8]) {
-        if self.reception.is_open() && self.arrived.is_empty() {
-            self.take_file(data);
-        } else {
-            self.arrived.push_back(data.to_vec());
-        }
-    }
-
-    fn take_file(&mut self, data: &[u8]) {
-        if data.is_empty() {
-            self.reception.end();
-        } else {
-            self.reception.data().extend_from_slice(data);
-        }
-    }
-
     /// The next command, piece of a file or end of a file.
     pub(super) fn poll(&mut self) -> Result<Option<LinkEvent>, Malformed> {
-        while self.reception.is_open() && self.reception.room() > 0 {
-            let Some(data) = self.arrived.pop_front() else {
-                break;
-            };
-            self.take_file(&data);
-        }
-        if self.reception.is_pending() {
-            return Ok(self.reception.poll());
-        }
-        while let Some(data) = self.arrived.pop_front() {
-            self.command.extend_from_slice(&data);
-            if self.command.len() > COMMAND_LIMIT {
-                return Err(Malformed("a command without an end"));
-            }
-            if data.is_empty() {
-                let mut bytes = std::mem::take(&mut self.command);
-                let end = bytes.iter().position(|b| *b == 0);
-                bytes.truncate(end.unwrap_or(bytes.len()));
-                return Ok(Some(LinkEvent::Command {
-                    channel: Channel(0),
-                    from_peer: true,
-                    bytes,
-                }));
-            }
-        }
-        Ok(None)
+        self.arrivals.poll(append)
     }
+}
+
+/// Adds a piece to a command, which an empty one ends.
+fn append(command: &mut Vec<u8>, piece: &[u8]) -> bool {
+    command.extend_from_slice(piece);
+    if piece.is_empty() {
+        let end = command.iter().position(|b| *b == 0);
+        command.truncate(end.unwrap_or(command.len()));
+    }
+    piece.is_empty()
 }

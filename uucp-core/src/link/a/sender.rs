@@ -74,6 +74,11 @@ impl Sender {
         });
     }
 
+    /// How many messages are not acknowledged.
+    pub(super) fn waiting(&self) -> usize {
+        self.messages.len()
+    }
+
     pub(super) fn begin_file(&mut self) {
         self.messages.push_back(Message {
             file: true,

@@ -72,7 +72,7 @@ impl Link for G {
     fn begin_file(&mut self, _: Channel, _: bool, _offset: u64, _size: Option<u64>) {}
 
     fn expect_file(&mut self, channel: Channel, from_peer: bool, _offset: u64) {
-        self.receiver.reception.expect(channel, from_peer);
+        self.receiver.arrivals.expect(channel, from_peer);
     }
 
     fn send_data(&mut self, now: Instant, _: Channel, _: bool, data: &[u8]) -> usize {
@@ -85,6 +85,10 @@ impl Link for G {
 
     fn send_room(&self) -> usize {
         self.sender.room()
+    }
+
+    fn backlog(&self) -> usize {
+        self.sender.waiting()
     }
 
     fn end_file(&mut self, now: Instant, _: Channel, _: bool) {

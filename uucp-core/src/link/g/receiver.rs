@@ -1,12 +1,10 @@
 //! The receiving half of `g`: finds packets among garbage, takes them in order, and tells commands from files.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use crate::link::reception::Reception;
+use crate::link::LinkEvent;
+use crate::link::arrivals::Arrivals;
 use crate::link::scan::next_begun;
-use crate::link::{Channel, LinkEvent};
-use crate::wire::command::COMMAND_LIMIT;
 use crate::wire::g::{Control, DLE, DataHeader, HEADER, Header, SEAL, Sequence};
 use crate::wire::{Malformed, checksum};
 
@@ -91,7 +89,7 @@ pub(super) enum Verdict {
 pub(super) struct Receiver {
     /// Bytes since the last packet that were none.
     pub(super) garbage: usize,
-    pub(super) reception: Reception,
+    pub(super) arrivals: Arrivals,
     /// The last packet that was taken.
     last: Sequence,
     received: bool,
@@ -100,9 +98,6 @@ pub(super) struct Receiver {
     /// A reject was sent and the packet has not come.
     rejected: bool,
     told_at: Option<Instant>,
-    /// Packets that nobody has asked for yet: whether they belong to a command or a file is not known before.
-    arrived: VecDeque<Vec<u8>>,
-    command: Vec<u8>,
 }
 
 impl Receiver {
@@ -146,7 +141,7 @@ impl Receiver {
                 self.received = true;
                 self.owes = true;
                 self.rejected = false;
-                self.deliver(data);
+                self.arrivals.deliver(data);
                 Verdict::Good
             }
             Some(_) if header.sequence == self.last => Verdict::Repeated,
@@ -159,48 +154,16 @@ impl Receiver {
         }
     }
 
-    fn deliver(&mut self, data: &[u8]) {
-        if self.reception.is_open() && self.arrived.is_empty() {
-            self.take_file(data);
-        } else {
-            self.arrived.push_back(data.to_vec());
-        }
-    }
-
-    fn take_file(&mut self, data: &[u8]) {
-        if data.is_empty() {
-            self.reception.end();
-        } else {
-            self.reception.data().extend_from_slice(data);
-        }
-    }
-
     /// The next command, piece of a file or end of a file.
     pub(super) fn poll(&mut self) -> Result<Option<LinkEvent>, Malformed> {
-        while self.reception.is_open() && self.reception.room() > 0 {
-            let Some(data) = self.arrived.pop_front() else {
-                break;
-            };
-            self.take_file(&data);
-        }
-        if self.reception.is_pending() {
-            return Ok(self.reception.poll());
-        }
-        while let Some(data) = self.arrived.pop_front() {
-            let end = data.iter().position(|b| *b == 0);
-            let text = data.get(..end.unwrap_or(data.len())).unwrap_or_default();
-            self.command.extend_from_slice(text);
-            if self.command.len() > COMMAND_LIMIT {
-                return Err(Malformed("a command without an end"));
-            }
-            if end.is_some() {
-                return Ok(Some(LinkEvent::Command {
-                    channel: Channel(0),
-                    from_peer: true,
-                    bytes: std::mem::take(&mut self.command),
-                }));
-            }
-        }
-        Ok(None)
+        self.arrivals.poll(append)
     }
+}
+
+/// Adds a packet to a command, which a NUL ends.
+fn append(command: &mut Vec<u8>, packet: &[u8]) -> bool {
+    let end = packet.iter().position(|b| *b == 0);
+    let text = packet.get(..end.unwrap_or(packet.len()));
+    command.extend_from_slice(text.unwrap_or_default());
+    end.is_some()
 }

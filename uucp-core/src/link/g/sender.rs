@@ -59,6 +59,11 @@ impl Sender {
         self.window.counts().0 > 0
     }
 
+    /// How many packets wait for acknowledgements of those before them.
+    pub(super) fn waiting(&self) -> usize {
+        self.window.waiting()
+    }
+
     /// Whether all that was sent is acknowledged.
     pub(super) fn is_idle(&self) -> bool {
         self.window.is_idle()

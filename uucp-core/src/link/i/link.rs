@@ -98,6 +98,10 @@ impl Link for I {
         self.sender.room()
     }
 
+    fn backlog(&self) -> usize {
+        self.sender.waiting()
+    }
+
     fn end_file(&mut self, now: Instant, channel: Channel, from_peer: bool) {
         let result = self.sender.end_file(channel.0, from_peer);
         self.take_failure(result);

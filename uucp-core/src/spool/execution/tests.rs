@@ -2,9 +2,10 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::super::tests::{TestSpool, beta, grade};
-use super::super::{RunFile, StageKind};
+use super::super::{ObservedTime, RunFile, StageKind};
 use super::*;
 
 fn put(test: &TestSpool, system: &str, name: &str, content: &str) {

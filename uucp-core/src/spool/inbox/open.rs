@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{Admission, Inbox, Stop};
 use crate::spool::error::At;
 use crate::spool::fault::step;
-use crate::spool::quota::{Claim, NoRoom};
+use crate::spool::quota::Claim;
 use crate::spool::receipt::Key;
 use crate::spool::reception::{Reception, Target};
 use crate::spool::writeout::WriteOut;
@@ -41,12 +41,8 @@ impl Inbox {
         }
         match quota.claim(&self.spool, &self.system, (size, kept), Instant::now())? {
             Ok(claim) => Ok(Some(claim)),
-            Err(NoRoom { used, limit }) => {
-                let error = SpoolError::OverLimit {
-                    system: self.system.clone(),
-                    used,
-                    limit,
-                };
+            Err(full) => {
+                let error = full.told_of(&self.system);
                 refused(Refusal::TooLargeNow, error.to_string())
             }
         }

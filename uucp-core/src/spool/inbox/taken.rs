@@ -1,13 +1,14 @@
 //! Names that are taken: by a file that waits, or by one that Taylor's uucico has received.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Admission, Inbox, PARTIAL_KEPT, Stop};
-use crate::name::{SpoolKind, SpoolName, TempName};
+use crate::name::{SpoolKind, SpoolName, SystemName, TempName};
 use crate::spool::executefile::EXECUTE_FILE_LIMIT;
-use crate::spool::reception::Target;
+use crate::spool::reception::{Reception, Target};
 use crate::spool::work::move_aside;
-use crate::spool::{ExecuteFile, Incoming, SpoolError, durable};
+use crate::spool::{ExecuteFile, Incoming, Spool, SpoolError, durable};
 use crate::wire::command::Refusal;
 
 /// How long Taylor's receipt markers count.
@@ -28,7 +29,7 @@ impl Inbox {
         let old = found
             .modified()
             .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT));
-        if old && !self.is_needed(name)? {
+        if old && !self.spool.is_needed(&self.system, name)? {
             move_aside(&path, &self.spool.taylor_folder(".Preserve"))?;
             return Ok(());
         }
@@ -38,19 +39,9 @@ impl Inbox {
         )))
     }
 
-    /// Whether an execute file that waits names this data file.
-    fn is_needed(&self, name: &SpoolName) -> Result<bool, SpoolError> {
-        let folder = self.spool.execute_folder(&self.system);
-        for execute in durable::names(&folder)? {
-            let content = durable::read_small(&folder.join(execute), EXECUTE_FILE_LIMIT);
-            if let Ok(Some(content)) = content
-                && let Ok(file) = ExecuteFile::parse(&content)
-                && file.files.iter().any(|needed| needed.name == *name)
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+    fn is_needed(&self, name: &SpoolName) -> bool {
+        let needed = self.spool.is_needed(&self.system, name);
+        needed.unwrap_or(false)
     }
 
     /// Whether Taylor's uucico took this very file before ours came into its place.
@@ -87,6 +78,48 @@ impl Inbox {
         };
         let length = self.spool.data_path(&self.system, name).metadata();
         let same_size = length.is_ok_and(|m| Some(m.len()) == incoming.size);
-        same_size && (incoming.command.is_none() || self.is_needed(name).unwrap_or(false))
+        same_size && (incoming.command.is_none() || self.is_needed(name))
     }
+}
+
+impl Spool {
+    /// Whether an execute file that waits names this data file.
+    fn is_needed(&self, system: &SystemName, name: &SpoolName) -> Result<bool, SpoolError> {
+        let folder = self.execute_folder(system);
+        for execute in durable::names(&folder)? {
+            let file = parsed(&folder.join(execute));
+            if file.is_some_and(|file| file.files.iter().any(|needed| needed.name == *name)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Reception {
+    /// Whether this is an execute file whose data lies here and is named by no other: without it, a job would be lost.
+    pub(in crate::spool) fn completes_a_job(&self) -> Result<bool, SpoolError> {
+        let (Target::Spool(name), staged) = (&self.target, self.staged_path()) else {
+            return Ok(false);
+        };
+        if name.kind() != SpoolKind::Execute {
+            return Ok(false);
+        }
+        let Some(file) = parsed(&staged) else {
+            return Ok(false);
+        };
+        for data in &file.files {
+            let lies_here = self.spool.data_path(&self.system, &data.name).exists();
+            if lies_here && !self.spool.is_needed(&self.system, &data.name)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// What an execute file says, if it says anything.
+fn parsed(path: &Path) -> Option<ExecuteFile> {
+    let content = durable::read_small(path, EXECUTE_FILE_LIMIT).ok()??;
+    ExecuteFile::parse(&content).ok()
 }

@@ -93,6 +93,13 @@ impl Peer {
         }
     }
 
+    /// The call in which the last files came ends in order.
+    fn end_of_call(&self) {
+        let mut inbox = self.inbox();
+        inbox.load().unwrap();
+        inbox.over();
+    }
+
     /// How many executions of the message there are; each must be whole.
     fn executions(&self) -> usize {
         let executions = self.test.spool.executions().unwrap();

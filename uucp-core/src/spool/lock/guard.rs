@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -56,16 +56,8 @@ pub(in crate::spool) fn lock_guard(path: &Path) -> Result<Option<File>, SpoolErr
 
 /// Opens a guard; makes it if need be.
 pub(super) fn open_guard(path: &Path) -> Result<File, SpoolError> {
-    let open = || {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(durable::FILE_MODE)
-            .open(path)
-    };
-    let guard = match open() {
+    let open = || sharing::open_shared(path, OpenOptions::new().read(true).write(true));
+    match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
             if let Some(directory) = path.parent() {
                 durable::make_directory(directory)?;
@@ -74,13 +66,5 @@ pub(super) fn open_guard(path: &Path) -> Result<File, SpoolError> {
         }
         other => other,
     }
-    .at("open", path)?;
-    // Made by root, or under a umask of 077, it must still open for the owner and the group.
-    let is_other = |found: fs::Metadata| {
-        found.mode() & 0o777 != durable::FILE_MODE || nix::unistd::geteuid().is_root()
-    };
-    if guard.metadata().is_ok_and(is_other) {
-        sharing::share(&guard, path.parent().unwrap_or(path));
-    }
-    Ok(guard)
+    .at("open", path)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use super::LockError;
@@ -139,10 +139,18 @@ pub(super) fn overwrite(path: &Path, found: &Found, pid: i32) -> Result<Identity
 
 /// The lock file that is there, if any. One that holds no number belongs to process 0: to nobody.
 pub(super) fn find(path: &Path) -> Result<Option<Found>, SpoolError> {
-    let file = match OpenOptions::new().read(true).write(true).open(path) {
+    let file = match OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(nix::libc::O_NOFOLLOW)
+        .open(path)
+    {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         // Another user's lock, in a directory that many may write.
-        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => File::open(path),
+        Err(e) if e.kind() == io::ErrorKind::PermissionDenied => OpenOptions::new()
+            .read(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(path),
         other => other,
     }
     .at("open", path)?;

@@ -5,7 +5,7 @@ use super::super::tests::queue_mail;
 use super::super::{Admission, Inbox, Reception};
 use super::*;
 use crate::name::Grade;
-use crate::wire::command::Refusal;
+use crate::wire::command::{Refusal, Request};
 
 /// An `E` of so many bytes; a number of its own makes it a file of its own.
 fn offer(peer: &Peer, inbox: &mut Inbox, number: u32, size: u64) -> Result<Reception, Refusal> {
@@ -102,6 +102,34 @@ fn what_is_failed_or_set_aside_counts_and_what_we_send_does_not() {
     let reception = offer(&peer, &mut inbox, 1, 1).unwrap();
     receive(&mut inbox, reception, 1);
     assert!(offer(&peer, &mut inbox, 2, 1).is_err());
+}
+
+#[test]
+fn what_it_asks_for_counts_until_it_has_it_and_our_own_jobs_do_not() {
+    let peer = Peer::new();
+    let spool = &peer.test.spool;
+    let mut inbox = limited(&peer, 4 * BLOCK);
+    let beta = inbox.system().clone();
+    let line = format!("S /srv/{} ~/ joe -cd D.0 0644", "x".repeat(2000));
+    let request = Request::parse(line.as_bytes()).unwrap();
+    let files = [request.clone(), request];
+    // Each of two lines: less than a block.
+    for _ in 0..4 {
+        inbox.queue_asked_for(Grade::DEFAULT, &files).unwrap();
+    }
+    let full = inbox.queue_asked_for(Grade::DEFAULT, &files).unwrap_err();
+    assert!(matches!(full, SpoolError::OverLimit { .. }), "{full}");
+    assert!(offer(&peer, &mut inbox, 1, 1).is_err());
+    let queued = || durable::names(&spool.work_folder(&beta)).unwrap();
+    assert_eq!(queued().len(), 4);
+    // The next call counts them, and leaves out what users here send.
+    for _ in 0..20 {
+        queue_mail(spool, Grade::DEFAULT, b"mail").unwrap();
+    }
+    let mut inbox = limited(&peer, 6 * BLOCK);
+    inbox.queue_asked_for(Grade::DEFAULT, &files).unwrap();
+    inbox.queue_asked_for(Grade::DEFAULT, &files).unwrap();
+    assert!(inbox.queue_asked_for(Grade::DEFAULT, &files).is_err());
 }
 
 #[test]

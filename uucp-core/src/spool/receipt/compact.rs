@@ -1,6 +1,7 @@
 //! What of the receipts is kept, and for how long.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 
 use super::lines::push_line;
 use super::{Entry, Receipt, Receipts};
@@ -27,14 +28,19 @@ impl Receipts {
         }
         let mut text = String::new();
         let mut entries: Vec<_> = self.entries.iter().collect();
-        // The acknowledged first, so that one `A` stands for them.
-        entries.sort_by_key(|(_, entry)| (!entry.acknowledged, entry.time));
-        let mut acknowledged = true;
+        // Those first whose call is over, then the acknowledged, so that one line stands for each kind.
+        let kind = |entry: &Entry| match entry {
+            Entry { over: true, .. } => Some("E"),
+            Entry {
+                acknowledged: true, ..
+            } => Some("A"),
+            _ => None,
+        };
+        let order = |entry: &Entry| (!entry.over, !entry.acknowledged, entry.time);
+        entries.sort_by_key(|(_, entry)| order(entry));
+        let mut last = None;
         for (key, entry) in entries {
-            if acknowledged && !entry.acknowledged {
-                push_line(&mut text, "A");
-                acknowledged = false;
-            }
+            end_kind(&mut text, &mut last, kind(entry));
             let moves = self.open.get(key);
             let receipt = Receipt {
                 key: *key,
@@ -46,9 +52,7 @@ impl Receipts {
                 push_line(&mut text, &format!("D {}", key.text()));
             }
         }
-        if acknowledged {
-            push_line(&mut text, "A");
-        }
+        end_kind(&mut text, &mut last, None);
         durable::replace(
             &spool.new_path(),
             &self.path,
@@ -57,7 +61,11 @@ impl Receipts {
             true,
         )?;
         self.lines = text.lines().count();
-        let file = OpenOptions::new().read(true).append(true).open(&self.path);
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .custom_flags(nix::libc::O_NOFOLLOW)
+            .open(&self.path);
         self.file = Some(file.at("open", &self.path)?);
         Ok(())
     }
@@ -89,5 +97,14 @@ impl Receipts {
         let open = &self.open;
         self.entries
             .retain(|key, entry| open.contains_key(key) || !counts(entry) || entry.time > oldest);
+    }
+}
+
+/// Where another kind begins, the line is written that stands for those before it.
+fn end_kind(text: &mut String, last: &mut Option<&'static str>, next: Option<&'static str>) {
+    if *last != next
+        && let Some(line) = std::mem::replace(last, next)
+    {
+        push_line(text, line);
     }
 }

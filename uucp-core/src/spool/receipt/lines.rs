@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use super::{Key, Move, Receipt, Receipts};
+use super::{Entry, Key, Move, Receipt, Receipts};
 use crate::spool::ObservedTime;
 
 impl Receipts {
@@ -33,6 +33,10 @@ impl Receipts {
             self.entries
                 .values_mut()
                 .for_each(|e| e.acknowledged = true);
+            return Some(());
+        }
+        if verb == "E" {
+            self.entries.values_mut().for_each(Entry::end);
             return Some(());
         }
         let key = Key::parse(words.next()?)?;

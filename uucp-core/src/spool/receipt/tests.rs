@@ -107,6 +107,45 @@ fn old_receipts_and_too_many_are_forgotten_but_never_unfinished_ones() {
 }
 
 #[test]
+fn what_came_in_a_call_that_is_over_comes_no_more() {
+    let test = TestSpool::new();
+    let mut receipts = load(&test);
+    let with_content = |n| Receipt {
+        content: Some([7; 16]),
+        ..receipt(key(n), Vec::new())
+    };
+    receipts
+        .receive(&[with_content(1)], ObservedTime(0))
+        .unwrap();
+    receipts.acknowledged();
+    assert_eq!(receipts.repeatable(key(1)), Some([7; 16]));
+    receipts.over();
+    receipts
+        .receive(&[with_content(2)], ObservedTime(0))
+        .unwrap();
+    receipts.done(&[key(1), key(2)]).unwrap();
+    let told = |receipts: &Receipts| [1, 2].map(|n| receipts.repeatable(key(n)).is_some());
+    assert_eq!(told(&receipts), [false, true]);
+    assert_eq!(told(&load(&test)), [false, true]);
+    // Nothing new has come: nothing is written.
+    receipts.over();
+    let lines = receipts.lines;
+    receipts.over();
+    assert_eq!(receipts.lines, lines);
+    // Written anew, the file says the same.
+    receipts
+        .receive(&[with_content(3)], ObservedTime(0))
+        .unwrap();
+    receipts.done(&[key(3)]).unwrap();
+    receipts.lines += SLACK_LINES;
+    receipts.compact_if_grown(&test.spool).unwrap();
+    let again = load(&test);
+    let told = [1, 2, 3].map(|n| again.repeatable(key(n)).is_some());
+    assert_eq!(told, [false, false, true]);
+    assert!(again.contains(key(1)) && again.lines == receipts.lines);
+}
+
+#[test]
 fn a_grown_file_is_written_anew_with_the_same_meaning() {
     let test = TestSpool::new();
     let mut receipts = load(&test);

@@ -56,7 +56,7 @@ fn data_without_a_name_is_kept_for_a_person_after_eight_days() {
     put(&test, "beta/D./README", b"somebody's own");
     // The moments of the files say nothing: they may be from before the clock was set.
     let old = std::time::UNIX_EPOCH + DAY;
-    let file = File::options()
+    let file = std::fs::File::options()
         .write(true)
         .open(test.spool.root().join("beta/D./D.betaN0001"))
         .unwrap();
@@ -129,7 +129,7 @@ fn what_anything_names_is_left_alone() {
         format!("{receipt} {sum:08x}\n").as_bytes(),
     );
     put(&test, "beta/D./D.betaN0003", b"held");
-    let held = File::open(test.spool.root().join("beta/D./D.betaN0003")).unwrap();
+    let held = std::fs::File::open(test.spool.root().join("beta/D./D.betaN0003")).unwrap();
     held.try_lock().unwrap();
     let before = test.files();
     assert_eq!(two_looks(&test), [] as [String; 0]);

@@ -254,3 +254,18 @@ fn a_421_amid_the_recipients_goes_on_in_a_new_session_with_the_rest() {
     let outcomes = offer(&mut client(target), &["a@x"], b"x\n");
     assert_eq!(outcomes, ["deferred 4.4.2 421 4.3.2 going down"]);
 }
+
+#[test]
+fn what_a_server_says_before_the_message_is_not_its_answer_to_it() {
+    for hello in [&PLAIN, &PIPELINED] {
+        for early in ["354 go\r\n250 ok\r\n", "354 go\r\n2"] {
+            let steps = [
+                Hear("MAIL", "250 ok\r\n"),
+                Hear("RCPT", "250 ok\r\n"),
+                Hear("DATA", early),
+            ];
+            let told = one(hello, &steps);
+            assert!(!told.starts_with("delivered"), "{early:?}: {told}");
+        }
+    }
+}

@@ -66,12 +66,14 @@ impl Door {
             .collect();
         ready.sort_unstable_by_key(|(stranger, number, _)| (*stranger, *number));
         for (_, number, origin) in ready {
-            if self.logins(origin) >= LOGINS_PER_ORIGIN {
+            // Whoever else is behind an address is not kept out by those there that never say who they are.
+            if self.logins(origin) >= LOGINS_PER_ORIGIN && !self.end_a_login(now, Some(origin), log)
+            {
+                self.wait_for_grace(Some(origin));
                 continue;
             }
-            if self.calls.len() >= CALLS && !self.end_a_login(now, log) {
-                let mut logins = self.calls.values().filter(|call| !call.logged_in);
-                self.grace_over = logins.next().map(|oldest| oldest.since + GRACE);
+            if self.calls.len() >= CALLS && !self.end_a_login(now, None, log) {
+                self.wait_for_grace(None);
                 return;
             }
             let Some(waiting) = self.remove(number) else {
@@ -87,22 +89,41 @@ impl Door {
 
     /// How many calls from one place have not logged in.
     fn logins(&self, origin: Origin) -> usize {
-        let calls = self.calls.values();
-        let logins = calls.filter(|call| !call.logged_in && call.origin == origin);
-        logins.count()
+        self.half_open(Some(origin)).count()
     }
 
-    /// Makes room for a call by ending one that has not logged in; false: there is none that had time enough.
-    fn end_a_login(&mut self, now: Instant, log: &mut dyn FnMut(&str)) -> bool {
+    /// The calls that have not logged in, from one place or from all; the oldest first.
+    fn half_open(&self, origin: Option<Origin>) -> impl Iterator<Item = (u64, &Call)> {
+        let calls = self.calls.iter().map(|(number, call)| (*number, call));
+        calls.filter(move |(_, call)| {
+            !call.logged_in && origin.is_none_or(|origin| call.origin == origin)
+        })
+    }
+
+    /// The next look is due when the oldest of these may be ended.
+    fn wait_for_grace(&mut self, origin: Option<Origin>) {
+        let oldest = self.half_open(origin).next();
+        let over = oldest.map(|(_, call)| call.since + GRACE);
+        self.grace_over = [self.grace_over, over].into_iter().flatten().min();
+    }
+
+    /// Makes room for a call, among all or among those from its place, by ending one that has not logged in; false: there is none
+    /// that had time enough.
+    fn end_a_login(
+        &mut self,
+        now: Instant,
+        origin: Option<Origin>,
+        log: &mut dyn FnMut(&str),
+    ) -> bool {
         let rank = |call: &Call| {
             let friend = self.reputation.is_friend(now, call.origin);
             (friend, Reverse(self.logins(call.origin)), call.since)
         };
-        let logins = self.calls.iter();
-        let logins = logins.filter(|(_, call)| !call.logged_in && call.since + GRACE <= now);
+        let logins = self.half_open(origin);
+        let logins = logins.filter(|(_, call)| call.since + GRACE <= now);
         let Some(number) = logins
             .min_by_key(|(_, call)| rank(call))
-            .map(|(number, _)| *number)
+            .map(|(number, _)| number)
         else {
             return false;
         };

@@ -38,6 +38,48 @@ fn a_name_that_came_back_with_another_content_is_another_file() {
 }
 
 #[test]
+fn equal_content_after_a_call_that_ended_in_order_is_another_file() {
+    let peer = Peer::new();
+    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+    peer.end_of_call();
+    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");
+    assert_eq!(peer.executions(), 2);
+    // The end of that call is not seen yet.
+    assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "the same again");
+    // A name that never comes back is known for good.
+    let peer = Peer::new();
+    assert_eq!(peer.transfer(UNIQUE, CONTENT).unwrap(), "received");
+    peer.end_of_call();
+    assert_eq!(peer.transfer(UNIQUE, CONTENT).unwrap(), "already received");
+}
+
+#[test]
+fn an_execute_file_is_no_repetition_while_its_data_waits_for_it() {
+    const DATA: &[u8] = b"S D.betaN0001 D.betaN0001 uucp - D.betaN0001 0666";
+    const EXECUTE: &[u8] = b"S D.X0002 X.betaN0002 uucp - D.X0002 0666";
+    let execute = b"F D.betaN0001\nI D.betaN0001\nC rmail joe@x.example\n";
+    let peer = Peer::new();
+    assert_eq!(peer.transfer(DATA, CONTENT).unwrap(), "received");
+    assert_eq!(peer.transfer(EXECUTE, execute).unwrap(), "received");
+    assert_eq!(peer.transfer(EXECUTE, execute).unwrap(), "the same again");
+    assert_eq!(peer.executions(), 1);
+    // The job is done, the call was cut, and the peer's names begin anew with other data.
+    let execution = peer.test.spool.executions().unwrap().remove(0);
+    let place = |name: &str| {
+        peer.test
+            .spool
+            .data_path(&execution.system, &name.parse().unwrap())
+    };
+    std::fs::remove_file(place(execution.name.as_str())).unwrap();
+    std::fs::remove_file(place("D.betaN0001")).unwrap();
+    assert_eq!(peer.transfer(EXECUTE, execute).unwrap(), "the same again");
+    assert_eq!(peer.transfer(DATA, b"other mail").unwrap(), "received");
+    assert_eq!(peer.transfer(EXECUTE, execute).unwrap(), "received");
+    assert_eq!(peer.transfer(EXECUTE, execute).unwrap(), "the same again");
+    assert_eq!(peer.test.spool.executions().unwrap().len(), 1);
+}
+
+#[test]
 fn another_request_under_the_same_temporary_name_is_another_file() {
     let peer = Peer::new();
     peer.transfer(MAIL, CONTENT).unwrap();

@@ -1,0 +1,112 @@
+//! What an exit status 0 of a sender stands on.
+
+use std::path::Path;
+
+use super::Findings;
+use crate::durability::{Disk, spool_part};
+use crate::strace::{Step, What};
+
+/// A sender: exit status 0 stands on durable job files, and the work file on durable data.
+pub fn check_sender(steps: &[Step], spool: &Path) -> Findings {
+    let mut disk = Disk::new(spool);
+    let mut findings = Findings::default();
+    let first = steps.first().map(|step| step.pid);
+    for step in steps {
+        let before = disk.files(|path| spool_part(path) == Some("C.")).len();
+        let data_at_risk = disk.at_risk(|path| matches!(spool_part(path), Some("D." | "D.X")));
+        disk.apply(step);
+        let jobs = disk.files(|path| spool_part(path) == Some("C."));
+        if jobs.len() > before {
+            findings.answer(step.line, "the work file appears", &data_at_risk);
+        }
+        if step.what == What::Exited(0) && Some(step.pid) == first {
+            let mut at_risk = disk.at_risk(|path| spool_part(path).is_some());
+            if jobs.is_empty() {
+                at_risk.push("no work file was made".into());
+            }
+            findings.answer(step.line, "exit status 0", &at_risk);
+        }
+    }
+    findings
+}
+
+/// A sender that keeps records of what it has queued: the work file appears when a record is durable, and exit status 0
+/// stands on the record and on the mail for the local MTA.
+pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
+    let is_record = |path: &Path| is_in(path, "/.Bangpath/submissions/");
+    let is_mail = |path: &Path| is_in(path, "/.Bangpath/local-mail/");
+    let mut disk = Disk::new(spool);
+    let mut findings = Findings::default();
+    let first = steps.first().map(|step| step.pid);
+    for step in steps {
+        let before = disk.files(|path| spool_part(path) == Some("C.")).len();
+        let mut at_risk = disk.at_risk(is_record);
+        if !disk
+            .files(is_record)
+            .iter()
+            .any(|path| path.extension().is_none() && is_key(path))
+        {
+            at_risk.push("there is no record of it".into());
+        }
+        disk.apply(step);
+        if disk.files(|path| spool_part(path) == Some("C.")).len() > before {
+            findings.answer(step.line, "the work file appears", &at_risk);
+        }
+        if step.what == What::Exited(0) && Some(step.pid) == first {
+            let at_risk = disk.at_risk(|path| is_record(path) || is_mail(path));
+            findings.answer(step.line, "exit status 0", &at_risk);
+        }
+    }
+    findings
+}
+
+/// A sender into an outbox: a message appears there when a record names it durably, and exit status 0 stands on durable
+/// messages, their names, the record, and the mail for the local MTA.
+pub fn check_outbox(steps: &[Step], spool: &Path) -> Findings {
+    let is_record = |path: &Path| is_in(path, "/.Bangpath/submissions/");
+    let is_mail = |path: &Path| is_in(path, "/.Bangpath/local-mail/");
+    let is_message = |path: &Path| {
+        is_in(path, "/.Bangpath/outbox/") && path.parent().is_some_and(|at| at.ends_with("queue"))
+    };
+    let mut disk = Disk::new(spool);
+    let mut findings = Findings::default();
+    let first = steps.first().map(|step| step.pid);
+    for step in steps {
+        let before = disk.files(is_message);
+        let mut at_risk = disk.at_risk(is_record);
+        if disk.files(is_record).len() <= before.len() {
+            at_risk.push("there is no record of it".into());
+        }
+        // Its content is synced under its earlier name.
+        let content_at_risk = disk.at_risk(|path| is_in(path, "/pending/"));
+        at_risk.extend(content_at_risk);
+        disk.apply(step);
+        if disk.files(is_message).len() > before.len() {
+            findings.answer(step.line, "a message appears in the outbox", &at_risk);
+        }
+        if step.what == What::Exited(0) && Some(step.pid) == first {
+            let at_risk = disk.at_risk(|path| is_record(path) || is_mail(path) || is_message(path));
+            findings.answer(step.line, "exit status 0", &at_risk);
+        }
+    }
+    findings
+}
+
+/// How many mails for the local MTA a trace has left, for whoever wants to be sure that there was one.
+pub fn local_mails(steps: &[Step], spool: &Path) -> usize {
+    let mut disk = Disk::new(spool);
+    for step in steps {
+        disk.apply(step);
+    }
+    disk.files(|path| is_in(path, "/.Bangpath/local-mail/"))
+        .len()
+}
+
+/// A record's name is the hash of its key; the folders above it are none.
+fn is_key(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.len() == 40)
+}
+
+fn is_in(path: &Path, folder: &str) -> bool {
+    path.to_string_lossy().contains(folder)
+}

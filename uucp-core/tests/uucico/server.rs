@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::Child;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +21,7 @@ pub(crate) fn free_port() -> u16 {
         .map(|_| 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed))
         .filter_map(|next| u16::try_from(10_000 + next % 20_000).ok())
         .find(|number| !any_socket(*number, |_| true))
-        .expect("a free port")
+        .unwrap()
 }
 
 /// Whether a socket of this local port is in such a state, which the kernel writes with two digits, 0A for one that listens.

@@ -30,7 +30,7 @@ use super::fault::step;
 use super::{Spool, SpoolError, durable};
 use crate::name::SystemName;
 
-pub(super) use self::guard::{LockedFile, lock_guard, wait_for};
+pub(super) use self::guard::{LockedByte, LockedFile, lock_guard, wait_for, wait_for_byte};
 
 /// Why a lock was not had.
 #[derive(Debug, Error)]

@@ -88,7 +88,7 @@ impl Spool {
         Ok(found)
     }
 
-    /// Whether messages of grade `least` or better wait for a system.
+    /// Whether messages of grade `least` or better wait for a system; also in `pending/`, where a crash has left them.
     ///
     /// # Errors
     /// As for [`Spool::messages`].
@@ -98,6 +98,12 @@ impl Spool {
             any = true;
             false
         })?;
+        if !any {
+            durable::each_name(&self.pending_folder(system), |text| {
+                any = parse_pending(text).is_some_and(|(_, name)| name.grade() <= least);
+                !any
+            })?;
+        }
         Ok(any)
     }
 

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::At;
 use super::localmail::{self, hexadecimal};
-use super::lock::{self, LockedFile};
+use super::lock::{self, LockedByte};
 use super::outbox::{EntryName, SealedMessage};
 use super::queue::{NewFile, Prepared, is_taken, place_data};
 use super::record::{Part, Record, RecordedJob};
@@ -41,7 +41,7 @@ pub struct SubmissionKey {
 }
 
 impl SubmissionKey {
-    fn file_name(&self) -> String {
+    pub(super) fn file_name(&self) -> String {
         let mut hash = Sha256::new();
         for field in [
             &self.message_id[..],
@@ -98,7 +98,7 @@ pub struct Submission {
     name: String,
     record: Record,
     covered: BTreeSet<Vec<u8>>,
-    _lock: LockedFile,
+    _lock: LockedByte,
 }
 
 impl Spool {
@@ -137,10 +137,13 @@ impl Spool {
         })
     }
 
-    /// One of 256 lock files, by the key: few enough to stay, many enough that deliveries side by side seldom meet.
-    fn lock_submission(&self, name: &str, deadline: Instant) -> Result<LockedFile, SpoolError> {
-        let shard = name.get(..2).unwrap_or("00");
-        lock::wait_for(&self.own_folder("submission-locks").join(shard), deadline)
+    /// A byte of one file, by the key: so many that deliveries side by side do not meet.
+    fn lock_submission(&self, name: &str, deadline: Instant) -> Result<LockedByte, SpoolError> {
+        let at = name
+            .get(..8)
+            .and_then(|digits| i64::from_str_radix(digits, 16).ok());
+        let path = self.own_folder("submission-lock");
+        lock::wait_for_byte(&path, at.unwrap_or_default(), deadline)
     }
 
     fn find_submission(&self, name: &str) -> Result<Option<PathBuf>, SpoolError> {
@@ -194,22 +197,25 @@ impl Spool {
         }
     }
 
-    /// Makes the names durable that have just appeared.
+    /// Makes the names durable that have just appeared; but not those of messages, which from their place in `pending/` go on
+    /// as the record has it ([`Spool::settle_pending`]), whatever becomes of this rename.
     fn sync_appeared(&self, part: &Part) -> Result<(), SpoolError> {
-        let folders = self.folders_of(part);
+        let folders = self.folders_of_files(part);
         durable::sync_directories(folders.iter().map(PathBuf::as_path))
+    }
+
+    /// The folders in which the names of a part's jobs and mails appear.
+    fn folders_of_files(&self, part: &Part) -> BTreeSet<PathBuf> {
+        let jobs = part.jobs.iter().map(|job| self.work_folder(&job.id.system));
+        let mails = (!part.mails.is_empty()).then(|| self.own_folder("local-mail"));
+        jobs.chain(mails).collect()
     }
 
     /// The folders in which the names of a part appear.
     fn folders_of(&self, part: &Part) -> BTreeSet<PathBuf> {
-        let jobs = part.jobs.iter().map(|job| self.work_folder(&job.id.system));
+        let mut folders = self.folders_of_files(part);
         let messages = part.messages.iter();
-        let mut folders: BTreeSet<PathBuf> = jobs
-            .chain(messages.map(|(system, _)| self.queue_folder(system)))
-            .collect();
-        if !part.mails.is_empty() {
-            folders.insert(self.own_folder("local-mail"));
-        }
+        folders.extend(messages.map(|(system, _)| self.queue_folder(system)));
         folders
     }
 
@@ -243,14 +249,19 @@ impl Spool {
     pub fn expire_submissions(&self, age: Duration) -> Result<(), SpoolError> {
         let now = self.observed_now()?.0;
         let folder = self.submissions();
-        for name in durable::names(&folder)? {
+        let mut names = durable::names(&folder)?;
+        names.retain(|name| {
+            let week = name.parse::<u64>();
+            week.is_ok_and(|week| (week + 1) * WEEK + age.as_secs() <= now)
+        });
+        if names.is_empty() {
+            return Ok(());
+        }
+        // What still waits in `pending/` waits because of its record.
+        self.settle_outboxes()?;
+        for name in names {
             let path = folder.join(&name);
-            let expired = name
-                .parse::<u64>()
-                .is_ok_and(|week| (week + 1) * WEEK + age.as_secs() <= now);
-            if expired {
-                fs::remove_dir_all(&path).at("remove", &path)?;
-            }
+            fs::remove_dir_all(&path).at("remove", &path)?;
         }
         Ok(())
     }
@@ -285,9 +296,10 @@ impl Submission {
             messages: messages.iter().map(SealedMessage::id).collect(),
             mails: reports.iter().map(|_| names::unique()).collect(),
         };
-        // A first record is written beside the rest, to share its syncs; it gets its name when the data is safe.
-        let mut first = self.record.write_first(&spool, &part)?;
-        let folders = place_data(&mut jobs)?;
+        // A first record is written beside the rest, to share its syncs; it is made good when all else is safe.
+        let first = self.record.write_first(&spool, &part)?;
+        let mut folders = place_data(&mut jobs)?;
+        folders.extend(first.iter().map(|_| self.record.folder().to_path_buf()));
         let others = reports.iter().chain(&first);
         sync_round(&spool, &jobs, &messages, others, folders)?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
@@ -297,7 +309,7 @@ impl Submission {
             durable::sync_directory(&spool.own_folder("local-mail-pending"))?;
         }
         self.record
-            .make_durable(&part, first.as_mut(), &mut |kept| {
+            .make_durable(&part, first.as_ref(), &mut |kept| {
                 for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
                     file.set_kept(kept);
                 }

@@ -6,8 +6,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc::{F_UNLCK, F_WRLCK, SEEK_SET, flock};
+
 use crate::spool::error::At;
 use crate::spool::{SpoolError, durable, sharing};
+
+/// Between two tries for a lock.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// An open file with a lock, unlocked when dropped even while a child that is about to be executed shares it.
 #[derive(Debug)]
@@ -26,7 +33,7 @@ pub(in crate::spool) fn wait_for(path: &Path, deadline: Instant) -> Result<Locke
         match file.try_lock() {
             Ok(()) => return Ok(LockedFile(file)),
             Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                std::thread::sleep(Duration::from_millis(2));
+                std::thread::sleep(PAUSE);
             }
             Err(TryLockError::WouldBlock) => {
                 return Err(SpoolError::Locked {
@@ -36,6 +43,55 @@ pub(in crate::spool) fn wait_for(path: &Path, deadline: Instant) -> Result<Locke
             Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
         }
     }
+}
+
+/// One byte of an open file, locked; unlocked when dropped even while a child that is about to be executed shares the file.
+#[derive(Debug)]
+pub(in crate::spool) struct LockedByte {
+    file: File,
+    at: i64,
+}
+
+impl Drop for LockedByte {
+    fn drop(&mut self) {
+        let _ = set_byte_lock(&self.file, F_UNLCK, self.at);
+    }
+}
+
+/// Locks one byte of a file that stays, waiting for it until `deadline`. The byte need not be there: as many locks as there are
+/// numbers cost one file.
+pub(in crate::spool) fn wait_for_byte(
+    path: &Path,
+    at: i64,
+    deadline: Instant,
+) -> Result<LockedByte, SpoolError> {
+    let file = open_guard(path)?;
+    loop {
+        match set_byte_lock(&file, F_WRLCK, at) {
+            Ok(()) => return Ok(LockedByte { file, at }),
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) if Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(Errno::EAGAIN | Errno::EACCES | Errno::EINTR) => {
+                return Err(SpoolError::Locked {
+                    path: path.to_path_buf(),
+                });
+            }
+            Err(error) => return Err(io::Error::from(error)).at("lock", path),
+        }
+    }
+}
+
+/// An open-file lock: it is this open file's, not this process's, and so right between threads, too.
+fn set_byte_lock(file: &File, kind: i32, at: i64) -> nix::Result<()> {
+    let lock = flock {
+        l_type: i16::try_from(kind).unwrap_or_default(),
+        l_whence: i16::try_from(SEEK_SET).unwrap_or_default(),
+        l_start: at,
+        l_len: 1,
+        l_pid: 0,
+    };
+    fcntl(file, FcntlArg::F_OFD_SETLK(&lock)).map(drop)
 }
 
 /// Opens and locks a guard; `None` while somebody holds it.

@@ -39,8 +39,27 @@ impl Spool {
             _lock: lock,
         };
         outbox.finish_packed()?;
-        outbox.settle_pending()?;
+        self.settle_outbox(system)?;
         Ok(outbox)
+    }
+
+    /// What becomes of the pending messages of all systems ([`Spool::settle_pending`]).
+    pub(in crate::spool) fn settle_outboxes(&self) -> Result<(), SpoolError> {
+        for name in durable::names(&self.own_folder("outbox"))? {
+            if let Ok(system) = name.parse() {
+                self.settle_outbox(&system)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn settle_outbox(&self, system: &SystemName) -> Result<(), SpoolError> {
+        for text in durable::names(&self.pending_folder(system))? {
+            if let Some((key, name)) = parse_pending(&text) {
+                self.settle_pending(system, key, &name)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -59,17 +78,19 @@ impl OutboxLock {
     /// Removes the messages of a record whose jobs exist, and the record when they are gone for good.
     fn finish(&self, record: &Record, parts: &[Part]) -> Result<(), SpoolError> {
         let messages = parts.iter().flat_map(|part| &part.messages);
-        self.remove(messages.map(|(_, name)| name))?;
+        self.remove_left(messages.map(|(_, name)| name))?;
         durable::remove(record.path())
     }
 
-    fn settle_pending(&self) -> Result<(), SpoolError> {
-        for text in durable::names(&self.spool.pending_folder(&self.system))? {
-            if let Some((key, name)) = parse_pending(&text) {
-                self.spool.settle_pending(&self.system, key, &name)?;
-            }
-        }
-        Ok(())
+    /// The folders that tell whether messages have left `pending/`. Senders do not wait for that; who makes the messages go has to,
+    /// before, lest they come back.
+    fn folders(&self) -> impl Iterator<Item = PathBuf> + use<> {
+        let spool = &self.spool;
+        let both = [
+            spool.queue_folder(&self.system),
+            spool.pending_folder(&self.system),
+        ];
+        both.into_iter().filter(|folder| folder.exists())
     }
 
     /// Turns messages into jobs, at any instant in exactly one of both: the data becomes durable, then a record of data, work
@@ -95,15 +116,17 @@ impl OutboxLock {
         };
         let path = spool.packed_folder(&self.system).join(names::unique());
         let mut record = Record::new(path);
-        let mut first = record.write_first(spool, &part)?;
-        let folders = place_data(&mut jobs)?;
+        let first = record.write_first(spool, &part)?;
+        let mut folders = place_data(&mut jobs)?;
+        folders.extend(first.iter().map(|_| record.folder().to_path_buf()));
+        folders.extend(self.folders());
         let files: Vec<_> = jobs
             .iter()
             .flat_map(Prepared::unsynced)
             .chain(first.iter().map(NewFile::unsynced))
             .collect();
         durable::sync_round(&files, folders.iter().map(PathBuf::as_path))?;
-        record.make_durable(&part, first.as_mut(), &mut |kept| {
+        record.make_durable(&part, first.as_ref(), &mut |kept| {
             for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
                 file.set_kept(kept);
             }
@@ -119,6 +142,16 @@ impl OutboxLock {
     /// # Errors
     /// When one cannot be removed; that it is gone already is no error.
     pub fn remove<'n>(
+        &self,
+        messages: impl IntoIterator<Item = &'n EntryName>,
+    ) -> Result<(), SpoolError> {
+        let folders: Vec<PathBuf> = self.folders().collect();
+        durable::sync_directories(folders.iter().map(PathBuf::as_path))?;
+        self.remove_left(messages)
+    }
+
+    /// Removes messages that have left `pending/` for good.
+    fn remove_left<'n>(
         &self,
         messages: impl IntoIterator<Item = &'n EntryName>,
     ) -> Result<(), SpoolError> {

@@ -118,7 +118,7 @@ fn take_all(test: &TestSpool) -> Vec<String> {
 }
 
 #[test]
-fn a_submission_reaches_the_outbox_in_three_rounds() {
+fn a_submission_reaches_the_outbox_in_two_rounds() {
     let test = TestSpool::new();
     let key = |id: &[u8]| SubmissionKey {
         message_id: id.to_vec(),
@@ -145,16 +145,76 @@ fn a_submission_reaches_the_outbox_in_three_rounds() {
         [
             "rename", // to where a record may name it
             "create",
-            "write", // the record
+            "write",
+            "rename", // the record, for which nothing vouches
             "sync",
             "sync",
-            "sync directory", // message, record and the message's first name, side by side
-            "rename",
-            "sync directory", // the record counts
-            "rename",
-            "sync directory", // the message is in the outbox for good
+            "sync directory",
+            "sync directory", // message, record and their names, side by side
+            "write",
+            "sync",   // the record counts: the message is in the outbox for good
+            "rename", // to where it is seen
         ]
     );
+}
+
+/// The power fails before it is on the disk that the message has left `pending/`.
+fn undo_last_rename(test: &TestSpool) {
+    let [name] = &waiting(test)[..] else {
+        panic!("one message");
+    };
+    let key = key().file_name();
+    let pending = test.spool.pending_path(&beta(), &key, name);
+    fs::rename(test.spool.message_path(&beta(), name), pending).unwrap();
+}
+
+#[test]
+fn a_message_that_a_power_failure_has_left_pending_is_work_and_is_found_once() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    undo_last_rename(&test);
+    assert!(waiting(&test).is_empty());
+    assert!(test.spool.has_messages(&beta(), Grade::LAST).unwrap());
+    let better = Grade::parse(b'A').unwrap();
+    assert!(!test.spool.has_messages(&beta(), better).unwrap());
+    assert_eq!(test.spool.systems_with_messages().unwrap(), [beta()]);
+    // Neither who comes again nor who packs makes two of it.
+    deliver(&test, &[JOE]).unwrap();
+    assert_eq!(take_all(&test), [String::from_utf8_lossy(JOE)]);
+    drop(lock(&test).unwrap());
+    assert!(!test.spool.has_messages(&beta(), Grade::LAST).unwrap());
+}
+
+#[test]
+fn a_message_that_waits_because_of_its_record_waits_longer_than_the_record() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    undo_last_rename(&test);
+    let weeks = 3 * Duration::from_hours(7 * 24).as_secs();
+    let clock = format!("{weeks} 0 0 another-boot\n");
+    fs::write(test.spool.own_folder("clock"), clock).unwrap();
+    test.spool
+        .expire_submissions(Duration::from_hours(7 * 24))
+        .unwrap();
+    let records = test.spool.own_folder("submissions/0");
+    assert!(!records.exists());
+    assert_eq!(take_all(&test), [String::from_utf8_lossy(JOE)]);
+}
+
+#[test]
+fn what_goes_has_left_its_first_place_for_good_before() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    let outbox = lock(&test).unwrap();
+    fault::record();
+    outbox.remove(&waiting(&test)).unwrap();
+    let steps: Vec<String> = fault::record()
+        .into_iter()
+        .map(|(what, path)| format!("{what} {}", path.file_name().unwrap().display()))
+        .collect();
+    let before = ["sync directory queue", "sync directory pending"];
+    assert_eq!(steps[..2], before, "{steps:?}");
+    assert!(steps[2].starts_with("remove "), "{steps:?}");
 }
 
 #[test]

@@ -69,14 +69,17 @@ fn a_batch_is_durable_then_recorded_then_a_job_then_its_messages_go_then_the_rec
                 "create",
                 "write", // work file
                 "create",
-                "write", // record
+                "write",
+                "rename", // record, for which nothing vouches
                 "rename",
                 "sync",
                 "sync",
                 "sync",
-                "sync directory", // data in its place
-                "rename",
-                "sync directory", // record
+                "sync directory",
+                "sync directory",
+                "sync directory", // data and record in their places, the messages in theirs
+                "write",
+                "sync", // the record counts
                 "rename",
                 "sync directory", // work file
                 "remove",

@@ -154,10 +154,16 @@ impl Outbox<'_> {
         deliver: &mut dyn FnMut(&OutboxLock, Grade, Built) -> Result<Batch, PackError>,
     ) -> Result<Packed, PackError> {
         let mut packed = Packed::default();
-        if !self.spool.has_messages(&self.system, scope.least)? {
+        // What was cut when the last message had gone is finished too, though nothing waits.
+        let waits = self.spool.has_messages(&self.system, scope.least)?;
+        if !waits && !self.spool.has_cut_batches(&self.system)? {
             return Ok(packed);
         }
-        let lock = self.spool.lock_outbox(&self.system, scope.wait)?;
+        let lock = match self.spool.lock_outbox(&self.system, scope.wait) {
+            // Whoever has it is at that.
+            Err(SpoolError::Locked { .. }) if !waits => return Ok(packed),
+            other => other?,
+        };
         let names = self.spool.messages(&self.system, scope.least)?;
         let limits = [how.limits.compressed_bytes, scope.largest];
         let mut builder = Builder {

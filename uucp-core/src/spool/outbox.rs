@@ -42,6 +42,16 @@ impl Spool {
         self.outbox_folder(system).join("packed")
     }
 
+    /// Whether batches for a system are in the making, or were cut in it.
+    pub(crate) fn has_cut_batches(&self, system: &SystemName) -> Result<bool, SpoolError> {
+        let mut any = false;
+        durable::each_name(&self.packed_folder(system), |_| {
+            any = true;
+            false
+        })?;
+        Ok(any)
+    }
+
     /// The folders with commit records of all outboxes.
     pub(super) fn batch_records(&self) -> Result<Vec<PathBuf>, SpoolError> {
         let names = durable::names(&self.own_folder("outbox"))?;

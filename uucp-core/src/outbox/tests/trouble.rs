@@ -64,6 +64,9 @@ fn death_between_any_two_steps_of_a_whole_run_loses_and_doubles_nothing() {
             total.extend(sent_words(&test));
             total.sort();
             assert_eq!(total, ["A: a", "C: b c", "C: d"], "step {steps}");
+            // Also when nothing waited any more.
+            let cut = test.spool.has_cut_batches(&beta());
+            assert!(!cut.unwrap(), "step {steps}: a record is left");
             interrupted += usize::from(died);
         }
         if !died {

@@ -7,7 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::drop_box::{ASIDE, UNREAD};
+use super::drop_box::{ASIDE, Held, UNREAD};
 use super::error::{At, CollectError};
 
 /// A batch that was moved aside and is locked: nobody else reads it, nobody appends to it.
@@ -17,7 +17,7 @@ pub struct Batch {
     pub(super) system: OsString,
     pub(super) directory: bool,
     /// The file, or the directory, with its lock.
-    pub(super) _open: File,
+    pub(super) _open: Held,
 }
 
 impl Batch {

@@ -136,7 +136,7 @@ impl DropBox {
                 path: to,
                 system: waiting.system.clone(),
                 directory: false,
-                _open: open,
+                _open: Held(open),
             }))
         }
     }
@@ -162,7 +162,7 @@ impl DropBox {
             path: to.to_owned(),
             system: system.to_owned(),
             directory: true,
-            _open: open,
+            _open: Held(open),
         };
         for file in files {
             let name = file.file_name().unwrap_or_default();
@@ -211,7 +211,7 @@ impl DropBox {
             system: system.to_owned(),
             path: path.to_owned(),
             directory,
-            _open: open,
+            _open: Held(open),
         }))
     }
 }
@@ -237,16 +237,31 @@ fn leads_to(path: &Path, open: &File) -> bool {
     (named.dev(), named.ino()) == (own.dev(), own.ino())
 }
 
+/// What holds a batch: its locks go with it, even while a child that is about to be executed shares the open file.
+#[derive(Debug)]
+pub(super) struct Held(pub(super) File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+        let _ = set_writing(&self.0, nix::libc::F_UNLCK);
+    }
+}
+
 /// The lock that MTAs take on the file itself. An open-file lock meets theirs, and is not lost when this process opens and
 /// closes the file again.
 pub(super) fn lock_writing(file: &File) -> io::Result<bool> {
+    set_writing(file, nix::libc::F_WRLCK)
+}
+
+fn set_writing(file: &File, kind: nix::libc::c_int) -> io::Result<bool> {
     #[allow(clippy::cast_possible_truncation, reason = "small constants")]
-    let (exclusive, from_start) = (
-        nix::libc::F_WRLCK as nix::libc::c_short,
+    let (kind, from_start) = (
+        kind as nix::libc::c_short,
         nix::libc::SEEK_SET as nix::libc::c_short,
     );
     let whole = nix::libc::flock {
-        l_type: exclusive,
+        l_type: kind,
         l_whence: from_start,
         l_start: 0,
         l_len: 0,

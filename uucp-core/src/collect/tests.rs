@@ -8,7 +8,7 @@ use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::drop_box::lock_writing;
+use super::drop_box::{Held, lock_writing};
 use super::lockfile::{LockFile, lock_new};
 use super::*;
 
@@ -97,6 +97,11 @@ fn one_who_died_is_followed() {
     site.put("leaf.example", MAIL);
     let batch = site.take().unwrap().unwrap();
     let path = batch.path().to_owned();
+    // A child that is being started has a copy of every descriptor until it is executed.
+    let Batch {
+        _open: Held(file), ..
+    } = &batch;
+    let _copy = file.try_clone().unwrap();
     drop(batch);
     // More has come since.
     site.put("leaf.example", b"more");

@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::address::{Address, ReversePath};
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, OfFile, make_shared_directory, open_shared};
+use crate::spool::{LockedFile, ObservedTime, OfFile, make_shared_directory, open_shared};
 
 /// What the first line begins with; the observed time in seconds follows.
 const BEGUN: &str = "begun ";
@@ -88,7 +88,7 @@ impl JournalKey<'_> {
 /// The record of one message, locked.
 #[derive(Debug)]
 pub struct Journal {
-    file: Option<File>,
+    file: Option<LockedFile>,
     path: PathBuf,
     done: HashSet<Vec<u8>>,
     now: ObservedTime,
@@ -133,7 +133,7 @@ impl Journal {
             .map(<[u8]>::to_vec)
             .collect();
         Ok(Self {
-            file: Some(file),
+            file: Some(LockedFile(file)),
             path,
             done,
             now,
@@ -172,7 +172,7 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let lines: u64 = recipients.map(|r| r.as_bytes().len() as u64 + 1).sum();
         let reserved = self.write(b"").and_then(|()| match &self.file {
-            Some(file) => make_room(file, lines),
+            Some(LockedFile(file)) => make_room(file, lines),
             None => Ok(()),
         });
         reserved.map_err(|source| JournalError::Io {
@@ -192,7 +192,7 @@ impl Journal {
             lines.push(b'\n');
         }
         self.write(&lines).of(&self.path)?;
-        if let Some(file) = &self.file
+        if let Some(LockedFile(file)) = &self.file
             && durable
         {
             file.sync_data().of(&self.path)?;
@@ -209,7 +209,7 @@ impl Journal {
 
     /// Writes lines; the first of all before them, where it is not there.
     fn write(&mut self, lines: &[u8]) -> io::Result<()> {
-        let Some(file) = &mut self.file else {
+        let Some(LockedFile(file)) = &mut self.file else {
             return Ok(());
         };
         if !self.has_head {

@@ -13,7 +13,7 @@
 mod log;
 mod segment;
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -25,7 +25,7 @@ use self::segment::{SEGMENT_LIMIT, expire, load, segments};
 use super::identity::Identity;
 use crate::address::Address;
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, OfFile, make_shared_directory, open_shared};
+use crate::spool::{LockedFile, ObservedTime, OfFile, make_shared_directory, open_shared};
 
 /// A file is begun for each day, so that days can go one by one.
 const A_DAY: Duration = Duration::from_hours(24);
@@ -41,7 +41,7 @@ pub struct Ledger {
     log: Mutex<Log>,
     synced: Condvar,
     /// Holds the lock.
-    _lock: File,
+    _lock: LockedFile,
 }
 
 /// What was done at one time, only to be looked at.
@@ -187,13 +187,13 @@ fn folder(state: &Path, neighbour: Option<&SystemName>) -> PathBuf {
     state.join("ledger").join(name)
 }
 
-fn lock(path: &Path, patience: Duration) -> io::Result<Option<File>> {
+fn lock(path: &Path, patience: Duration) -> io::Result<Option<LockedFile>> {
     let file = open_shared(path, OpenOptions::new().write(true)).of(path)?;
     let deadline = Instant::now() + patience;
     let mut wait = FIRST_WAIT;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Some(file)),
+            Ok(()) => return Ok(Some(LockedFile(file))),
             Err(std::fs::TryLockError::WouldBlock) if Instant::now() >= deadline => {
                 return Ok(None);
             }

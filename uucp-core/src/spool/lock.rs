@@ -30,7 +30,8 @@ use super::fault::step;
 use super::{Spool, SpoolError, durable};
 use crate::name::SystemName;
 
-pub(super) use self::guard::{LockedByte, LockedFile, lock_guard, wait_for, wait_for_byte};
+pub(crate) use self::guard::LockedFile;
+pub(super) use self::guard::{LockedByte, lock_guard, wait_for, wait_for_byte};
 
 /// Why a lock was not had.
 #[derive(Debug, Error)]

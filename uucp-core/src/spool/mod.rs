@@ -51,6 +51,7 @@ pub use inbox::{Admission, Inbox};
 pub use incoming::Incoming;
 pub use journal::{Journal, LOG_TARGET, Severity, Transfer};
 pub use localmail::LocalMail;
+pub(crate) use lock::LockedFile;
 pub use lock::{LockError, PidLock, SystemLock, Turn};
 pub use offered::Offered;
 pub use outbox::{EntryName, OutboxLock, SealedMessage, StagedMessage};

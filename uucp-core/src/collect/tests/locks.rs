@@ -16,7 +16,7 @@ fn a_locked_file_stays() {
     assert!(lock_writing(&open).unwrap());
     let error = site.take().unwrap_err();
     assert_eq!(error.to_string(), format!("{} is in use", path.display()));
-    drop(open);
+    drop(Held(open));
     assert_eq!(site.names(), ["hub"]);
     assert!(site.take().unwrap().is_some());
 }
@@ -62,7 +62,7 @@ fn the_lock_of_one_who_was_killed_while_it_appended_is_taken_over() {
     assert!(lock_writing(&open).unwrap());
     assert!(matches!(site.take(), Err(CollectError::Busy { .. })));
     assert!(fs::read(&lock).unwrap().is_empty());
-    drop(open);
+    drop(Held(open));
     let batch = site.take().unwrap().unwrap();
     assert!(content(&batch).ends_with(b"half"));
     assert_eq!(site.names(), [batch.name().to_str().unwrap()]);

@@ -46,6 +46,23 @@ fn who_is_done_is_known_the_next_time() {
 }
 
 #[test]
+fn a_child_that_is_being_started_does_not_keep_the_lock() {
+    let state = tempfile::tempdir().unwrap();
+    let journal = open(state.path(), b"").unwrap();
+    // It has a copy of every descriptor until it is executed.
+    let LockedFile(file) = journal.file.as_ref().unwrap();
+    let _copy = file.try_clone().unwrap();
+    journal.close(false);
+    open(state.path(), b"").unwrap().close(false);
+    let mut journal = open(state.path(), b"").unwrap();
+    journal.record(&[&address("a@x")], false).unwrap();
+    let LockedFile(file) = journal.file.as_ref().unwrap();
+    let _copy = file.try_clone().unwrap();
+    journal.close(false);
+    open(state.path(), b"").unwrap().close(false);
+}
+
+#[test]
 fn nothing_done_leaves_nothing_behind() {
     let state = tempfile::tempdir().unwrap();
     open(state.path(), b"").unwrap().close(false);

@@ -66,6 +66,20 @@ fn one_process_at_a_time_works_for_a_neighbour() {
 }
 
 #[test]
+fn a_child_that_is_being_started_does_not_keep_the_lock() {
+    let state = tempfile::tempdir().unwrap();
+    let ledger = open(state.path(), 5);
+    // It has a copy of every descriptor until it is executed.
+    let Ledger {
+        _lock: LockedFile(file),
+        ..
+    } = &ledger;
+    let _copy = file.try_clone().unwrap();
+    drop(ledger);
+    open(state.path(), 5);
+}
+
+#[test]
 fn sessions_side_by_side_lose_no_line() {
     let state = tempfile::tempdir().unwrap();
     let ledger = open(state.path(), 5);

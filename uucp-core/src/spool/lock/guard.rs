@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 
 /// An open file with a lock, unlocked when dropped even while a child that is about to be executed shares it.
 #[derive(Debug)]
-pub(in crate::spool) struct LockedFile(pub(in crate::spool) File);
+pub(crate) struct LockedFile(pub(crate) File);
 
 impl Drop for LockedFile {
     fn drop(&mut self) {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,8 +157,7 @@ impl Home {
             "#!/bin/sh\n{{ printf '<%s>' \"$@\"; echo; }} >>{}/log\ncat >/dev/null\nprintf '%s' '{says}' >&2\nexit {code}\n",
             calls.display()
         );
-        fs::write(&command, script).unwrap();
-        fs::set_permissions(&command, fs::Permissions::from_mode(0o755)).unwrap();
+        crate::write_program(&command, script);
         home.mail_toml(&format!(
             "[delivery]\nsendmail = \"{}\"\n",
             command.display()

@@ -39,6 +39,8 @@ pub mod process;
 pub mod programs;
 pub mod queue;
 pub mod receiving;
+#[path = "../../uucp-core/src/runnable.rs"]
+mod runnable;
 pub mod scale;
 pub mod serial;
 pub mod sink;
@@ -148,6 +150,14 @@ pub fn is_root_or_skip(test: &str) -> bool {
         skip(test, "only root can become somebody else");
     }
     is_root()
+}
+
+/// Writes a program that everybody may run, over an older one of that name.
+///
+/// # Panics
+/// When it cannot be written.
+pub fn write_program(path: &Path, content: impl AsRef<[u8]>) {
+    runnable::write_program(path, content);
 }
 
 /// Says in a line which test is skipped and why.

@@ -112,9 +112,7 @@ impl Node {
         fs::create_dir_all(&stored).expect("a folder for what comes");
         self.owner.give(&stored);
         let text = format!("#!/bin/sh\nexec cat >'{}'/\"$1\"\n", stored.display());
-        self.write("bin/store", &text);
-        fs::set_permissions(self.path("bin/store"), fs::Permissions::from_mode(0o755))
-            .expect("chmod");
+        self.write_script("bin/store", &text);
     }
 
     /// The node's name.
@@ -166,8 +164,9 @@ impl Node {
 
     /// Writes a file of the node that everybody may run.
     pub fn write_script(&self, part: &str, text: &str) {
-        self.write(part, text);
-        fs::set_permissions(self.path(part), fs::Permissions::from_mode(0o755)).expect("chmod 755");
+        let path = self.path(part);
+        crate::write_program(&path, text);
+        self.owner.give(&path);
     }
 
     fn append(&self, part: &str, text: &str) {

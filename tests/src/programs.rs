@@ -127,7 +127,8 @@ pub(crate) fn reachable(folder: &Path, name: &str) -> PathBuf {
         let from = entry.path();
         let is_program = from.is_file() && from.extension().is_none();
         if is_program {
-            std::fs::copy(&from, copy.join(entry.file_name())).expect("a copy");
+            let program = std::fs::read(&from).expect("a program");
+            crate::write_program(&copy.join(entry.file_name()), program);
         }
     }
     copy

@@ -1,8 +1,7 @@
 //! A disk that is nearly full: a small file system over one folder, in a mount namespace of its own, which root alone can make.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -51,8 +50,7 @@ impl SmallDisk {
             "#!/bin/sh\nexec /usr/bin/nsenter -t {} -m {program} \"$@\"\n",
             self.holder.id()
         );
-        fs::write(&path, text).expect("a script");
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("chmod");
+        crate::write_program(&path, text);
         path.to_str().expect("a plain path").to_owned()
     }
 

@@ -15,14 +15,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use suite_tests::mail_host::{Day, Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::process::Owner;
-use suite_tests::{Site, peers_with_or_skip};
+use suite_tests::{Site, peers_with_or_skip, write_program};
 use uucp_core::config::mail::{DeliverySettings, MethodName};
 use uucp_core::delivery::{Outcome, Pool, Surroundings};
 
@@ -69,8 +68,7 @@ fn command(site: &Site, host: &MailHost, inside: &str, name: &str) -> PathBuf {
     words.extend(command.get_args().map(|word| word.to_str().unwrap()));
     let path = site.path().join(name);
     let script = format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "));
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&path, script);
     path
 }
 

@@ -15,7 +15,7 @@ use std::process::Command;
 use suite_tests::node::{Node, Reach};
 use suite_tests::process::{self, Finished, Owner, Running};
 use suite_tests::programs::Side;
-use suite_tests::{Site, is_root_or_skip};
+use suite_tests::{Site, is_root_or_skip, write_program};
 
 #[path = "rights/planted.rs"]
 mod planted;
@@ -349,7 +349,7 @@ fn a_setuid_program_does_nothing_and_a_member_of_the_group_queues() {
         ("uucico", 0o4755, 1),
     ] {
         let program = site.path().join(format!("{name}-{mode:o}"));
-        fs::copy(node.side().program(name), &program).unwrap();
+        write_program(&program, fs::read(node.side().program(name)).unwrap());
         node.owner().give(&program);
         fs::set_permissions(&program, fs::Permissions::from_mode(mode)).unwrap();
         let words = ["-r", "hub!store", "x"];

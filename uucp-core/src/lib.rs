@@ -38,6 +38,8 @@ pub mod port;
 pub mod program;
 pub mod receive;
 pub mod report;
+#[cfg(test)]
+mod runnable;
 pub mod send;
 #[cfg(test)]
 mod skip;

@@ -1,11 +1,11 @@
 //! `--flush`: what waits becomes jobs, or packets of an `nncp-exec` that these tests play.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use suite_tests::alone::{Moments, Outcome, wait};
 use suite_tests::process::{PATIENCE, wait_for};
+use suite_tests::write_program;
 use uucp_core::bsmtp::{Event, Reader};
 
 use super::common::{HEADER, Site, exim};
@@ -57,8 +57,7 @@ fn fake_nncp(site: &Site, script: &str) -> String {
 fn fake(site: &Site, script: &str) -> String {
     let path = site.root.join("nncp-exec");
     let text = format!("#!/bin/sh\n{script}\n");
-    fs::write(&path, text).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&path, text);
     path.display().to_string()
 }
 

@@ -115,7 +115,6 @@ fn users(root: &Path) -> Result<(), String> {
 
 /// One folder with Taylor's programs, without their setuid bits: the tests run them as uucp, and trace them.
 pub(super) fn gather_taylor(folder: &Path, root: &Path) -> Result<(), String> {
-    use std::os::unix::fs::PermissionsExt;
     let _ = fs::remove_dir_all(folder);
     fs::create_dir_all(folder).map_err(|error| error.to_string())?;
     let places = [
@@ -126,10 +125,9 @@ pub(super) fn gather_taylor(folder: &Path, root: &Path) -> Result<(), String> {
     for (place, names) in places {
         for name in names {
             let to = folder.join(name);
-            fs::copy(root.join(place).join(name), &to)
+            let program = fs::read(root.join(place).join(name))
                 .map_err(|error| format!("{place}/{name}: {error}"))?;
-            fs::set_permissions(&to, fs::Permissions::from_mode(0o755))
-                .map_err(|error| error.to_string())?;
+            crate::write_program(&to, program);
         }
     }
     Ok(())

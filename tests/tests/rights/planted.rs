@@ -155,14 +155,13 @@ fn what_root_queues_is_the_owners_and_root_reads_its_own_files() {
     let folder = site.path().join("bin");
     fs::create_dir(&folder).unwrap();
     let uux = folder.join("uux");
-    fs::copy(node.side().program("uux"), &uux).unwrap();
+    write_program(&uux, fs::read(node.side().program("uux")).unwrap());
     let told = node.path("stored/uucico");
     let script = format!(
         "#!/bin/sh\ngrep -e ^Uid -e ^Gid /proc/$$/status >{0}.new && mv {0}.new {0}\n",
         told.display()
     );
-    fs::write(folder.join("uucico"), script).unwrap();
-    fs::set_permissions(folder.join("uucico"), Permissions::from_mode(0o755)).unwrap();
+    write_program(&folder.join("uucico"), script);
     let mut command = process::command_as(Owner::Myself, &uux);
     command
         .arg("-I")

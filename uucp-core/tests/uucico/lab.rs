@@ -16,6 +16,7 @@ use uucp_core::name::Grade;
 use uucp_core::outbox::OutboxDraft;
 use uucp_core::spool::Spool;
 
+use crate::runnable::write_program;
 use crate::server::free_port;
 
 pub(crate) const UUCICO: &str = env!("CARGO_BIN_EXE_uucico");
@@ -238,7 +239,6 @@ impl Lab {
 /// A program of the other side, in a file.
 pub(crate) fn script(node: &Node, name: &str, text: &str) -> PathBuf {
     let path = node.root.join(name);
-    fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).unwrap();
+    write_program(&path, format!("#!/bin/sh\n{text}\n"));
     path
 }

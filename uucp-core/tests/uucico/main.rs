@@ -18,6 +18,8 @@ mod placing;
 mod refused;
 mod round;
 mod rules;
+#[path = "../../src/runnable.rs"]
+mod runnable;
 mod serial;
 mod server;
 #[path = "../../src/skip.rs"]

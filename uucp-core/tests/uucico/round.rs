@@ -14,6 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, ttyname};
 
 use crate::lab::{Lab, Node, UUCICO, accept, script, terminate, text};
+use crate::runnable::write_program;
 use crate::server::free_port;
 
 /// Another neighbour of alpha's, called as beta is but for these lines.
@@ -120,7 +121,7 @@ fn one_that_fails_does_not_stop_the_others_and_uuxqt_is_started_once() {
         let lab = Lab::new("");
         // A uuxqt of our own beside a copy of the program.
         let program = lab.alpha.root.join("uucico");
-        fs::copy(UUCICO, &program).unwrap();
+        write_program(&program, fs::read(UUCICO).unwrap());
         let told = lab.alpha.root.join("told");
         script(
             &lab.alpha,

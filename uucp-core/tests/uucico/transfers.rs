@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, SystemTime};
 
 use crate::lab::{Lab, UUCICO, UUX, accept, script, text};
+use crate::runnable::write_program;
 
 /// A mail waits for beta, and a file that was not copied when it was queued.
 fn with_a_file_that_is_gone() -> Lab {
@@ -216,7 +217,7 @@ fn uuxqt_is_started_after_so_many_executions_and_at_the_end() {
     let lab = Lab::new("");
     // A uuxqt of our own beside a copy of the program.
     let program = lab.beta.root.join("uucico");
-    fs::copy(UUCICO, &program).unwrap();
+    write_program(&program, fs::read(UUCICO).unwrap());
     let told = lab.beta.root.join("told");
     script(
         &lab.beta,

@@ -8,12 +8,15 @@
 )]
 
 mod files;
+#[path = "../../src/runnable.rs"]
+mod runnable;
 mod site;
 mod vectors;
 
 use std::collections::BTreeMap;
 use std::fs;
 
+use runnable::write_program;
 use site::Site;
 
 #[test]
@@ -161,16 +164,15 @@ fn a_spool_that_cannot_be_written_is_75() {
 fn started_by(site: &Site, name: &str, arguments: &[&str]) -> String {
     let bin = site.root.join("bin");
     fs::create_dir_all(&bin).unwrap();
-    fs::copy(env!("CARGO_BIN_EXE_uux"), bin.join("uux")).unwrap();
+    let uux = fs::read(env!("CARGO_BIN_EXE_uux")).unwrap();
+    write_program(&bin.join("uux"), uux);
     let told = site.root.join("told");
     // Renamed when complete, so that nobody reads half of it.
     let script = format!(
         "#!/bin/sh\necho \"$@\" >{0}.new && mv {0}.new {0}\n",
         told.display()
     );
-    fs::write(bin.join(name), script).unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(bin.join(name), mode).unwrap();
+    write_program(&bin.join(name), script);
     let output = site.run(&bin.join("uux"), arguments);
     assert!(output.status.success());
     let until = std::time::Instant::now() + std::time::Duration::from_secs(20);

@@ -9,6 +9,9 @@ mod killed;
 #[cfg(test)]
 mod node;
 #[cfg(test)]
+#[path = "../../src/runnable.rs"]
+mod runnable;
+#[cfg(test)]
 mod safety;
 #[cfg(test)]
 mod side_by_side;

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use uucp_core::config::Config;
 use uucp_core::spool::Spool;
 
+use super::runnable::write_program;
+
 /// Longest time that anything here may take.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -74,8 +76,7 @@ impl Node {
     pub(crate) fn script(&self, name: &str, body: &str) {
         let path = self.path("bin").join(name);
         let note = format!("echo \"{name} $*\" >> \"$HOME/../runs\"");
-        fs::write(&path, format!("#!/bin/sh\n{note}\n{body}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&path, format!("#!/bin/sh\n{note}\n{body}\n"));
     }
 
     /// What ran, one line a command.

@@ -1,16 +1,15 @@
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::super::offer::{RecipientWishes, Wishes};
 use super::super::smtp::Recipient;
 use super::*;
+use crate::runnable::write_program;
 
 /// A batch into a shell script; `$heard` is what the script reads.
 fn batch(folder: &Path, script: &str) -> Batch {
     let command = folder.join("exim4");
     let head = "#!/bin/sh\n[ \"$*\" = -bS ] || exit 64\ncd \"$(dirname \"$0\")\"\n";
-    std::fs::write(&command, format!("{head}{READER}{script}")).unwrap();
-    std::fs::set_permissions(&command, PermissionsExt::from_mode(0o755)).unwrap();
+    write_program(&command, format!("{head}{READER}{script}"));
     Batch::new(command, Duration::from_mins(1), folder.to_owned())
 }
 

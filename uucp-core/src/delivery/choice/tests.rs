@@ -1,8 +1,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 
 use super::*;
+use crate::runnable::write_program;
 
 fn around(state: &Path) -> Surroundings {
     Surroundings {
@@ -116,8 +116,7 @@ fn a_command_whose_name_tells_nothing_is_asked() {
         let folder = tempfile::tempdir().unwrap();
         let command = folder.path().join("sendmail");
         let script = format!("#!/bin/sh\n[ \"$*\" = -bV ] && echo '{says}'; exit {code}\n");
-        std::fs::write(&command, script).unwrap();
-        std::fs::set_permissions(&command, PermissionsExt::from_mode(0o755)).unwrap();
+        write_program(&command, script);
         let settings = DeliverySettings::new();
         assert_eq!(chosen(&settings, &[&command], &closed), expected, "{says}");
     }

@@ -1,8 +1,7 @@
-use std::os::unix::fs::PermissionsExt;
-
 use super::*;
 use crate::address::{Address, ReversePath};
 use crate::config::mail::MethodName;
+use crate::runnable::write_program;
 
 fn around(state: &Path) -> Surroundings {
     Surroundings {
@@ -31,8 +30,7 @@ fn by_command(state: &Path, flavour: &str, good_calls: usize) -> Handover {
         "#!/bin/sh\necho $# >>{0}/calls\n[ $(wc -l <{0}/calls) -le {good_calls} ] || exit 75\n",
         state.display()
     );
-    std::fs::write(&command, script).unwrap();
-    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&command, script);
     let settings = DeliverySettings {
         sendmail: Some(command),
         ..DeliverySettings::new()
@@ -79,8 +77,7 @@ fn a_command_is_told_no_address_that_it_takes_for_two() {
     let arguments = state.path().join("arguments");
     let command = state.path().join("sendmail.postfix");
     let script = format!("#!/bin/sh\nprintf '<%s>' \"$@\" >{}\n", arguments.display());
-    std::fs::write(&command, script).unwrap();
-    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&command, script);
     let settings = DeliverySettings {
         sendmail: Some(command),
         ..DeliverySettings::new()

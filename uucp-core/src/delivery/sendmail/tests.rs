@@ -1,6 +1,7 @@
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 
 use super::*;
+use crate::runnable::write_program;
 
 /// A command that notes its arguments, says something and exits.
 fn fake(folder: &Path, name: &str, says: &str, code: i32) -> PathBuf {
@@ -10,8 +11,7 @@ fn fake(folder: &Path, name: &str, says: &str, code: i32) -> PathBuf {
         "#!/bin/sh\nprintf '<%s>' \"$@\" >>{log}\necho >>{log}\ncat >/dev/null\nprintf %s '{says}' >&2\nexit {code}\n",
         log = log.display()
     );
-    std::fs::write(&command, script).unwrap();
-    std::fs::set_permissions(&command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&command, script);
     command
 }
 
@@ -103,8 +103,7 @@ fn a_command_that_is_missing_or_hangs_is_for_now() {
     let outcome = sendmail.call(b"a@b", &[b"c".to_vec()], &input, folder.path());
     assert!(matches!(outcome, Outcome::Deferred(r) if r.text.contains("cannot run")));
     sendmail.command = folder.path().join("hangs");
-    std::fs::write(&sendmail.command, "#!/bin/sh\nread line </dev/zero\n").unwrap();
-    std::fs::set_permissions(&sendmail.command, std::fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(&sendmail.command, "#!/bin/sh\nread line </dev/zero\n");
     let outcome = sendmail.call(b"a@b", &[b"c".to_vec()], &input, folder.path());
     assert!(matches!(outcome, Outcome::Deferred(r) if r.text.contains("in time")));
 }

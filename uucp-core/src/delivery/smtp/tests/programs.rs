@@ -1,18 +1,13 @@
 //! A program in the place of a server.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::*;
+use crate::runnable::write_program;
 
 /// A program that says `script`, a shell script, where a real one would speak SMTP.
 fn program(folder: &std::path::Path, script: &str) -> Peer {
     let command = folder.join("sendmail");
-    std::fs::write(
-        &command,
-        format!("#!/bin/sh\n[ \"$*\" = -bs ] || exit 64\n{script}"),
-    )
-    .unwrap();
-    std::fs::set_permissions(&command, PermissionsExt::from_mode(0o755)).unwrap();
+    let text = format!("#!/bin/sh\n[ \"$*\" = -bs ] || exit 64\n{script}");
+    write_program(&command, text);
     Peer::Program {
         command,
         flavour: Flavour::Postfix,

@@ -5,6 +5,8 @@
 //! read can only cost time that somebody has set a limit to.
 
 mod child;
+#[cfg(test)]
+pub(crate) mod closed;
 mod line;
 mod listen;
 mod pipe;

@@ -160,10 +160,7 @@ fn nobody_there_is_a_dial_failure() {
         listener, alpha, ..
     } = &lab;
     let port = listener.local_addr().unwrap().port();
-    // A port that was just closed refuses.
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
-    let closed = gone.local_addr().unwrap().port();
-    drop(gone);
+    let closed = free_port();
     assert_ne!(port, closed);
     alpha.write(
         "etc/port",

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, connect, socket};
 
 use crate::lab::{Lab, Node, UUCICO, accept, text};
+use crate::server::free_port;
 
 /// Queues a mail of a grade.
 fn queue(node: &Node, peer: &str, grade: &str) {
@@ -32,12 +33,6 @@ fn nobody_was_called(lab: &Lab) {
     lab.listener.set_nonblocking(true).unwrap();
     assert!(lab.listener.accept().is_err(), "somebody was called");
     lab.listener.set_nonblocking(false).unwrap();
-}
-
-/// A port number that nobody listens on.
-fn closed_port() -> u16 {
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap();
-    gone.local_addr().unwrap().port()
 }
 
 #[test]
@@ -111,7 +106,7 @@ fn earlier_calls_hold_the_next_one_up() {
     let lab = Lab::new("success-wait 1000\nmax-retries 3\n");
     lab.alpha.write(
         "etc/port",
-        &format!("port out\ntype tcp\nservice {}\n", closed_port()),
+        &format!("port out\ntype tcp\nservice {}\n", free_port()),
     );
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let now = now.as_secs();
@@ -146,7 +141,7 @@ fn a_time_may_name_the_wait_after_a_failure() {
     let lab = Lab::new("");
     lab.alpha.write(
         "etc/port",
-        &format!("port out\ntype tcp\nservice {}\n", closed_port()),
+        &format!("port out\ntype tcp\nservice {}\n", free_port()),
     );
     let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
     let wait = |time: &str| {
@@ -168,7 +163,7 @@ fn a_time_may_name_the_wait_after_a_failure() {
 fn the_next_alternate_is_tried_where_the_first_reaches_nobody() {
     let lab = Lab::new("");
     let listening = fs::read_to_string(lab.alpha.root.join("etc/port")).unwrap();
-    let dead = format!("port dead\ntype tcp\nservice {}\n", closed_port());
+    let dead = format!("port dead\ntype tcp\nservice {}\n", free_port());
     lab.alpha.write("etc/port", &format!("{listening}{dead}"));
     let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
     let sys = sys.replace("port out", "port dead");

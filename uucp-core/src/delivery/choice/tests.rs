@@ -2,6 +2,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
 use super::*;
+use crate::port::closed::closed_port;
 use crate::runnable::write_program;
 
 fn around(state: &Path) -> Surroundings {
@@ -16,19 +17,26 @@ fn around(state: &Path) -> Surroundings {
 
 /// A port where somebody greets, or nobody listens.
 fn port(greets: bool) -> ServerAddress {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    if greets {
-        std::thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let _ = (&stream).write_all(b"220 x\r\n");
-                let _ = BufReader::new(&stream).read_line(&mut String::new());
-                let _ = (&stream).write_all(b"250 x\r\n");
-            }
-        });
-    }
+    let port = if greets {
+        greeting_port()
+    } else {
+        closed_port()
+    };
     let host = "127.0.0.1".to_owned();
     ServerAddress::Tcp(HostPort { host, port })
+}
+
+fn greeting_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let _ = (&stream).write_all(b"220 x\r\n");
+            let _ = BufReader::new(&stream).read_line(&mut String::new());
+            let _ = (&stream).write_all(b"250 x\r\n");
+        }
+    });
+    port
 }
 
 fn chosen(settings: &DeliverySettings, places: &[&Path], port: &ServerAddress) -> String {

@@ -1,6 +1,7 @@
 //! How a session begins, how long it is used, and servers that are not there.
 
 use super::*;
+use crate::port::closed::closed_port;
 
 #[test]
 fn greetings_and_hellos_of_every_kind() {
@@ -82,10 +83,7 @@ fn the_session_is_used_again_and_a_closed_one_replaced() {
 
 #[test]
 fn a_port_where_nobody_listens_is_for_now() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let host = "127.0.0.1".to_owned();
+    let (host, port) = ("127.0.0.1".to_owned(), closed_port());
     let mut smtp = client(ServerAddress::Tcp(HostPort { host, port }));
     assert!(!smtp.connect());
     assert!(offer(&mut smtp, &["a@x"], b"x")[0].starts_with("deferred 4.4.1 cannot connect"));

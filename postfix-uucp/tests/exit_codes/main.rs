@@ -345,7 +345,7 @@ fn the_deadline_is_kept_whoever_hangs() {
     let outcome = wait(child);
     drop(stdin);
     assert_refused(&outcome, 75, "4.3.0 ");
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    assert!(begun.elapsed() < Duration::from_mins(2));
     assert!(site.jobs().is_empty());
 }
 
@@ -370,7 +370,7 @@ fn a_message_whose_giver_died_is_not_queued() {
     drop(shell.stdin.take());
     shell.wait().unwrap();
     drop(message);
-    let until = Instant::now() + Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_mins(2);
     let said = loop {
         let said = fs::read_to_string(&answer).unwrap_or_default();
         if said.ends_with('\n') || Instant::now() > until {

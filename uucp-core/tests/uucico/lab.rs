@@ -50,7 +50,7 @@ impl Node {
         node.write("etc/passwd", &format!("U{peer} secret-of-{peer}\n"));
         node.write(
             "etc/sys",
-            &format!("system {peer}\ntime any\ncall-login *\ncall-password *\ncalled-login U{peer}\naddress 127.0.0.1\nport out\nchat ogin: \\L word: \\P\n{sys}\n"),
+            &format!("system {peer}\ntime any\ncall-login *\ncall-password *\ncalled-login U{peer}\naddress 127.0.0.1\nport out\nchat ogin: \\L word: \\P\nchat-timeout 60\n{sys}\n"),
         );
         node.write("etc/port", &format!("port out\ntype tcp\nservice {port}\n"));
         node

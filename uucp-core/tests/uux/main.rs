@@ -175,7 +175,7 @@ fn started_by(site: &Site, name: &str, arguments: &[&str]) -> String {
     write_program(&bin.join(name), script);
     let output = site.run(&bin.join("uux"), arguments);
     assert!(output.status.success());
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let until = std::time::Instant::now() + std::time::Duration::from_mins(2);
     while !told.exists() && std::time::Instant::now() < until {
         std::thread::yield_now();
     }

@@ -152,7 +152,7 @@ fn run(feed: &Numbers, server: ServerAddress, sessions: u32) {
     let settings = DeliverySettings {
         smtp: Some(server),
         sessions: NonZeroU32::new(sessions).unwrap(),
-        time_limit: Duration::from_secs(20),
+        time_limit: Duration::from_mins(2),
         ..DeliverySettings::new()
     };
     let around = Surroundings {

@@ -247,7 +247,7 @@ mod tests {
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap().to_string();
         let peer = Peer::Server(ServerAddress::Tcp(address.parse().unwrap()));
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(2);
         let mut connection = Connection::open(&peer, Path::new("/"), deadline).unwrap();
         let (mut accepted, _) = server.accept().unwrap();
         // Of a side that has answered several times the system takes it that it always will.

@@ -107,7 +107,7 @@ fn settings(peer: Peer) -> Client {
         peer,
         is_lmtp: false,
         hello: "leaf".to_owned(),
-        limit: Duration::from_secs(20),
+        limit: Duration::from_mins(2),
         session_messages: None,
         scratch: std::env::temp_dir(),
     }

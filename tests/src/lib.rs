@@ -37,6 +37,8 @@ pub mod peers;
 pub mod ports;
 pub mod process;
 pub mod programs;
+#[path = "../../uucp-core/src/pty.rs"]
+mod pty;
 pub mod queue;
 pub mod receiving;
 #[path = "../../uucp-core/src/runnable.rs"]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 
-use nix::pty::openpty;
 use nix::sys::termios::{SetArg, cfmakeraw, tcgetattr, tcsetattr};
 use nix::unistd::ttyname;
 
 use crate::node::Node;
+use crate::pty::open_pty;
 
 /// The caller's end of a line.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ struct Terminal {
 
 impl Terminal {
     fn new() -> Self {
-        let pty = openpty(None, None).expect("a pseudo terminal");
+        let pty = open_pty();
         let mut settings = tcgetattr(&pty.slave).expect("its settings");
         cfmakeraw(&mut settings);
         tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).expect("its settings");

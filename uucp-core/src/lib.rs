@@ -36,6 +36,8 @@ pub mod outbox;
 pub mod owner;
 pub mod port;
 pub mod program;
+#[cfg(test)]
+mod pty;
 pub mod receive;
 pub mod report;
 #[cfg(test)]

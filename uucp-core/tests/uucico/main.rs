@@ -15,6 +15,8 @@ mod login;
 mod outbox;
 mod permissions;
 mod placing;
+#[path = "../../src/pty.rs"]
+mod pty;
 mod refused;
 mod round;
 mod rules;

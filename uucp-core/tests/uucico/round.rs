@@ -9,11 +9,11 @@ use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::pty::openpty;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, ttyname};
 
 use crate::lab::{Lab, Node, UUCICO, accept, script, terminate, text};
+use crate::pty::open_pty;
 use crate::runnable::write_program;
 use crate::server::free_port;
 
@@ -244,7 +244,7 @@ const BEHIND_LINE: [&str; 3] = ["gamma", "delta", "epsilon"];
 /// Three calls over one line, by a uucico with these options: each has been made when the one before was over.
 fn calls_over_one_line(options: &[&str]) -> (Lab, Child) {
     let lab = Lab::new("");
-    let pty = openpty(None, None).unwrap();
+    let pty = open_pty();
     let device = ttyname(&pty.slave).unwrap().display().to_string();
     let port = format!("port cable\ntype direct\ndevice {device}\nspeed 38400\n");
     lab.alpha.append("etc/port", &port);

@@ -7,14 +7,15 @@ use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::{OpenptyResult, openpty};
+use nix::pty::OpenptyResult;
 use nix::unistd::ttyname;
 
 use crate::lab::{Lab, UUCICO, terminate};
+use crate::pty::open_pty;
 
 /// A terminal that is beta's port `line`.
 fn with_line(lab: &Lab) -> OpenptyResult {
-    let pty = openpty(None, None).unwrap();
+    let pty = open_pty();
     let device = ttyname(&pty.slave).unwrap();
     let device = device.display();
     let port = format!("port line\ntype direct\ndevice {device}\nspeed 9600\n");

@@ -250,9 +250,9 @@ fn ours_answer_after_what_they_stand_on() {
                 scene.queue(number).expect_right("uux", 2);
                 continue;
             }
-            for findings in scene.queue_as_postfix(number) {
-                findings.expect_right("postfix-uucp", 2);
-            }
+            let [job, record] = scene.queue_as_postfix(number);
+            job.expect_right("postfix-uucp", 2);
+            record.expect_right("postfix-uucp's record", 3);
         }
         let [receiver, receipts, removal] = scene.call();
         receiver.expect_right(&format!("the receiver over {protocol}"), 1);
@@ -294,7 +294,7 @@ fn senders_into_the_outbox_answer_after_what_they_stand_on() {
         .leaf
         .write("etc/mail.toml", "[sending]\nformat = \"bsmtp\"\n");
     for sender in ["exim-bsmtp", "postfix-uucp"] {
-        scene.queue_into_outbox(sender).expect_right(sender, 2);
+        scene.queue_into_outbox(sender).expect_right(sender, 3);
     }
     let waiting = scene.leaf.count(".Bangpath/outbox/hub/queue");
     assert_eq!(waiting, 2, "both wait");

@@ -250,9 +250,9 @@ fn ours_answer_after_what_they_stand_on() {
                 scene.queue(number).expect_right("uux", 2);
                 continue;
             }
-            let [job, record] = scene.queue_as_postfix(number);
-            job.expect_right("postfix-uucp", 2);
-            record.expect_right("postfix-uucp's record", 3);
+            for findings in scene.queue_as_postfix(number) {
+                findings.expect_right("postfix-uucp", 2);
+            }
         }
         let [receiver, receipts, removal] = scene.call();
         receiver.expect_right(&format!("the receiver over {protocol}"), 1);

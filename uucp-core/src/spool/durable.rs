@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread::Builder;
 use std::time::SystemTime;
@@ -93,14 +93,6 @@ pub(super) fn create_new_in(directory: &Path, name: &str) -> Result<File, SpoolE
 pub(super) fn write_all(mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
     step("write", path).at("write", path)?;
     file.write_all(bytes).at("write", path)
-}
-
-/// Writes over bytes of a file that is on the disk, and waits until they are there. Its size stays.
-pub(super) fn overwrite(file: &File, path: &Path, bytes: &[u8], at: u64) -> Result<(), SpoolError> {
-    step("write", path).at("write", path)?;
-    file.write_all_at(bytes, at).at("write", path)?;
-    step("sync", path).at("sync", path)?;
-    file.sync_data().at("sync", path)
 }
 
 /// Asks for the file's data to be written out, without waiting: several files that are synced after this share the journal's

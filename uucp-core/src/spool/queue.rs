@@ -78,14 +78,8 @@ impl NewFile {
 
     pub(super) fn rename(&mut self, to: &Path) -> Result<(), SpoolError> {
         durable::rename_new_making(&self.path, to)?;
-        self.path = to.to_path_buf();
         self.named = true;
         Ok(())
-    }
-
-    /// Writes over a part of what was written, and waits until that is on the disk.
-    pub(super) fn overwrite(&self, bytes: &[u8], at: u64) -> Result<(), SpoolError> {
-        durable::overwrite(&self.file, &self.path, bytes, at)
     }
 }
 

@@ -21,9 +21,6 @@ use crate::wire::checksum;
 /// The longest record read, in bytes: that of a delivery to 100,000 recipients is a tenth of this.
 const RECORD_LIMIT: u64 = 64 << 20;
 
-/// A check sum and the end of its line: the last bytes of a part.
-const CHECK_LENGTH: usize = 9;
-
 /// One job as a record has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RecordedJob {
@@ -105,16 +102,6 @@ impl Part {
         text.into_bytes()
     }
 
-    /// The part as nobody vouches for it: cut, for whoever reads it.
-    fn emit_unvouched(&self) -> Vec<u8> {
-        let mut text = self.emit();
-        let at = text.len() - CHECK_LENGTH;
-        if let Some(check) = text.get_mut(at..) {
-            check.fill(b'-');
-        }
-        text
-    }
-
     fn take_line(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ')?;
         match word {
@@ -181,8 +168,7 @@ impl Record {
         &self.path
     }
 
-    /// A first part is written beside what it tells of, to share its syncs and that of its name; nothing vouches for it yet.
-    /// `None` where the record is there already.
+    /// A first part is written beside what it tells of, to share its syncs; `None` where the record is there already.
     pub(super) fn write_first(
         &self,
         spool: &Spool,
@@ -191,14 +177,7 @@ impl Record {
         if self.path.exists() {
             return Ok(None);
         }
-        let mut first = NewFile::write(spool, &part.emit_unvouched())?;
-        first.rename(&self.path)?;
-        Ok(Some(first))
-    }
-
-    /// The folder that has its name.
-    pub(super) fn folder(&self) -> &Path {
-        self.path.parent().unwrap_or_else(|| Path::new("."))
+        NewFile::write(spool, &part.emit()).map(Some)
     }
 
     /// Makes a part durable. From the moment that it may be on the disk, what it names must stay: a record without data
@@ -206,13 +185,13 @@ impl Record {
     pub(super) fn make_durable(
         &mut self,
         part: &Part,
-        first: Option<&NewFile>,
+        first: Option<&mut NewFile>,
         keep: &mut dyn FnMut(bool),
     ) -> Result<(), SpoolError> {
         keep(true);
         let before = self.length;
         let recorded = match first {
-            Some(first) => self.vouch(first, part),
+            Some(first) => self.name_first(first, part),
             None => self.append(part),
         };
         if let Err(error) = recorded {
@@ -240,14 +219,10 @@ impl Record {
         }
     }
 
-    /// Writes over what stands for the first part's check sum. All else, the file's size, its blocks and its name, is on the disk:
-    /// this is one write in place, and not another commit of the file system's journal.
-    fn vouch(&mut self, first: &NewFile, part: &Part) -> Result<(), SpoolError> {
-        let bytes = part.emit();
-        let at = bytes.len() - CHECK_LENGTH;
-        first.overwrite(bytes.get(at..).unwrap_or_default(), at as u64)?;
-        self.length = bytes.len() as u64;
-        Ok(())
+    fn name_first(&mut self, first: &mut NewFile, part: &Part) -> Result<(), SpoolError> {
+        first.rename(&self.path)?;
+        self.length = part.emit().len() as u64;
+        self.path.parent().map_or(Ok(()), durable::sync_directory)
     }
 
     fn append(&mut self, part: &Part) -> Result<(), SpoolError> {
@@ -259,9 +234,8 @@ impl Record {
         let bytes = part.emit();
         durable::write_all(&file, &self.path, &bytes)?;
         durable::sync(&file, &self.path)?;
-        // Whoever has begun the record may have died before its name was on the disk.
-        if made || self.length == 0 {
-            durable::sync_directory(self.folder())?;
+        if made && let Some(folder) = self.path.parent() {
+            durable::sync_directory(folder)?;
         }
         self.length += bytes.len() as u64;
         Ok(())
@@ -276,8 +250,9 @@ impl Record {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             other => return other.at("open", &self.path).map(|file| (file, false)),
         }
+        let folder = self.path.parent().unwrap_or_else(|| Path::new("."));
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        durable::create_new_in(self.folder(), &name).map(|file| (file, true))
+        durable::create_new_in(folder, &name).map(|file| (file, true))
     }
 
     /// Makes jobs exist that the record names. Where a work file's name is taken, the record learns the new one first.

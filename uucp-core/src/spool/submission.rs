@@ -296,10 +296,9 @@ impl Submission {
             messages: messages.iter().map(SealedMessage::id).collect(),
             mails: reports.iter().map(|_| names::unique()).collect(),
         };
-        // A first record is written beside the rest, to share its syncs; it is made good when all else is safe.
-        let first = self.record.write_first(&spool, &part)?;
-        let mut folders = place_data(&mut jobs)?;
-        folders.extend(first.iter().map(|_| self.record.folder().to_path_buf()));
+        // A first record is written beside the rest, to share its syncs; it gets its name when the data is safe.
+        let mut first = self.record.write_first(&spool, &part)?;
+        let folders = place_data(&mut jobs)?;
         let others = reports.iter().chain(&first);
         sync_round(&spool, &jobs, &messages, others, folders)?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
@@ -309,7 +308,7 @@ impl Submission {
             durable::sync_directory(&spool.own_folder("local-mail-pending"))?;
         }
         self.record
-            .make_durable(&part, first.as_ref(), &mut |kept| {
+            .make_durable(&part, first.as_mut(), &mut |kept| {
                 for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
                     file.set_kept(kept);
                 }

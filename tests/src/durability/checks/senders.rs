@@ -30,8 +30,8 @@ pub fn check_sender(steps: &[Step], spool: &Path) -> Findings {
     findings
 }
 
-/// A sender that keeps records of what it has queued: a record is made good when the data and the reports it names are durable,
-/// the work file appears when the record is, and exit status 0 stands on the record and on the mail for the local MTA.
+/// A sender that keeps records of what it has queued: the work file appears when a record is durable, and exit status 0
+/// stands on the record and on the mail for the local MTA.
 pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
     let is_record = |path: &Path| is_in(path, "/.Bangpath/submissions/");
     let is_mail = |path: &Path| is_in(path, "/.Bangpath/local-mail/");
@@ -48,13 +48,6 @@ pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
         {
             at_risk.push("there is no record of it".into());
         }
-        if makes_record_good(step) {
-            let data = |path: &Path| {
-                matches!(spool_part(path), Some("D." | "D.X"))
-                    || is_in(path, "/local-mail-pending/")
-            };
-            findings.answer(step.line, "the record is made good", &disk.at_risk(data));
-        }
         disk.apply(step);
         if disk.files(|path| spool_part(path) == Some("C.")).len() > before {
             findings.answer(step.line, "the work file appears", &at_risk);
@@ -67,7 +60,7 @@ pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
     findings
 }
 
-/// A sender into an outbox: a record is made good when the message in `pending/` is durable, the message appears in the queue when
+/// A sender into an outbox: a record gets its name when the message in `pending/` is durable, the message appears in the queue when
 /// the record is, and exit status 0 stands on the record and on the mail for the local MTA. What the loss of power may undo of all
 /// this is the message's way from `pending/` into the queue, which it goes again.
 pub fn check_outbox(steps: &[Step], spool: &Path) -> Findings {
@@ -85,12 +78,15 @@ pub fn check_outbox(steps: &[Step], spool: &Path) -> Findings {
         if disk.files(is_record).len() <= before.len() {
             at_risk.push("there is no record of it".into());
         }
-        let pending = |path: &Path| is_in(path, "/pending/") || is_in(path, "/local-mail-pending/");
-        at_risk.extend(disk.at_risk(pending));
-        if makes_record_good(step) {
-            findings.answer(step.line, "the record is made good", &disk.at_risk(pending));
-        }
+        let pending =
+            disk.at_risk(|path| is_in(path, "/pending/") || is_in(path, "/local-mail-pending/"));
+        at_risk.extend(pending.iter().cloned());
+        let is_named = |path: &Path| is_record(path) && is_key(path);
+        let records = disk.files(is_named).len();
         disk.apply(step);
+        if disk.files(is_named).len() > records {
+            findings.answer(step.line, "the record gets its name", &pending);
+        }
         if disk.files(is_message).len() > before.len() {
             findings.answer(step.line, "a message appears in the outbox", &at_risk);
         }
@@ -112,17 +108,6 @@ pub fn local_mails(steps: &[Step], spool: &Path) -> usize {
     }
     disk.files(|path| is_in(path, "/.Bangpath/local-mail/"))
         .len()
-}
-
-/// Whether a step writes into a record in place: its check sum.
-fn makes_record_good(step: &Step) -> bool {
-    let What::End(call, _) = &step.what else {
-        return false;
-    };
-    call.name == "pwrite64"
-        && call
-            .descriptor_path(0)
-            .is_some_and(|path| is_in(Path::new(&path), "/.Bangpath/submissions/"))
 }
 
 /// A record's name is the hash of its key; the folders above it are none.

@@ -116,9 +116,8 @@ impl OutboxLock {
         };
         let path = spool.packed_folder(&self.system).join(names::unique());
         let mut record = Record::new(path);
-        let first = record.write_first(spool, &part)?;
+        let mut first = record.write_first(spool, &part)?;
         let mut folders = place_data(&mut jobs)?;
-        folders.extend(first.iter().map(|_| record.folder().to_path_buf()));
         folders.extend(self.folders());
         let files: Vec<_> = jobs
             .iter()
@@ -126,7 +125,7 @@ impl OutboxLock {
             .chain(first.iter().map(NewFile::unsynced))
             .collect();
         durable::sync_round(&files, folders.iter().map(PathBuf::as_path))?;
-        record.make_durable(&part, first.as_ref(), &mut |kept| {
+        record.make_durable(&part, first.as_mut(), &mut |kept| {
             for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
                 file.set_kept(kept);
             }

@@ -145,15 +145,13 @@ fn a_submission_reaches_the_outbox_in_two_rounds() {
         [
             "rename", // to where a record may name it
             "create",
-            "write",
-            "rename", // the record, for which nothing vouches
+            "write", // the record
             "sync",
             "sync",
-            "sync directory",
-            "sync directory", // message, record and their names, side by side
-            "write",
-            "sync",   // the record counts: the message is in the outbox for good
-            "rename", // to where it is seen
+            "sync directory", // message, record and the message's first name, side by side
+            "rename",
+            "sync directory", // the record counts: the message is in the outbox for good
+            "rename",         // to where it is seen
         ]
     );
 }

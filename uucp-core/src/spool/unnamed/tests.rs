@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::super::fault::{self, Trouble};
-use super::super::record::Record;
 use super::super::tests::{TestSpool, beta, mail, queue_mail};
 use super::super::{
     Delivery, Draft, ExecuteFile, ObservedTime, RetryState, RunFile, StageKind, SubmissionKey,
@@ -338,13 +337,10 @@ fn data_that_a_submission_record_has_is_not_taken_for_sent() {
         let _ = std::fs::remove_dir_all(test.spool.root());
         std::fs::create_dir(test.spool.root()).unwrap();
         let died = deliver(Some(*step)).is_err();
-        let records = test.spool.own_folder("submissions/0");
-        let names = durable::names(&records).unwrap();
-        let parts = names.iter().map(|name| {
-            let record = Record::read(records.join(name));
-            record.unwrap().1.len()
-        });
-        let recorded = parts.sum::<usize>() == 1;
+        let recorded = test.spool.own_folder("submissions").exists()
+            && !durable::names(&test.spool.own_folder("submissions/0"))
+                .unwrap()
+                .is_empty();
         died && recorded && job(&test) == 0
     });
     assert!(cut.is_some());

@@ -69,17 +69,15 @@ fn a_batch_is_durable_then_recorded_then_a_job_then_its_messages_go_then_the_rec
                 "create",
                 "write", // work file
                 "create",
-                "write",
-                "rename", // record, for which nothing vouches
+                "write", // record
                 "rename",
                 "sync",
                 "sync",
                 "sync",
                 "sync directory",
-                "sync directory",
-                "sync directory", // data and record in their places, the messages in theirs
-                "write",
-                "sync", // the record counts
+                "sync directory", // data in its place, the messages in theirs
+                "rename",
+                "sync directory", // record
                 "rename",
                 "sync directory", // work file
                 "remove",

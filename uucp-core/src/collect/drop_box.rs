@@ -80,8 +80,8 @@ impl DropBox {
         self
     }
 
-    /// Looks what is there. Nothing that begins with a dot, no lock files, no empty files, nothing that could not be
-    /// understood before.
+    /// Looks what is there. Nothing that begins with a dot, no lock files, nothing that could not be understood before; no empty
+    /// files, but for those that wait for nothing but the end of a lock that one who was killed has left.
     ///
     /// # Errors
     /// When the directory cannot be read.
@@ -105,7 +105,9 @@ impl DropBox {
             };
             if system_of(&path).is_some() {
                 found.aside.push(path);
-            } else if metadata.is_dir() || (metadata.is_file() && metadata.len() > 0) {
+            } else if metadata.is_dir()
+                || (metadata.is_file() && (metadata.len() > 0 || lockfile::is_left(&path)))
+            {
                 found.waiting.push(Waiting {
                     system: name,
                     directory: metadata.is_dir(),

@@ -160,6 +160,12 @@ fn is_older(made: SystemTime, than: Duration) -> bool {
     age.is_ok_and(|age| age > than)
 }
 
+/// Whether there is a lock file of `file` that nobody may be left of who made it.
+pub(super) fn is_left(file: &Path) -> bool {
+    let path = with_suffix(file, OsStr::new(".lock"));
+    written(&path).is_ok_and(|time| is_older(time, ABANDONED))
+}
+
 /// When something was last written to.
 fn written(path: &Path) -> io::Result<SystemTime> {
     fs::symlink_metadata(path)?.modified()

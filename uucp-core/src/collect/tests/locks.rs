@@ -39,6 +39,24 @@ fn a_lock_is_broken_when_it_is_half_an_hour_old() {
 }
 
 #[test]
+fn a_lock_that_was_left_before_the_first_byte_goes_too() {
+    let site = Site::new();
+    site.put("hub", b"");
+    let lock = site.put("hub.lock", b"");
+    for (minutes, stays) in [(0, true), (4, true), (31, false)] {
+        let file = File::options().write(true).open(&lock).unwrap();
+        let time = SystemTime::now() - Duration::from_mins(minutes);
+        file.set_modified(time).unwrap();
+        // Exim has made the file just now.
+        for waiting in site.drop_box.look().unwrap().waiting {
+            assert!(site.drop_box.take(&waiting).unwrap().is_none());
+        }
+        assert_eq!(lock.exists(), stays, "{minutes}");
+    }
+    assert_eq!(site.names(), ["hub"]);
+}
+
+#[test]
 fn the_lock_of_one_who_was_killed_while_it_appended_is_taken_over() {
     let site = Site::new();
     let path = site.put(

@@ -1,12 +1,15 @@
 //! The local time, cheaply: programs that live for a few milliseconds ask for it once.
 //!
 //! The time zone is that of `/etc/localtime`, as for every C program, unless `TZ` is set. The zone's name is of no interest
-//! here, and looking for it costs jiff a walk through the whole zone database, some 150 system calls.
+//! here, and looking for it costs jiff a walk through the whole zone database, some 150 system calls. Who was lent the rights of the
+//! owner of the spool has no say in what time the Log has, nor in which file tells it.
 
 use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+
+use crate::owner::is_lent;
 
 /// Now, in local time.
 #[must_use]
@@ -17,7 +20,7 @@ pub fn now() -> Zoned {
 }
 
 fn zone() -> TimeZone {
-    if std::env::var_os("TZ").is_some() {
+    if std::env::var_os("TZ").is_some() && !is_lent() {
         return TimeZone::system();
     }
     std::fs::read("/etc/localtime")

@@ -1,6 +1,6 @@
 //! Limits of this process.
 
-use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
+use nix::sys::resource::{RLIM_INFINITY, Resource, UsageWho, getrlimit, getrusage, setrlimit};
 
 /// Memory of a call: many times what the largest window of a compressor takes.
 const CALL_MEMORY: u64 = 2 << 30;
@@ -17,6 +17,38 @@ pub(crate) fn descriptors(wanted: u64) -> u64 {
         Ok(()) => wanted,
         Err(_) => soft,
     }
+}
+
+/// As much as a program is used to find, of what a shell can take away: the resource, and what there must be of it at least.
+const ORDINARY: [(Resource, &str, u64); 6] = [
+    (Resource::RLIMIT_FSIZE, "file size", RLIM_INFINITY),
+    (Resource::RLIMIT_CPU, "processor time", RLIM_INFINITY),
+    (Resource::RLIMIT_DATA, "data", RLIM_INFINITY),
+    (Resource::RLIMIT_AS, "memory", RLIM_INFINITY),
+    (Resource::RLIMIT_STACK, "stack", 8 << 20),
+    (Resource::RLIMIT_NOFILE, "open files", 1024),
+];
+
+/// Raises limits to what programs that work for everybody need, whoever has lowered them.
+///
+/// # Errors
+/// The one that cannot be raised so far.
+pub(crate) fn make_ordinary() -> Result<(), &'static str> {
+    for (resource, name, least) in ORDINARY {
+        let (soft, hard) = getrlimit(resource).map_err(|_| name)?;
+        if hard < least {
+            return Err(name);
+        }
+        if soft < least {
+            setrlimit(resource, least, hard).map_err(|_| name)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file may grow to this length: one that is longer than who runs this may write is cut there.
+pub(crate) fn may_be_as_long(length: u64) -> bool {
+    getrlimit(Resource::RLIMIT_FSIZE).is_ok_and(|(soft, _)| length <= soft)
 }
 
 /// Limits that hold until this is dropped. What is started meanwhile would inherit them.

@@ -1,23 +1,26 @@
-//! As whom a program works on a spool: what root starts becomes the user whose spool it is, for good.
+//! As whom a program works on a spool: for whoever starts it, and as the user whose spool it is.
 //!
-//! The peer's programs are setuid for that. Ours are started by inetd and init as root, and by whoever types in root's shell;
-//! what they left in the spool would be root's, and what a neighbour executes would be done by root. And every member of the
+//! The peer's programs are setuid for that, and ours may be that queue. What root starts becomes the owner of the spool by itself:
+//! what it left there would be root's, and what a neighbour executes would be done by root. And every member of the
 //! spool's group may put something else in the place of a file or a folder there: what root would do with it, the owner cannot.
 //!
-//! Who queues files as root reads them as root: then the owner's rights are taken only until something outside of the spool is to
-//! be opened ([`act_as_owner`], [`as_starter`]).
+//! So a process that queues has two sides: who has started it opens what the command line names, and the owner does what is to be
+//! done in the spool. Only one of them has a say at a time ([`as_starter`], [`as_owner`]). Root begins as itself, and takes the
+//! owner's side when it knows whose spool it is ([`act_as_owner`]). Anybody else has the owner's from the program's
+//! file ([`borrow`]), and begins as himself, too.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+mod ids;
+mod lent;
+
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use nix::unistd::{
-    Gid, Uid, User, getegid, geteuid, getgid, getresgid, getresuid, getuid, initgroups, setegid,
-    seteuid, setgid, setgroups, setuid,
-};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::{Uid, User, geteuid, getgid, getuid};
 
-use crate::sysexits::{Failure, Status};
+use self::ids::Ids;
+use crate::sysexits::Failure;
 
 /// Becomes the owner of a spool, in all ids and groups, if root runs this and the spool is somebody else's; whether it did.
 ///
@@ -31,12 +34,25 @@ pub fn become_owner(spool: &Path) -> Result<bool, Failure> {
     Ok(true)
 }
 
-/// Takes the rights of the owner of a spool, if root runs this and the spool is somebody else's, until [`as_starter`] or
+/// Takes the side of the owner of a spool, if the program may be that and is somebody else, until [`as_starter`] or
 /// [`stay_owner`]; whether it did.
 ///
 /// # Errors
-/// When it cannot be done: then nothing may be done on the spool.
+/// When it cannot be done, or the rights that the program was lent are not those of the owner of this spool: then nothing may be
+/// done on it.
 pub fn act_as_owner(spool: &Path) -> Result<bool, Failure> {
+    let mut sides = sides();
+    if let Some(sides) = &mut *sides {
+        let found = sides.on(Side::Owner, || Ids::of_file(spool));
+        if found != Some(sides.owner) {
+            return Err(Failure::temporary(format!(
+                "{} is not the spool of the user and group whose rights this program has been given: it must have its owner and group, or mode 755",
+                spool.display()
+            )));
+        }
+        sides.turn(Side::Owner);
+        return Ok(true);
+    }
     let Some(owner) = other_owner(spool) else {
         return Ok(false);
     };
@@ -44,23 +60,24 @@ pub fn act_as_owner(spool: &Path) -> Result<bool, Failure> {
     owner
         .switch()
         .map_err(|error| owner.cannot(&error.to_string()))?;
-    *acting() = Some(owner);
+    *sides = Some(Sides {
+        starter: Ids::ROOT,
+        owner,
+        now: Side::Owner,
+    });
     Ok(true)
 }
 
 /// Does something with the rights of who has started this, if it acts as somebody else: what is opened in it was named by that user,
 /// and is nothing of the spool's.
 pub fn as_starter<T>(work: impl FnOnce() -> T) -> T {
-    let owner = acting().filter(|owner| geteuid() == owner.user);
-    let Some(owner) = owner else {
-        return work();
-    };
-    // Also when the work panics.
-    let back = Back(owner);
-    or_end(Ids::ROOT.switch());
-    let done = work();
-    drop(back);
-    done
+    on(Side::Starter, work)
+}
+
+/// Does something with the rights of the owner of the spool, if they are there to be had: what is opened in it was named by the
+/// configuration.
+pub fn as_owner<T>(work: impl FnOnce() -> T) -> T {
+    on(Side::Owner, work)
 }
 
 /// Remains who it acts as, for good: before other programs are started.
@@ -68,110 +85,185 @@ pub fn as_starter<T>(work: impl FnOnce() -> T) -> T {
 /// # Errors
 /// When that cannot be done.
 pub fn stay_owner() -> Result<(), Failure> {
-    let Some(owner) = acting().take() else {
-        return Ok(());
-    };
-    Ids::ROOT
-        .switch()
-        .map_err(|error| owner.cannot(&error.to_string()))?;
-    owner.settle()
+    settle(Side::Owner)?;
+    if is_lent() {
+        // By his ids he cannot stop it any more; nor is his terminal to do so while it has a lock.
+        let signals = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+        let _ = signals.into_iter().collect::<SigSet>().thread_block();
+    }
+    Ok(())
 }
 
-/// Opens something with the rights of the owner of a spool, before root has become that user.
+/// Opens something with the rights of the owner of a spool, also before root has taken them.
 pub(crate) fn as_owner_of<T>(spool: &Path, open: impl FnOnce() -> T) -> T {
+    if sides().is_some() {
+        return as_owner(open);
+    }
     let Some(owner) = other_owner(spool) else {
         return open();
     };
-    let back = Back(Ids::ROOT);
-    or_end(owner.switch());
-    let opened = open();
-    drop(back);
-    opened
-}
-
-/// Whom this acts as: the process, and so not a value's.
-static ACTING: Mutex<Option<Ids>> = Mutex::new(None);
-
-fn acting() -> std::sync::MutexGuard<'static, Option<Ids>> {
-    ACTING.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whose rights are taken again.
-struct Back(Ids);
-
-impl Drop for Back {
-    fn drop(&mut self) {
-        // By way of root: nobody else may.
-        or_end(Ids::ROOT.switch().and_then(|()| self.0.switch()));
-    }
-}
-
-/// There is no way to go on with the wrong rights.
-fn or_end(result: nix::Result<()>) {
-    if result.is_err() {
-        std::process::abort();
-    }
-}
-
-/// A user and a group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ids {
-    user: Uid,
-    group: Gid,
-}
-
-impl Ids {
-    const ROOT: Self = Self {
-        user: Uid::from_raw(0),
-        group: Gid::from_raw(0),
+    let mut sides = Sides {
+        starter: Ids::ROOT,
+        owner,
+        now: Side::Starter,
     };
+    sides.on(Side::Owner, open)
+}
 
-    /// The user's groups, and the first of them instead of the spool's.
-    fn take_groups(self) -> Result<Self, Failure> {
-        let failed = |error: nix::Error| self.cannot(&error.to_string());
-        let Ok(Some(user)) = User::from_uid(self.user) else {
-            // Nobody's name: the spool's group is all there is.
-            setgroups(&[self.group]).map_err(failed)?;
-            return Ok(self);
+/// Whether the rights of the owner of the spool are, or were, the program's and not those of who has started it.
+static LENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether who has started this has been lent the rights of the owner of the spool. What he can set (environment, limits, the place
+/// of the program) then counts for nothing.
+pub(crate) fn is_lent() -> bool {
+    LENT.load(Ordering::Relaxed)
+}
+
+/// For a program that everybody may have the owner's rights for: goes on as who has started it, and [`as_owner`] where that is needed.
+///
+/// # Errors
+/// When its file gives other rights than it should, or they cannot be put aside.
+pub(crate) fn borrow() -> Result<(), Failure> {
+    let Some(owner) = lent::by_bits()? else {
+        return Ok(());
+    };
+    let starter = Ids {
+        user: getuid(),
+        group: getgid(),
+    };
+    // Who has them in any case borrows nothing.
+    if starter.user.is_root() || starter.user == owner.user {
+        return starter.settle();
+    }
+    starter
+        .switch()
+        .map_err(|error| starter.cannot(&error.to_string()))?;
+    *sides() = Some(Sides {
+        starter,
+        owner,
+        now: Side::Starter,
+    });
+    LENT.store(true, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Goes on with the rights of who has started this and no others, for good, if it was lent any: what it is told to do now is
+/// nothing that the owner of the spool would do for everybody.
+///
+/// # Errors
+/// When that cannot be done.
+pub(crate) fn give_back() -> Result<(), Failure> {
+    if !is_lent() {
+        return Ok(());
+    }
+    settle(Side::Starter)?;
+    LENT.store(false, Ordering::Relaxed);
+    Ok(())
+}
+
+/// For all other programs: why they do nothing if they have been installed setuid or setgid.
+pub(crate) fn refuse_setuid() -> Option<Failure> {
+    lent::refusal()
+}
+
+/// The sides of this process, if it has both: the process's, and so not a value's.
+static SIDES: Mutex<Option<Sides>> = Mutex::new(None);
+
+fn sides() -> MutexGuard<'static, Option<Sides>> {
+    SIDES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Who has started this, the owner of the spool, and which of them it is now.
+#[derive(Debug, Clone, Copy)]
+struct Sides {
+    starter: Ids,
+    owner: Ids,
+    now: Side,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Starter,
+    Owner,
+}
+
+impl Sides {
+    fn ids(&self, side: Side) -> Ids {
+        match side {
+            Side::Starter => self.starter,
+            Side::Owner => self.owner,
+        }
+    }
+
+    /// Turns to a side; the one that it comes from.
+    fn turn(&mut self, to: Side) -> Side {
+        let before = self.now;
+        // There is no way to go on with the wrong rights.
+        if before != to && self.ids(to).switch().is_err() {
+            std::process::abort();
+        }
+        self.now = to;
+        before
+    }
+
+    fn on<T>(&mut self, side: Side, work: impl FnOnce() -> T) -> T {
+        let before = self.turn(side);
+        // Also when the work panics.
+        let back = Back {
+            sides: self,
+            before,
         };
-        let name = std::ffi::CString::new(user.name).map_err(|_| failed(nix::Error::EINVAL))?;
-        initgroups(&name, user.gid).map_err(failed)?;
-        Ok(Self {
-            group: user.gid,
-            ..self
-        })
+        let done = work();
+        drop(back);
+        done
     }
+}
 
-    /// The effective ids, for a while. To somebody else's only from root's.
-    fn switch(self) -> nix::Result<()> {
-        if self == Self::ROOT {
-            seteuid(self.user)?;
-            return setegid(self.group);
+/// Which side is turned to again.
+struct Back<'a> {
+    sides: &'a mut Sides,
+    before: Side,
+}
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        self.sides.turn(self.before);
+    }
+}
+
+/// As [`Sides::on`], for the sides of this process; what is done may turn, too.
+fn on<T>(side: Side, work: impl FnOnce() -> T) -> T {
+    struct Back(Side);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            if let Some(sides) = &mut *sides() {
+                sides.turn(self.0);
+            }
         }
-        setegid(self.group)?;
-        seteuid(self.user)
     }
+    let before = match &mut *sides() {
+        Some(sides) => sides.turn(side),
+        None => return work(),
+    };
+    let back = Back(before);
+    let done = work();
+    drop(back);
+    done
+}
 
-    /// All ids, for good.
-    fn settle(self) -> Result<(), Failure> {
-        let failed = |error: nix::Error| self.cannot(&error.to_string());
-        setgid(self.group)
-            .and_then(|()| setuid(self.user))
-            .map_err(failed)?;
-        let (users, groups) = (getresuid().map_err(failed)?, getresgid().map_err(failed)?);
-        let is_done = [users.real, users.effective, users.saved] == [self.user; 3]
-            && [groups.real, groups.effective, groups.saved] == [self.group; 3];
-        if is_done {
-            return Ok(());
-        }
-        Err(self.cannot("the ids are not what they were set to"))
+/// Becomes one side for good.
+fn settle(side: Side) -> Result<(), Failure> {
+    let mut sides = sides();
+    let Some(both) = &mut *sides else {
+        return Ok(());
+    };
+    // Root, which is the starter then, settles as whom it likes; anybody else has both in his ids.
+    if both.starter.user.is_root() {
+        both.turn(Side::Starter);
     }
-
-    fn cannot(self, why: &str) -> Failure {
-        let name = name(self.user);
-        let text = format!("cannot become user {name}, whose spool this is: {why}");
-        Failure::new(Status::OsError, text)
-    }
+    both.ids(side).settle()?;
+    *sides = None;
+    Ok(())
 }
 
 /// Whether [`become_owner`] has something to do.
@@ -184,33 +276,7 @@ fn other_owner(spool: &Path) -> Option<Ids> {
     if !geteuid().is_root() {
         return None;
     }
-    let found = fs::metadata(spool).ok()?;
-    let user = Uid::from_raw(found.uid());
-    (!user.is_root()).then(|| Ids {
-        user,
-        group: Gid::from_raw(found.gid()),
-    })
-}
-
-/// Why a program does nothing that was installed setuid or setgid and runs with the rights of its file: it opens what its
-/// command line names, configuration and files, as whoever runs it, and must not do so for somebody else.
-///
-/// Ids that are mixed for another reason, by whoever started it, are his matter.
-pub(crate) fn refuse_setuid() -> Option<Failure> {
-    if getuid() == geteuid() && getgid() == getegid() {
-        return None;
-    }
-    let bits = fs::metadata("/proc/self/exe").map(|file| file.mode() & 0o6000);
-    if bits.is_ok_and(|bits| bits == 0) {
-        return None;
-    }
-    let program = std::env::current_exe().unwrap_or_default();
-    let text = format!(
-        "{} is not made to be setuid or setgid: chmod ug-s, and put who may queue into the group of the spool",
-        program.display()
-    );
-    // Mail that came this way waits for the mend.
-    Some(Failure::temporary(text))
+    Ids::of_file(spool).filter(|owner| !owner.user.is_root())
 }
 
 /// What a user is called.

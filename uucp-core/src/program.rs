@@ -41,8 +41,30 @@ pub fn main_from<A: Parser>(
     arguments: Vec<OsString>,
     run: fn(&A) -> Result<ExitCode, Failure>,
 ) -> ExitCode {
+    let refuse = || owner::refuse_setuid().map_or(Ok(()), Err);
+    start(name, audience, arguments, refuse, run)
+}
+
+/// As [`main_from`], for a program that may be setuid and setgid to the owner of the spool, so that everybody can use it.
+pub(crate) fn main_for_everybody<A: Parser>(
+    name: &'static str,
+    audience: Audience,
+    arguments: Vec<OsString>,
+    run: fn(&A) -> Result<ExitCode, Failure>,
+) -> ExitCode {
+    start(name, audience, arguments, owner::borrow, run)
+}
+
+fn start<A: Parser>(
+    name: &'static str,
+    audience: Audience,
+    arguments: Vec<OsString>,
+    rights: fn() -> Result<(), Failure>,
+    run: fn(&A) -> Result<ExitCode, Failure>,
+) -> ExitCode {
     set_panic_hook(name, audience);
-    if let Some(failure) = owner::refuse_setuid() {
+    // Before anything is opened.
+    if let Err(failure) = rights() {
         return report(name, audience, &failure);
     }
     let parsed = match A::try_parse_from(arguments) {

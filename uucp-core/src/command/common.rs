@@ -8,7 +8,7 @@ use clap::{ArgAction, Args};
 use super::debug;
 use super::queueing::{of_config, warn};
 use crate::config::{Config, DebugSet};
-use crate::owner::become_owner;
+use crate::owner::{become_owner, give_back};
 use crate::program::VersionOption;
 use crate::spool::Spool;
 use crate::sysexits::{Failure, Status};
@@ -57,7 +57,7 @@ impl Common {
     }
 
     /// [`Common::load`] for programs that take mail, which must not bounce for a typing error in `-x`, and which have nothing to
-    /// tell unless asked.
+    /// tell unless asked. Who names a configuration does what it says with his own rights.
     pub(super) fn load_for_queueing(&self, program: &str) -> Result<Config, Failure> {
         let mut config = self.read()?;
         for word in &self.debug {
@@ -73,6 +73,9 @@ impl Common {
     }
 
     fn read(&self) -> Result<Config, Failure> {
+        if self.config.is_some() {
+            give_back()?;
+        }
         Config::load(self.config.as_deref()).map_err(of_config)
     }
 

@@ -18,7 +18,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Config, DebugKind, DebugSet};
 use crate::engine::system_of_call;
-use crate::owner::as_owner_of;
+use crate::owner::{as_owner_of, as_starter, is_lent};
 use crate::port::stderr_is_the_line;
 use crate::spool::{LOG_TARGET, open_log};
 
@@ -123,7 +123,14 @@ enum State {
 impl DebugFile {
     fn open(&self) -> State {
         // Chat scripts and files of users pass through it.
-        match as_owner_of(&self.spool, || open_log(&self.path, 0o600)) {
+        let open = || open_log(&self.path, 0o600);
+        // Anybody can ask for messages: they go where he may write.
+        let opened = if is_lent() {
+            as_starter(open)
+        } else {
+            as_owner_of(&self.spool, open)
+        };
+        match opened {
             Ok((file, _)) => State::Open(file),
             Err(error) => {
                 if !self.silent {

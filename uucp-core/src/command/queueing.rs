@@ -2,29 +2,25 @@
 
 pub(super) mod execute_text;
 pub(super) mod files;
+mod starting;
 pub(super) mod way;
 
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use nix::unistd::{Uid, User};
 
 use crate::config::Config;
 use crate::name::{Grade, SystemName};
-use crate::spool::{Journal, Severity, SpoolError};
+use crate::owner::as_owner;
+use crate::spool::{Journal, Severity, Spool, SpoolError};
 use crate::sysexits::{Failure, Status};
 
-/// Where the other programs may be when they are not beside this one.
-const PLACES: [&str; 4] = [
-    "/usr/lib/bangpath",
-    "/usr/sbin",
-    "/usr/local/sbin",
-    "/usr/lib/uucp",
-];
+/// Opens the spool. Who is not its owner and may be it for a while does not work on it yet.
+pub(super) fn open_spool(config: &Config) -> Result<Spool, Failure> {
+    as_owner(|| Spool::open(config)).map_err(|e| of_spool(&e))
+}
 
 /// A line of the log about what was queued.
 pub(super) fn log(
@@ -41,45 +37,12 @@ pub(super) fn log(
 /// Starts the sibling `uucico`, which calls the system if there is work and time for it. That it cannot be started is no
 /// reason to fail: the job is queued, and the next call takes it.
 pub(super) fn start_uucico(program: &str, config: &Config, system: &SystemName) {
-    start(program, config, "uucico", &["-C", "-s", system.as_str()]);
+    starting::start(program, config, "uucico", &["-C", "-s", system.as_str()]);
 }
 
 /// Starts the sibling `uuxqt` for a job of this system itself: no call would do it.
 pub(super) fn start_uuxqt(program: &str, config: &Config) {
-    start(program, config, "uuxqt", &["-s", config.nodename.as_str()]);
-}
-
-fn start(program: &str, config: &Config, name: &str, words: &[&str]) {
-    let mut command = Command::new(sibling(name));
-    if let Some(source) = &config.source {
-        command.arg("-I").arg(source);
-    }
-    let started = command
-        .args(words)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .current_dir("/")
-        .process_group(0)
-        .spawn();
-    if let Err(error) = started {
-        warn(
-            program,
-            &format!("the job is queued, but {name} cannot be started: {error}"),
-        );
-    }
-}
-
-/// A program beside this one, else in the usual places, which are in nobody's PATH; else the one in the PATH.
-fn sibling(name: &str) -> PathBuf {
-    let own = std::env::current_exe().ok();
-    let beside = own.as_deref().and_then(Path::parent);
-    beside
-        .into_iter()
-        .chain(PLACES.map(Path::new))
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
-        .unwrap_or_else(|| PathBuf::from(name))
+    starting::start(program, config, "uuxqt", &["-s", config.nodename.as_str()]);
 }
 
 /// The grade asked for. As with the peer's, one that is none is only worth a warning, and of several letters the first

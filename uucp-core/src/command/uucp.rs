@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use options::{Arguments, Options};
 
-use super::queueing::{self, of_spool, print_line, warn};
+use super::queueing::{self, print_line, warn};
 use crate::config::{Config, Settings, System};
 use crate::name::{Grade, JobId, SystemName};
 use crate::owner;
@@ -34,7 +34,8 @@ const NAME: &str = "uucp";
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    program::main(NAME, Audience::Plain, |arguments: &Arguments| {
+    let words = std::env::args_os().collect();
+    program::main_for_everybody(NAME, Audience::Plain, words, |arguments: &Arguments| {
         run(&arguments.options)
     })
 }
@@ -73,7 +74,7 @@ impl Run<'_> {
 pub(super) fn run(options: &Options) -> Result<ExitCode, Failure> {
     let config = options.common.load_for_queueing(NAME)?;
     let user = user(options);
-    let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
+    let spool = queueing::open_spool(&config)?;
     let run = Run {
         options,
         config: &config,
@@ -106,9 +107,17 @@ fn announce(run: &Run<'_>, jobs: &[JobId]) {
     }
 }
 
-/// Who asks. Only a user of another system can be named: nobody is to be told that somebody else here asked.
+/// Who asks. Only a user of another system can be named: nobody is to be told that somebody else here asked. And only by who may
+/// write to the spool himself, as uuxqt does.
 fn user(options: &Options) -> Vec<u8> {
     match options.user.as_deref().map(OsStrExt::as_bytes) {
+        Some(_) if owner::is_lent() => {
+            warn(
+                NAME,
+                "-u: only the owner and the group of the spool can name another user",
+            );
+            queueing::user_name()
+        }
         Some(user) if user.contains(&b'!') => user.to_vec(),
         Some(_) => {
             warn(NAME, "-u: only a user of another system can be named");

@@ -14,6 +14,7 @@ use clap::Parser;
 
 use super::common::Common;
 use super::queueing;
+use crate::owner;
 use crate::program;
 use crate::sysexits::{Audience, Failure, Status};
 
@@ -48,11 +49,14 @@ d: delete file
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    program::main("uupick", Audience::Plain, run)
+    let words = std::env::args_os().collect();
+    program::main_for_everybody("uupick", Audience::Plain, words, run)
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let config = arguments.common.load_for_queueing("uupick")?;
+    // What comes to the public directory is everybody's.
+    owner::give_back()?;
     let user = OsString::from_vec(queueing::user_name());
     let inbox = config.pubdir.join("receive").join(user);
     let mut session = Session {

@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let all = arguments.next().into_iter().chain(fixed);
     let all = all.chain(arguments).collect();
-    program::main_from("uuto", Audience::Plain, all, |arguments: &Arguments| {
+    program::main_for_everybody("uuto", Audience::Plain, all, |arguments: &Arguments| {
         super::uucp::run(&arguments.options)
     })
 }

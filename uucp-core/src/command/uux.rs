@@ -32,7 +32,8 @@ use words::WordsError;
 
 /// The program.
 pub fn main() -> ExitCode {
-    program::main_from("uux", Audience::Tool, translate(std::env::args_os()), run)
+    let arguments = translate(std::env::args_os());
+    program::main_for_everybody("uux", Audience::Tool, arguments, run)
 }
 
 fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
@@ -49,7 +50,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     }
     let config = arguments.common.load_for_queueing("uux")?;
     let way = Way::find(&config, &line.systems)?;
-    let spool = Spool::open(&config).map_err(|e| of_spool(&e))?;
+    let spool = queueing::open_spool(&config)?;
     let request = Request {
         arguments,
         config: &config,

@@ -8,6 +8,7 @@ use std::path::Path;
 use nix::unistd::{Uid, User, geteuid};
 
 use super::error::ConfigError;
+use crate::owner::as_owner;
 
 /// The user that UUCP belongs to, on every system that has it.
 const UUCP_USER: &str = "uucp";
@@ -17,6 +18,10 @@ const UUCP_USER: &str = "uucp";
 /// # Errors
 /// When the file cannot be opened, or someone can write it who is neither root, nor the effective user, nor `uucp`.
 pub fn open(path: &Path) -> Result<Option<File>, ConfigError> {
+    as_owner(|| open_trusted(path))
+}
+
+fn open_trusted(path: &Path) -> Result<Option<File>, ConfigError> {
     let failed = |source| ConfigError::Read {
         path: path.to_owned(),
         source,

@@ -19,11 +19,13 @@ pub(super) enum Reader {
     /// Everybody, in every directory of what is permitted.
     Everybody,
     /// A user of this system, who has queued it.
-    User {
-        user: Uid,
-        /// Whether that is who owns the spool: every member of the spool's group can change what that user has queued, so a file
-        /// must be open to more than its owner.
-        owns_spool: bool,
+    User(Uid),
+    /// Who owns the spool, and the user in whose name the file is to be sent, if that is one of this system. Every member of the
+    /// spool's group can change what is the owner's there, so a file must be open to more than its owner; and everybody can
+    /// have the owner queue something, and put another file in the place of his own afterwards.
+    Owner {
+        owner: Uid,
+        on_behalf_of: Option<Uid>,
     },
 }
 
@@ -45,24 +47,24 @@ pub(super) fn refusal(
     let Some(top) = rules.granting(&real, pubdir) else {
         return Ok(Some("it leads to a file that may not be sent"));
     };
-    let class = Class::of(reader);
-    let readable = class.may(&metadata, READ, !class.owns_spool);
     // What is above of what was permitted by name is the administrator's matter.
-    let reachable = match reader {
-        Reader::Everybody => real
+    let top = matches!(reader, Reader::Everybody).then_some(top);
+    let may_read = |class: Class| {
+        let mut above = real
             .ancestors()
-            .take_while(|path| *path != top)
-            .skip(1)
-            .all(|directory| class.may_search(directory)),
-        Reader::User { .. } => real
-            .ancestors()
-            .skip(1)
-            .all(|directory| class.may_search(directory)),
+            .take_while(|path| Some(*path) != top.as_deref());
+        class.may(&metadata, READ, !class.owns_spool)
+            && above
+                .by_ref()
+                .skip(1)
+                .all(|directory| class.may_search(directory))
     };
-    Ok((!readable || !reachable).then_some(match reader {
-        Reader::Everybody => "not everybody may read it",
-        Reader::User { .. } => "who has queued it may not read it",
-    }))
+    Ok(
+        (!Class::all_of(reader).all(may_read)).then_some(match reader {
+            Reader::Everybody => "not everybody may read it",
+            _ => "who has queued it may not read it",
+        }),
+    )
 }
 
 /// The name that the system has for an open file, all links resolved.
@@ -78,18 +80,43 @@ struct Class {
 }
 
 impl Class {
-    fn of(reader: &Reader) -> Self {
-        match *reader {
-            Reader::Everybody => Self {
-                user: None,
-                groups: Vec::new(),
-                owns_spool: false,
-            },
-            Reader::User { user, owns_spool } => Self {
-                user: Some(user),
-                groups: groups_of(user),
-                owns_spool,
-            },
+    /// All who must be able to read it.
+    fn all_of(reader: &Reader) -> impl Iterator<Item = Self> {
+        let (first, second) = match *reader {
+            Reader::Everybody => (Self::everybody(), None),
+            Reader::User(user) => (Self::user(user), None),
+            Reader::Owner {
+                owner,
+                on_behalf_of,
+            } => {
+                let first = Self {
+                    owns_spool: true,
+                    ..Self::user(owner)
+                };
+                let second = match on_behalf_of {
+                    Some(user) if user == owner => None,
+                    Some(user) => Some(Self::user(user)),
+                    None => Some(Self::everybody()),
+                };
+                (first, second)
+            }
+        };
+        std::iter::once(first).chain(second)
+    }
+
+    fn everybody() -> Self {
+        Self {
+            user: None,
+            groups: Vec::new(),
+            owns_spool: false,
+        }
+    }
+
+    fn user(user: Uid) -> Self {
+        Self {
+            user: Some(user),
+            groups: groups_of(user),
+            owns_spool: false,
         }
     }
 
@@ -158,7 +185,11 @@ mod tests {
         symlink(at("pub"), at("other")).unwrap();
         let own = Uid::from_raw(fs::metadata(at("secret")).unwrap().uid());
         let nobody = Uid::from_raw(65_534);
-        let user = |user, owns_spool| Reader::User { user, owns_spool };
+        let user = Reader::User;
+        let owner = |on_behalf_of| Reader::Owner {
+            owner: own,
+            on_behalf_of,
+        };
         let judge = |name: &str, rules: &[&str], reader: &Reader| {
             let rules = rules.iter().map(|rule| at(rule));
             let file = File::open(at(name)).unwrap();
@@ -180,15 +211,18 @@ mod tests {
                 Some("not everybody"),
             ),
             ("pub/closed/file", &["pub/closed"], &everybody, None),
-            ("pub/closed/file", &["pub"], &user(own, false), None),
-            ("pub/private", &["pub"], &user(own, false), None),
+            ("pub/closed/file", &["pub"], &user(own), None),
+            ("pub/private", &["pub"], &user(own), None),
+            ("pub/open", &["pub"], &owner(Some(own)), None),
             // Its directories are the test's alone.
+            ("pub/open", &["pub"], &user(nobody), Some("who has queued")),
             (
                 "pub/open",
                 &["pub"],
-                &user(nobody, false),
+                &owner(Some(nobody)),
                 Some("who has queued"),
             ),
+            ("pub/open", &["pub"], &owner(None), Some("who has queued")),
         ] {
             let got = judge(name, rules, reader);
             let is_so = match (got, said) {
@@ -199,7 +233,7 @@ mod tests {
             assert!(is_so, "{name} by {rules:?} for {reader:?}: {got:?}");
         }
         // Root reads everything, also what it alone may.
-        let got = judge("pub/private", &["pub"], &user(own, true));
+        let got = judge("pub/private", &["pub"], &owner(Some(own)));
         assert_eq!(got.is_some(), !own.is_root());
     }
 

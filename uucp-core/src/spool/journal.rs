@@ -10,6 +10,7 @@ use jiff::Zoned;
 
 use super::{durable, sharing};
 use crate::config::Config;
+use crate::limits::may_be_as_long;
 use crate::name::SystemName;
 use crate::owner::as_owner_of;
 
@@ -236,9 +237,14 @@ impl Appender {
     }
 
     fn append(&mut self, line: &str) {
-        let result = self
-            .current()
-            .and_then(|mut file| file.write_all(line.as_bytes()));
+        let result = self.current().and_then(|mut file| {
+            // A part of a line would become another's beginning.
+            let found = file.metadata()?;
+            if found.is_file() && !may_be_as_long(found.len() + line.len() as u64) {
+                return Err(std::io::ErrorKind::FileTooLarge.into());
+            }
+            file.write_all(line.as_bytes())
+        });
         if let Err(error) = result {
             self.file = None;
             if !self.complained {

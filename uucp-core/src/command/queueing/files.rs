@@ -69,7 +69,8 @@ pub(in crate::command) fn open(path: &Path) -> Result<File, Failure> {
         .map_err(|e| Failure::new(Status::NoInput, format!("{}: {e}", path.display())))
 }
 
-/// Copies to the end. Trouble with the source and with the spool are told apart.
+/// Copies to the end. Trouble with the source and with the spool are told apart. What is read as standard input may have been
+/// opened on anything, and is read as whoever did that.
 pub(in crate::command) fn copy(
     source: &mut impl io::Read,
     target: &mut impl io::Write,
@@ -77,7 +78,7 @@ pub(in crate::command) fn copy(
 ) -> Result<(), Failure> {
     let mut buffer = vec![0; 64 * 1024];
     loop {
-        let count = match source.read(&mut buffer) {
+        let count = match as_starter(|| source.read(&mut buffer)) {
             Ok(0) => return Ok(()),
             Ok(count) => count,
             Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::execute_text::ExecuteText;
 use super::fetch::fetch;
-use super::files::open;
-use super::plan::{Body, Part, Plan, Source};
+use super::files::{copy, open};
+use super::plan::{Body, Plan, Source};
 use super::submit::describe;
 use super::{Request, of_config, of_spool};
 use crate::name::{JobId, SpoolKind, SpoolName};
+use crate::owner::stay_owner;
 use crate::spool::{Admission, Inbox, Incoming, LockError, Reception, SystemLock};
 use crate::sysexits::{Failure, Status};
 use crate::wire::command::RequestOptions;
@@ -27,31 +28,26 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
             "a command for this system has no execute file",
         ));
     };
-    let reads_stdin = |part: &Part| matches!(part.source, Source::Stdin);
-    let mut stdin = if plan.parts.iter().any(reads_stdin) {
-        Some(read_stdin(request)?)
-    } else {
-        None
-    };
+    let mut files = Vec::new();
+    let mut fetches = Vec::new();
+    for part in &plan.parts {
+        match &part.source {
+            Source::Stdin => {
+                let read = read(request, &mut io::stdin().lock(), "standard input")?;
+                files.push((&part.peer_name, read));
+            }
+            Source::Fetch(file) => fetches.push((&part.peer_name, file)),
+            Source::Copy(path) | Source::Leave(path) | Source::Link { path, .. } => {
+                let read = read(request, &mut open(path)?, &path.display().to_string())?;
+                files.push((&part.peer_name, read));
+            }
+        }
+    }
     let lock = lock(request)?;
     let mut inbox = request.spool.inbox(&lock).map_err(|e| of_spool(&e))?;
     let mut receptions = Vec::new();
-    let mut fetches = Vec::new();
-    for part in &plan.parts {
-        let mut source: Box<dyn Read> = match &part.source {
-            Source::Stdin => match stdin.take() {
-                Some(read) => Box::new(read),
-                None => continue,
-            },
-            Source::Fetch(file) => {
-                fetches.push((&part.peer_name, file));
-                continue;
-            }
-            Source::Copy(path) | Source::Leave(path) | Source::Link { path, .. } => {
-                Box::new(open(path)?)
-            }
-        };
-        receptions.push(take(request, &mut inbox, &part.peer_name, &mut *source)?);
+    for (name, mut file) in files {
+        receptions.push(take(request, &mut inbox, name, &mut file)?);
     }
     // The command is there before the files that it waits for are asked for, so that none comes without an aim.
     take_in(request, &mut inbox, receptions, text)?;
@@ -63,15 +59,13 @@ pub(super) fn submit(request: &Request<'_>, plan: &Plan) -> Result<Vec<JobId>, F
     Ok(jobs)
 }
 
-/// Standard input, read while nobody has to wait: it may come through a pipe whose other end takes its time.
-fn read_stdin(request: &Request<'_>) -> Result<File, Failure> {
-    let read = || {
-        let mut file = tempfile::tempfile_in(request.spool.root())?;
-        io::copy(&mut io::stdin().lock(), &mut file)?;
-        file.rewind()?;
-        Ok(file)
-    };
-    read().map_err(|error: io::Error| Failure::temporary(format!("standard input: {error}")))
+/// A file, read while nobody has to wait: it may be a pipe whose other end takes its time.
+fn read(request: &Request<'_>, source: &mut impl Read, what: &str) -> Result<File, Failure> {
+    let failed = |error: io::Error| Failure::temporary(format!("cannot spool {what}: {error}"));
+    let mut file = tempfile::tempfile_in(request.spool.root()).map_err(failed)?;
+    copy(source, &mut file, what)?;
+    file.rewind().map_err(failed)?;
+    Ok(file)
 }
 
 /// A command without files that are here already.
@@ -96,7 +90,9 @@ fn take_in(
     Ok(())
 }
 
+/// For good as the owner of the spool: who has started this could otherwise stop it, and with it everybody who waits.
 fn lock(request: &Request<'_>) -> Result<SystemLock, Failure> {
+    stay_owner()?;
     let until = Instant::now() + PATIENCE;
     loop {
         match request.spool.lock_system(&request.config.nodename) {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use nix::unistd::Uid;
+use nix::unistd::{Uid, User};
 
 use super::WorkQueue;
 use super::opening::{Unopened, later};
@@ -31,7 +31,7 @@ impl WorkQueue {
         let (rules, reader) = if asked_for {
             (&limits.asked, Reader::Everybody)
         } else if limits.rules.permits(&path, pubdir) {
-            (&limits.rules, self.who_queued(job)?)
+            (&limits.rules, self.who_queued(send, job)?)
         } else {
             let reason = format!("{}: not permitted to send (local-send)", shown());
             return Err(if limits.ever.sends(&path, pubdir) {
@@ -55,17 +55,34 @@ impl WorkQueue {
         }
     }
 
-    fn who_queued(&self, job: &JobId) -> Result<Reader, Unopened> {
+    fn who_queued(&self, send: &SendRequest, job: &JobId) -> Result<Reader, Unopened> {
         let owner = |path: &Path| {
             let found = std::fs::metadata(path).map_err(|error| later(path, &error))?;
             Ok(Uid::from_raw(found.uid()))
         };
-        let user = owner(&self.spool.data_path(&self.system, &job.work))?;
-        Ok(Reader::User {
-            user,
-            owns_spool: user == owner(self.spool.root())?,
+        let work = self.spool.data_path(&self.system, &job.work);
+        let user = owner(&work)?;
+        if user != owner(self.spool.root())? {
+            return Ok(Reader::User(user));
+        }
+        let on_behalf_of = user_named(&send.user).map_err(|error| later(&work, &error))?;
+        Ok(Reader::Owner {
+            owner: user,
+            on_behalf_of,
         })
     }
+}
+
+/// A user of this system: by name, or by number, as who has no name is written into jobs.
+fn user_named(name: &[u8]) -> std::io::Result<Option<Uid>> {
+    let Ok(name) = std::str::from_utf8(name) else {
+        return Ok(None);
+    };
+    if let Some(user) = User::from_name(name)? {
+        return Ok(Some(user.uid));
+    }
+    let is_number = name.bytes().all(|byte| byte.is_ascii_digit());
+    Ok(name.parse().ok().filter(|_| is_number).map(Uid::from_raw))
 }
 
 /// Whether a file of a user will not be there another time either. One that may not be read now may be after a chmod, or when

@@ -2,13 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{AT_FDCWD, AtFlags};
+use nix::unistd::{AccessFlags, access, geteuid, linkat};
+
 use super::super::error::At;
 use super::super::fault::step;
-use super::super::{Spool, SpoolError, durable, names};
+use super::super::{Spool, SpoolError, durable, names, regular};
 use crate::name::{SpoolName, SystemName};
+use crate::owner::as_starter;
 
 /// What a staged file is to become over there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -150,18 +155,17 @@ impl Spool {
         let folder = self.new_folder();
         durable::make_directory(&folder)?;
         let path = folder.join(name.as_str());
-        // Of a symbolic link the file is wanted, not the link.
-        let Ok(file) = file.canonicalize() else {
+        let Some(linked) = as_starter(|| open_own(file)).filter(|file| self.is_readable(file))
+        else {
             return Ok(None);
         };
         step("link", &path).at("create", &path)?;
-        if std::fs::hard_link(&file, &path).is_err() {
+        // That file, whatever its name has come to mean meanwhile.
+        let open = format!("/proc/self/fd/{}", linked.as_raw_fd());
+        let follow = AtFlags::AT_SYMLINK_FOLLOW;
+        if linkat(AT_FDCWD, open.as_str(), AT_FDCWD, &path, follow).is_err() {
             return Ok(None);
         }
-        let Some(linked) = File::open(&path).ok().filter(|file| self.is_readable(file)) else {
-            durable::remove(&path)?;
-            return Ok(None);
-        };
         // As in `stage`; one that somebody else has locked is in use in any case.
         let _ = linked.try_lock();
         Ok(Some(Staged {
@@ -183,4 +187,13 @@ impl Spool {
             file.is_file() && (by_owner || file.mode() & 0o004 != 0)
         })
     }
+}
+
+/// Opens a file that who has started this could link to himself, by the rule of careful systems: his own, or one that he may both read
+/// and write.
+fn open_own(path: &Path) -> Option<File> {
+    let file = regular::open(path).ok()?;
+    let is_own = file.metadata().ok()?.uid() == geteuid().as_raw();
+    let open = format!("/proc/self/fd/{}", file.as_raw_fd());
+    (is_own || access(open.as_str(), AccessFlags::W_OK).is_ok()).then_some(file)
 }

@@ -17,6 +17,10 @@ use suite_tests::process::{self, Finished, Owner, Running};
 use suite_tests::programs::Side;
 use suite_tests::{Site, is_root_or_skip, write_program};
 
+#[path = "rights/everybody.rs"]
+mod everybody;
+#[path = "rights/installed.rs"]
+mod installed;
 #[path = "rights/planted.rs"]
 mod planted;
 
@@ -334,19 +338,21 @@ fn a_state_directory_of_one_alone_is_opened_or_named() {
 }
 
 #[test]
-fn a_setuid_program_does_nothing_and_a_member_of_the_group_queues() {
-    if !is_root_or_skip("a_setuid_program_does_nothing_and_a_member_of_the_group_queues") {
+fn a_program_that_is_half_setuid_does_nothing_and_a_member_of_the_group_queues() {
+    if !is_root_or_skip(
+        "a_program_that_is_half_setuid_does_nothing_and_a_member_of_the_group_queues",
+    ) {
         return;
     }
     let site = Site::new("rights");
     let node = telling_node(&site, "leaf");
     node.add_neighbour("hub", "", &Reach::Never, "");
     fs::set_permissions(node.spool(), fs::Permissions::from_mode(0o2770)).unwrap();
-    for (name, mode, status) in [
-        ("uux", 0o4755, 75),
-        ("uux", 0o2755, 75),
-        ("uucp", 0o4755, 1),
-        ("uucico", 0o4755, 1),
+    for (name, mode, status, wanted) in [
+        ("uux", 0o4755, 75, "must have mode 6755"),
+        ("uux", 0o2755, 75, "must have mode 6755"),
+        ("uucp", 0o4755, 1, "must have mode 6755"),
+        ("uucico", 0o4755, 1, "is not made to be setuid or setgid"),
     ] {
         let program = site.path().join(format!("{name}-{mode:o}"));
         write_program(&program, fs::read(node.side().program(name)).unwrap());
@@ -356,7 +362,6 @@ fn a_setuid_program_does_nothing_and_a_member_of_the_group_queues() {
         let by = |ids| process::run(as_user(ids, &program, &node, &words), site.path());
         let run = by(["4712", "4712", "4712"]);
         assert_eq!(run.status.code(), Some(status), "{name}: {run:?}");
-        let wanted = "is not made to be setuid or setgid: chmod ug-s";
         assert!(run.output.contains(wanted), "{}", run.output);
         assert!(!node.spool().join("hub").exists() && !node.path("log/Log").exists());
     }

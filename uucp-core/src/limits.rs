@@ -1,6 +1,8 @@
 //! Limits of this process.
 
-use nix::sys::resource::{RLIM_INFINITY, Resource, UsageWho, getrlimit, getrusage, setrlimit};
+#[cfg(feature = "cli")]
+use nix::sys::resource::RLIM_INFINITY;
+use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 
 /// Memory of a call: many times what the largest window of a compressor takes.
 const CALL_MEMORY: u64 = 2 << 30;
@@ -20,6 +22,7 @@ pub(crate) fn descriptors(wanted: u64) -> u64 {
 }
 
 /// As much as a program is used to find, of what a shell can take away: the resource, and what there must be of it at least.
+#[cfg(feature = "cli")]
 const ORDINARY: [(Resource, &str, u64); 6] = [
     (Resource::RLIMIT_FSIZE, "file size", RLIM_INFINITY),
     (Resource::RLIMIT_CPU, "processor time", RLIM_INFINITY),
@@ -33,6 +36,7 @@ const ORDINARY: [(Resource, &str, u64); 6] = [
 ///
 /// # Errors
 /// The one that cannot be raised so far.
+#[cfg(feature = "cli")]
 pub(crate) fn make_ordinary() -> Result<(), &'static str> {
     for (resource, name, least) in ORDINARY {
         let (soft, hard) = getrlimit(resource).map_err(|_| name)?;

@@ -17,7 +17,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal};
-use nix::unistd::{Uid, User, geteuid, getgid, getuid};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Uid, User, geteuid};
+#[cfg(feature = "cli")]
+use nix::unistd::{getgid, getuid};
 
 use self::ids::Ids;
 use crate::sysexits::Failure;
@@ -57,14 +60,10 @@ pub fn act_as_owner(spool: &Path) -> Result<bool, Failure> {
         return Ok(false);
     };
     let owner = owner.take_groups()?;
-    owner
-        .switch()
+    let mut both = Sides::new(Ids::ROOT, owner);
+    both.try_turn(Side::Owner)
         .map_err(|error| owner.cannot(&error.to_string()))?;
-    *sides = Some(Sides {
-        starter: Ids::ROOT,
-        owner,
-        now: Side::Owner,
-    });
+    *sides = Some(both);
     Ok(true)
 }
 
@@ -102,12 +101,7 @@ pub(crate) fn as_owner_of<T>(spool: &Path, open: impl FnOnce() -> T) -> T {
     let Some(owner) = other_owner(spool) else {
         return open();
     };
-    let mut sides = Sides {
-        starter: Ids::ROOT,
-        owner,
-        now: Side::Starter,
-    };
-    sides.on(Side::Owner, open)
+    Sides::new(Ids::ROOT, owner).on(Side::Owner, open)
 }
 
 /// Whether the rights of the owner of the spool are, or were, the program's and not those of who has started it.
@@ -123,6 +117,7 @@ pub(crate) fn is_lent() -> bool {
 ///
 /// # Errors
 /// When its file gives other rights than it should, or they cannot be put aside.
+#[cfg(feature = "cli")]
 pub(crate) fn borrow() -> Result<(), Failure> {
     let Some(owner) = lent::by_bits()? else {
         return Ok(());
@@ -138,11 +133,7 @@ pub(crate) fn borrow() -> Result<(), Failure> {
     starter
         .switch()
         .map_err(|error| starter.cannot(&error.to_string()))?;
-    *sides() = Some(Sides {
-        starter,
-        owner,
-        now: Side::Starter,
-    });
+    *sides() = Some(Sides::new(starter, owner));
     LENT.store(true, Ordering::Relaxed);
     Ok(())
 }
@@ -152,6 +143,7 @@ pub(crate) fn borrow() -> Result<(), Failure> {
 ///
 /// # Errors
 /// When that cannot be done.
+#[cfg(feature = "cli")]
 pub(crate) fn give_back() -> Result<(), Failure> {
     if !is_lent() {
         return Ok(());
@@ -179,6 +171,8 @@ struct Sides {
     starter: Ids,
     owner: Ids,
     now: Side,
+    /// The umask of the other side.
+    umask: Mode,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -187,7 +181,20 @@ enum Side {
     Owner,
 }
 
+/// What the owner's umask is, whatever the starter's: what he makes has modes of its own.
+const UMASK: u32 = 0o022;
+
 impl Sides {
+    /// They begin with the starter's.
+    fn new(starter: Ids, owner: Ids) -> Self {
+        Self {
+            starter,
+            owner,
+            now: Side::Starter,
+            umask: Mode::from_bits_truncate(UMASK),
+        }
+    }
+
     fn ids(&self, side: Side) -> Ids {
         match side {
             Side::Starter => self.starter,
@@ -197,13 +204,18 @@ impl Sides {
 
     /// Turns to a side; the one that it comes from.
     fn turn(&mut self, to: Side) -> Side {
-        let before = self.now;
         // There is no way to go on with the wrong rights.
-        if before != to && self.ids(to).switch().is_err() {
-            std::process::abort();
+        self.try_turn(to).unwrap_or_else(|_| std::process::abort())
+    }
+
+    fn try_turn(&mut self, to: Side) -> nix::Result<Side> {
+        let before = self.now;
+        if before != to {
+            self.ids(to).switch()?;
+            self.umask = umask(self.umask);
+            self.now = to;
         }
-        self.now = to;
-        before
+        Ok(before)
     }
 
     fn on<T>(&mut self, side: Side, work: impl FnOnce() -> T) -> T {
@@ -241,9 +253,9 @@ fn on<T>(side: Side, work: impl FnOnce() -> T) -> T {
             }
         }
     }
-    let before = match &mut *sides() {
-        Some(sides) => sides.turn(side),
-        None => return work(),
+    let before = sides().as_mut().map(|sides| sides.turn(side));
+    let Some(before) = before else {
+        return work();
     };
     let back = Back(before);
     let done = work();

@@ -46,6 +46,7 @@ pub fn main_from<A: Parser>(
 }
 
 /// As [`main_from`], for a program that may be setuid and setgid to the owner of the spool, so that everybody can use it.
+#[cfg(feature = "cli")]
 pub(crate) fn main_for_everybody<A: Parser>(
     name: &'static str,
     audience: Audience,

@@ -2,8 +2,11 @@
 
 use std::os::unix::fs::MetadataExt;
 
-use nix::unistd::{Gid, Uid, getegid, geteuid, getgid, getuid};
+#[cfg(feature = "cli")]
+use nix::unistd::{Gid, Uid};
+use nix::unistd::{getegid, geteuid, getgid, getuid};
 
+#[cfg(feature = "cli")]
 use super::Ids;
 use crate::sysexits::Failure;
 
@@ -15,6 +18,7 @@ const BITS: u32 = 0o6000;
 ///
 /// # Errors
 /// When the bits are not both there, or the file is root's.
+#[cfg(feature = "cli")]
 pub(super) fn by_bits() -> Result<Option<Ids>, Failure> {
     if is_as_started() {
         return Ok(None);

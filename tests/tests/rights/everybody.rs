@@ -1,0 +1,477 @@
+//! Programs that are setuid and setgid to the owner of the spool: every user queues, and has the owner's rights for nothing else.
+
+use std::io::Write as _;
+use std::os::unix::fs::symlink;
+
+use nix::sys::signal::{Signal, kill};
+
+use super::installed::{ANN, Installed, UNNAMED, held_input, read, set};
+use super::*;
+
+/// Spool names become their kinds, so that jobs can be compared.
+fn without_names(job: &str) -> String {
+    let plain = |word: &str| match word.get(..2) {
+        Some(kind @ ("D." | "X.")) => kind.to_owned(),
+        _ => word.to_owned(),
+    };
+    let line = |line: &str| line.split(' ').map(plain).collect::<Vec<_>>().join(" ");
+    job.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_user_queues_what_the_owner_would_and_in_his_own_name() {
+    let site = Site::new("rights");
+    let name = "every_user_queues_what_the_owner_would_and_in_his_own_name";
+    let Some(installed) = Installed::or_skip(&site, name) else {
+        return;
+    };
+    let node = &installed.node;
+    let file = installed.path("ann/private");
+    fs::write(&file, "Ann's own\n").unwrap();
+    let path = file.display().to_string();
+    let bang = format!("!{path}");
+    let ways: [(&str, &[&str]); 6] = [
+        ("uux", &["-r", "-", "hub!store", "mail"]),
+        ("uux", &["-r", "-C", "hub!store", "other", &bang]),
+        ("uux", &["-r", "-l", "hub!store", "linked", &bang]),
+        ("uux", &["-r", "hub!"]),
+        ("uucp", &["-r", "-u", "hub!root", &path, "hub!~/f"]),
+        ("uuto", &["-r", "-C", &path, "hub!bob"]),
+    ];
+    for (program, words) in ways {
+        let mut seen = Vec::new();
+        for (ids, user) in [(UUCP, "uucp"), (ANN, "ann"), (UNNAMED, "4799")] {
+            // The owner queues with the same programs, and needs no bits.
+            let _ = fs::remove_dir_all(node.spool().join("hub"));
+            let id = ids[0].parse().unwrap();
+            set(&file, id, id, 0o600);
+            chown(file.parent().unwrap(), Some(id), Some(id)).unwrap();
+            let words: Vec<&str> = match ids {
+                UUCP => words
+                    .iter()
+                    .copied()
+                    .filter(|w| !["-u", "hub!root"].contains(w))
+                    .collect(),
+                _ => words.to_vec(),
+            };
+            let command = installed.command(ids, &installed.program(program), &words);
+            let run = process::run_with_input(command, b"Some mail\n", site.path());
+            run.expect_success(program);
+            let jobs = installed.jobs();
+            assert_eq!(jobs.len(), 1, "{program} {words:?}");
+            let data = std::cell::RefCell::new(Vec::new());
+            every(vec![node.spool().join("hub")], |path, found| {
+                if found.is_file() && !path.parent().unwrap().ends_with("C.") {
+                    let text = process::lossy(path).replace(user, "USER");
+                    data.borrow_mut().push(without_names(&text));
+                }
+            });
+            let mut data = data.into_inner();
+            data.sort();
+            let job = without_names(&jobs[0]).replace(&format!(" {user} "), " USER ");
+            seen.push((job, data));
+            installed.all_is_the_owners();
+            let text = jobs[0].clone();
+            assert!(
+                text.is_empty() || text.contains(&format!(" {user} ")),
+                "{text}"
+            );
+        }
+        assert_eq!(seen[0], seen[1], "{program} {words:?}");
+        assert_eq!(seen[0], seen[2], "{program} {words:?}");
+    }
+}
+
+#[test]
+fn what_a_user_has_queued_arrives() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "what_a_user_has_queued_arrives") else {
+        return;
+    };
+    let hub = telling_node(&site, "hub");
+    hub.add_store_command();
+    hub.add_neighbour("leaf", "", &Reach::Never, "");
+    let leaf = &installed.node;
+    leaf.write("etc/sys", "");
+    leaf.add_neighbour("hub", "", &Reach::Pipe(hub.answer_command()), "");
+    let private = installed.anns_file("private", "Ann's own\n", 0o600);
+    let open = installed.anns_file("open", "for all\n", 0o644);
+    let swapped = installed.anns_file("swapped", "for all\n", 0o644);
+    let run = |name: &str, words: &[&str]| installed.by_ann(name, words).expect_success(name);
+    let command = installed.command(
+        ANN,
+        &installed.program("uux"),
+        &["-r", "-", "hub!store", "mail"],
+    );
+    process::run_with_input(command, b"Some mail\n", site.path()).expect_success("uux");
+    run("uucp", &["-r", &private, "hub!~/private"]);
+    run("uucp", &["-r", "-c", &open, "hub!~/open"]);
+    run("uucp", &["-r", "-c", &swapped, "hub!~/swapped"]);
+    let other = installed.by_ann("uucp", &["-r", "-c", &private, "hub!~/other"]);
+    assert!(!other.status.success(), "{other:?}");
+    // What the owner may read by its group, and Ann may not, comes into the place of her file.
+    let secret = leaf.path("etc/passwd");
+    set(&secret, 0, 10, 0o640);
+    fs::remove_file(&swapped).unwrap();
+    symlink(&secret, &swapped).unwrap();
+    leaf.call("hub");
+    hub.run("uuxqt", &[]).expect_success("uuxqt");
+    assert_eq!(process::lossy(&hub.path("stored/mail")), "Some mail\n");
+    assert_eq!(process::lossy(&hub.public().join("private")), "Ann's own\n");
+    assert_eq!(process::lossy(&hub.public().join("open")), "for all\n");
+    assert!(!hub.public().join("swapped").exists());
+    let log = leaf.log();
+    assert!(log.contains("who has queued it may not read it"), "{log}");
+}
+
+#[test]
+fn nothing_is_read_that_who_queues_may_not_read() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "nothing_is_read_that_who_queues_may_not_read")
+    else {
+        return;
+    };
+    let node = &installed.node;
+    let secret = |name: &str, user, mode| {
+        let path = site.path().join(name);
+        fs::write(&path, "hands off\n").unwrap();
+        set(&path, user, user, mode);
+        path.display().to_string()
+    };
+    let inside = node.spool().join("inside");
+    fs::write(&inside, "hands off\n").unwrap();
+    set(&inside, 10, 10, 0o660);
+    let secrets = [
+        secret("roots", 0, 0o600),
+        secret("uucps", 10, 0o600),
+        secret("bobs", 4713, 0o600),
+        inside.display().to_string(),
+    ];
+    let link = installed.path("ann/link");
+    let link = link.display().to_string();
+    for path in &secrets {
+        let _ = fs::remove_file(&link);
+        symlink(path, &link).unwrap();
+        for path in [path, &link] {
+            let bang = format!("!{path}");
+            let input = format!("<{path}");
+            let copy = installed.path("ann/copy").display().to_string();
+            for (program, words) in [
+                ("uux", &["-r", "-C", "hub!store", "x", &bang][..]),
+                ("uux", &["-r", "-c", "hub!store", "x", &bang]),
+                ("uux", &["-r", "-l", "hub!store", "x", &bang]),
+                ("uux", &["-r", "hub!store", "x", &input]),
+                ("uux", &["-r", "!rmail", "x", &bang]),
+                ("uux", &["-r", "!rmail", "x", &input]),
+                ("uux", &["-r", "-I", path, "hub!store", "x"]),
+                ("uucp", &["-r", path, "hub!~/x"]),
+                ("uucp", &["-r", "-c", path, "hub!~/x"]),
+                ("uucp", &["-r", path, "hub!far!~/x"]),
+                ("uucp", &[path, &copy]),
+                ("uuto", &["-r", "-C", path, "hub!bob"]),
+            ] {
+                let run = installed.by_ann(program, words);
+                assert!(!run.status.success(), "{program} {words:?}: {run:?}");
+                assert!(!run.output.contains("hands off"), "{run:?}");
+            }
+        }
+    }
+    // What is there is the one that the test has put there.
+    assert_eq!(installed.holding("hands off"), 1);
+    assert_eq!(installed.jobs(), [""; 0]);
+}
+
+#[test]
+fn nothing_is_written_for_a_user_but_to_the_spool() {
+    let site = Site::new("rights");
+    let name = "nothing_is_written_for_a_user_but_to_the_spool";
+    let Some(installed) = Installed::or_skip(&site, name) else {
+        return;
+    };
+    let node = &installed.node;
+    let file = installed.anns_file("file", "text\n", 0o644);
+    let store = ["-r", "-x", "all", "hub!store", "x"];
+    let debugged = installed.by_ann("uux", &store);
+    debugged.expect_success("uux");
+    assert!(
+        debugged.output.contains("cannot write debugging messages"),
+        "{debugged:?}"
+    );
+    assert!(!node.path("log/Debug").exists());
+    // Where she may write, she reads what she has asked for, and it is hers; a link of hers leads nowhere else.
+    let config = process::lossy(&node.config());
+    let debug = installed.path("ann/Debug");
+    let changed = config.replace(
+        &format!("debugfile {}", node.path("log/Debug").display()),
+        &format!("debugfile {}", debug.display()),
+    );
+    node.write("etc/config", &changed);
+    installed.by_ann("uux", &store).expect_success("uux");
+    assert_eq!(fs::metadata(&debug).unwrap().uid(), 4712);
+    fs::remove_file(&debug).unwrap();
+    symlink(node.spool().join("debug"), &debug).unwrap();
+    installed.by_ann("uux", &store).expect_success("uux");
+    assert!(!node.spool().join("debug").exists());
+    for to in [
+        node.path("spool/x"),
+        node.path("log/x"),
+        node.path("etc/sys"),
+    ] {
+        let to = to.display().to_string();
+        let run = installed.by_ann("uucp", &[&file, &to]);
+        assert!(!run.status.success(), "{to}: {run:?}");
+        assert!(process::lossy(Path::new(&to)) != "text\n", "{to}");
+    }
+    let own = installed.path("ann/own");
+    installed
+        .by_ann("uucp", &[&file, own.to_str().unwrap()])
+        .expect_success("uucp");
+    let found = fs::metadata(&own).unwrap();
+    assert_eq!((found.uid(), found.gid()), (4712, 4712));
+    // What is executed here for her is what sys permits.
+    let mark = node.path("stored/mark").display().to_string();
+    let output = format!(">{mark}");
+    for words in [
+        &["-r", "!touch", &mark][..],
+        &["-r", "!/usr/bin/touch", &mark],
+        &["-r", "!rmail", "ann", &output],
+        &["-r", "!uucp", &file, &mark],
+    ] {
+        installed.by_ann("uux", words);
+    }
+    node.run("uuxqt", &[]);
+    assert!(!Path::new(&mark).exists());
+}
+
+#[test]
+fn who_names_a_configuration_has_his_own_rights() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "who_names_a_configuration_has_his_own_rights")
+    else {
+        return;
+    };
+    let node = &installed.node;
+    let config = installed.anns_file("config", &process::lossy(&node.config()), 0o644);
+    set(&node.path("etc/sys"), 10, 10, 0o644);
+    for options in [["-I", &config], ["--config", &config]] {
+        let words = [&options[..], &["-r", "hub!store", "x"]].concat();
+        let run = installed.by_ann("uux", &words);
+        assert_eq!(run.status.code(), Some(75), "{run:?}");
+        let spool = node.spool().display().to_string();
+        assert!(run.output.contains(&spool), "{run:?}");
+    }
+    assert!(!node.spool().join("hub").exists());
+    let mut command = installed.command(ANN, &installed.program("uux"), &["-r", "hub!store", "x"]);
+    command.env(
+        "BANGPATH_CONFIG",
+        installed.anns_file("other", "spool /nowhere\n", 0o644),
+    );
+    process::run(command, site.path()).expect_success("uux");
+    assert_eq!(installed.jobs().len(), 1);
+}
+
+#[test]
+fn wrong_bits_are_refused() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "wrong_bits_are_refused") else {
+        return;
+    };
+    let node = &installed.node;
+    for part in ["etc/config", "etc/sys"] {
+        set(&node.path(part), 10, 10, 0o644);
+    }
+    for (user, group, mode, wanted) in [
+        (10, 10, 0o4755, "must have mode 6755"),
+        (10, 10, 0o2755, "must have mode 6755"),
+        (0, 0, 0o6755, "must have mode 6755"),
+        (0, 10, 0o6755, "must have mode 6755"),
+        (10, 0, 0o6755, "must have mode 6755"),
+        (0, 0, 0o4755, "must have mode 6755"),
+        (4713, 4713, 0o6755, "is not the spool of the user"),
+        (4713, 10, 0o6755, "is not the spool of the user"),
+    ] {
+        for (program, status) in [("uux", 75), ("uucp", 1)] {
+            let path = installed.copy(program, user, group, mode);
+            let words: &[&str] = match program {
+                "uux" => &["-r", "hub!store", "x"],
+                _ => &["-r", "/etc/passwd", "hub!~/x"],
+            };
+            let run = installed.run(ANN, &path, words);
+            assert_eq!(run.status.code(), Some(status), "{mode:o}: {run:?}");
+            assert!(
+                run.output.contains(wanted),
+                "{user} {group} {mode:o}: {run:?}"
+            );
+        }
+    }
+    for program in [
+        "uucico",
+        "uuxqt",
+        "uuchk",
+        "rmail",
+        "rsmtp",
+        "postfix-uucp",
+        "exim-bsmtp",
+    ] {
+        let path = installed.copy(program, 10, 10, 0o6755);
+        let run = installed.run(ANN, &path, &[]);
+        let wanted = "is not made to be setuid or setgid: chmod ug-s";
+        assert!(
+            !run.status.success() && run.output.contains(wanted),
+            "{program}: {run:?}"
+        );
+    }
+    assert!(!node.spool().join("hub").exists() && !node.path("log/Log").exists());
+}
+
+#[test]
+fn what_is_started_with_the_owners_rights_has_nothing_else_of_the_users() {
+    let site = Site::new("rights");
+    let name = "what_is_started_with_the_owners_rights_has_nothing_else_of_the_users";
+    let Some(installed) = Installed::or_skip(&site, name) else {
+        return;
+    };
+    let told = installed.tell_instead(&installed.program("uucico"), "told");
+    let hers = installed.path("ann/bin");
+    fs::create_dir(&hers).unwrap();
+    let never = installed.tell_instead(&hers.join("uucico"), "hers");
+    let shell = |before: &str, uux: &Path| {
+        let line = format!("{before}; exec {} hub!store x", uux.display());
+        let mut command = installed.command(ANN, Path::new("/bin/sh"), &["-c", &line]);
+        command
+            .env("EVIL", "1")
+            .env("TZ", "Asia/Tokyo")
+            .env("PATH", format!("{}:/bin:/usr/bin", hers.display()));
+        process::run(command, site.path())
+    };
+    let uux = installed.program("uux");
+    shell(
+        "trap '' HUP CHLD XFSZ; umask 777; ulimit -S -f 1000; cd ~",
+        &uux,
+    )
+    .expect_success("uux");
+    let text = process::wait_for("uucico to be started", process::PATIENCE, || {
+        told.exists().then(|| process::lossy(&told))
+    });
+    for wanted in [
+        "Uid:\t10\t10\t10\t10\nGid:\t10\t10\t10\t10\n",
+        "SigBlk:\t0000000000000000\n",
+        "\nUSER=uucp\n",
+        "\n/\n0022\nunlimited\n",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?}: {text}");
+    }
+    // But for those that are the threads' own.
+    let ignored = text.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
+    let ignored = u64::from_str_radix(ignored.unwrap(), 16).unwrap();
+    assert_eq!(ignored & 0x7fff_ffff, 0, "{text}");
+    for unwanted in ["EVIL", "TZ=", "ann"] {
+        assert!(!text.contains(unwanted), "{unwanted}: {text}");
+    }
+    fs::remove_file(&told).unwrap();
+    // What cannot be made good is not passed on, and the job waits for the next call.
+    let run = shell("ulimit -f 1000", &uux);
+    run.expect_success("uux");
+    assert!(
+        run.output
+            .contains("too low a limit of this session, file size"),
+        "{run:?}"
+    );
+    // A second link to the program, with another program beside it.
+    let link = hers.join("uux");
+    fs::hard_link(&uux, &link).unwrap();
+    let run = shell(":", &link);
+    run.expect_success("uux");
+    assert_eq!(installed.jobs().len(), 3);
+    assert!(!told.exists() && !never.exists(), "{run:?}");
+}
+
+#[test]
+fn a_log_line_is_whole_or_not_there() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "a_log_line_is_whole_or_not_there") else {
+        return;
+    };
+    let log = installed.node.path("log/Log");
+    let before = "uux hub uucp (2026-11-20 11:50:07.42 7) Queuing x\n".repeat(110);
+    fs::write(&log, &before[..5100]).unwrap();
+    set(&log, 10, 10, 0o660);
+    // Of ten blocks twenty bytes are left.
+    let line = format!(
+        "ulimit -f 10; exec {} -r hub!store x",
+        installed.program("uux").display()
+    );
+    let run = installed.run(ANN, Path::new("/bin/sh"), &["-c", &line]);
+    run.expect_success("uux");
+    assert_eq!(read(&log), before[..5100].as_bytes());
+    assert_eq!(installed.jobs().len(), 1);
+}
+
+#[test]
+fn who_kills_it_leaves_what_a_crash_leaves() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "who_kills_it_leaves_what_a_crash_leaves")
+    else {
+        return;
+    };
+    let node = &installed.node;
+    for words in [["-r", "-", "hub!store", "x"], ["-r", "-", "!rmail", "x"]] {
+        let mut command = installed.command(ANN, &installed.program("uux"), &words);
+        let mut input = held_input(&mut command);
+        let running = Running::start(command, &site.path().join("killed"));
+        input.write_all(&[b'x'; 200_000]).unwrap();
+        // The caller may, as long as the input that he gives is read; and whoever looks finds nothing that is not the caller's.
+        let pid = running.pid();
+        let status = process::lossy(Path::new(&format!("/proc/{pid}/status")));
+        assert!(status.contains("Uid:\t4712\t"), "{status}");
+        assert_eq!(
+            fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(),
+            0
+        );
+        kill(pid, Signal::SIGKILL).unwrap();
+        let run = running.finish(process::PATIENCE);
+        assert!(!run.status.success());
+        assert_eq!(installed.jobs(), [""; 0]);
+        assert_eq!(node.leftovers(), [""; 0]);
+        installed.all_is_the_owners();
+    }
+    installed
+        .by_ann("uux", &["-r", "hub!store", "x"])
+        .expect_success("uux");
+    assert_eq!(installed.jobs().len(), 1);
+}
+
+#[test]
+fn files_that_have_come_are_handed_out_to_whom_they_are_for() {
+    let site = Site::new("rights");
+    let name = "files_that_have_come_are_handed_out_to_whom_they_are_for";
+    let Some(installed) = Installed::or_skip(&site, name) else {
+        return;
+    };
+    let receive = installed.node.public().join("receive");
+    for user in ["ann", "bob"] {
+        let folder = receive.join(user).join("hub");
+        fs::create_dir_all(&folder).unwrap();
+        for folder in [&receive, &receive.join(user), &folder] {
+            set(folder, 10, 10, 0o777);
+        }
+        fs::write(folder.join(format!("for-{user}")), user).unwrap();
+        set(&folder.join(format!("for-{user}")), 10, 10, 0o666);
+    }
+    let secret = site.path().join("secret");
+    fs::write(&secret, "hands off").unwrap();
+    set(&secret, 10, 10, 0o600);
+    symlink(&secret, receive.join("ann/hub/zlink")).unwrap();
+    let inbox = installed.path("ann/in");
+    let spool = installed.node.spool().display().to_string();
+    let answers = format!("m {spool}\nm {}\np\nq\n", inbox.display());
+    let command = installed.command(ANN, &installed.program("uupick"), &[]);
+    let run = process::run_with_input(command, answers.as_bytes(), site.path());
+    run.expect_success("uupick");
+    assert!(
+        !run.output.contains("for-bob") && !run.output.contains("hands off"),
+        "{run:?}"
+    );
+    assert_eq!(process::lossy(&inbox.join("for-ann")), "ann");
+    assert_eq!(fs::metadata(&inbox).unwrap().uid(), 4712);
+}

@@ -75,8 +75,7 @@ fn command(name: &str) -> Result<Command, String> {
         // Else the one in the PATH.
         return Ok(Command::new(found.unwrap_or_else(|| name.into())));
     }
-    let mut candidates = candidates.into_iter();
-    let found = candidates.find(|path| path.is_file() && is_of_system(path));
+    let found = candidates.iter().find_map(|path| of_system(path));
     let mut command = Command::new(found.ok_or("it is not installed beside this program")?);
     command.env_clear().env("PATH", PATH);
     if let Ok(Some(owner)) = User::from_uid(geteuid()) {
@@ -103,20 +102,19 @@ fn candidates(name: &str) -> Vec<PathBuf> {
     folders.map(|folder| folder.join(name)).collect()
 }
 
-/// Whether nobody but root and the owner of the spool can have put a file there: a second link to this program, in a folder
-/// of anybody's, may have another one beside it.
-fn is_of_system(path: &Path) -> bool {
-    let Ok(real) = path.canonicalize() else {
-        return false;
-    };
+/// The program of this name, by its real name, if nobody but root and the owner of the spool can have put it there, nor can put another
+/// there now: a second link to this program, in a folder of anybody's, may have another one beside it.
+fn of_system(path: &Path) -> Option<PathBuf> {
+    let real = path.canonicalize().ok()?;
     let owner = geteuid().as_raw();
-    real.ancestors().enumerate().all(|(above, path)| {
+    let is_of_system = real.ancestors().enumerate().all(|(above, path)| {
         std::fs::metadata(path).is_ok_and(|found| {
             // In a folder like /tmp others make names, and change none.
             let is_closed = found.mode() & 0o002 == 0 || (above > 1 && found.mode() & 0o1000 != 0);
             is_closed && (found.uid() == 0 || found.uid() == owner)
         })
-    })
+    });
+    (is_of_system && real.is_file()).then_some(real)
 }
 
 #[cfg(test)]
@@ -148,14 +146,20 @@ mod tests {
                 set(name, mode);
             }
             for name in ["a/b/uucico", "uucico"] {
-                assert_eq!(is_of_system(&at(name)), is_so, "{name}: {modes:?}");
+                let real = at("a/b/uucico").canonicalize().unwrap();
+                assert_eq!(
+                    of_system(&at(name)),
+                    is_so.then_some(real),
+                    "{name}: {modes:?}"
+                );
             }
         }
-        assert!(!is_of_system(&at("missing")));
+        assert_eq!(of_system(&at("missing")), None);
+        assert_eq!(of_system(&at("a/b")), None);
         if geteuid().is_root() {
             set("a", 0o755);
             std::os::unix::fs::chown(at("a"), Some(4711), None).unwrap();
-            assert!(!is_of_system(&at("a/b/uucico")));
+            assert_eq!(of_system(&at("a/b/uucico")), None);
         }
     }
 }

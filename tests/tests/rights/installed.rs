@@ -174,7 +174,7 @@ impl Installed {
     pub(super) fn tell_instead(&self, program: &Path, told: &str) -> PathBuf {
         let told = self.node.path("stored").join(told);
         let script = format!(
-            "#!/bin/sh\n{{ grep -e ^Uid -e ^Gid -e ^SigIgn -e ^SigBlk /proc/$$/status; env; pwd; umask; \
+            "#!/bin/sh\n{{ grep -e ^Uid -e ^Gid -e ^SigIgn -e ^SigBlk /proc/self/status; env; pwd; umask; \
              ulimit -f; }} >{0}.new 2>&1\nmv {0}.new {0}\n",
             told.display()
         );

@@ -403,7 +403,7 @@ fn a_log_line_is_whole_or_not_there() {
     );
     let run = installed.run(ANN, Path::new("/bin/sh"), &["-c", &line]);
     run.expect_success("uux");
-    assert_eq!(read(&log), before[..5100].as_bytes());
+    assert_eq!(read(&log), &before.as_bytes()[..5100]);
     assert_eq!(installed.jobs().len(), 1);
 }
 
@@ -419,7 +419,7 @@ fn who_kills_it_leaves_what_a_crash_leaves() {
         let mut command = installed.command(ANN, &installed.program("uux"), &words);
         let mut input = held_input(&mut command);
         let running = Running::start(command, &site.path().join("killed"));
-        input.write_all(&[b'x'; 200_000]).unwrap();
+        input.write_all(&vec![b'x'; 200_000]).unwrap();
         // The caller may, as long as the input that he gives is read; and whoever looks finds nothing that is not the caller's.
         let pid = running.pid();
         let status = process::lossy(Path::new(&format!("/proc/{pid}/status")));

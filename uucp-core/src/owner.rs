@@ -7,7 +7,7 @@
 //! So a process that queues has two sides: who has started it opens what the command line names, and the owner does what is to be
 //! done in the spool. Only one of them has a say at a time ([`as_starter`], [`as_owner`]). Root begins as itself, and takes the
 //! owner's side when it knows whose spool it is ([`act_as_owner`]). Anybody else has the owner's from the program's
-//! file ([`borrow`]), and begins as himself, too.
+//! file (`borrow`), and begins as himself, too.
 
 mod ids;
 mod lent;

@@ -1,7 +1,5 @@
 //! Limits of this process.
 
-#[cfg(feature = "cli")]
-use nix::sys::resource::RLIM_INFINITY;
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 
 /// Memory of a call: many times what the largest window of a compressor takes.
@@ -19,35 +17,6 @@ pub(crate) fn descriptors(wanted: u64) -> u64 {
         Ok(()) => wanted,
         Err(_) => soft,
     }
-}
-
-/// As much as a program is used to find, of what a shell can take away: the resource, and what there must be of it at least.
-#[cfg(feature = "cli")]
-const ORDINARY: [(Resource, &str, u64); 6] = [
-    (Resource::RLIMIT_FSIZE, "file size", RLIM_INFINITY),
-    (Resource::RLIMIT_CPU, "processor time", RLIM_INFINITY),
-    (Resource::RLIMIT_DATA, "data", RLIM_INFINITY),
-    (Resource::RLIMIT_AS, "memory", RLIM_INFINITY),
-    (Resource::RLIMIT_STACK, "stack", 8 << 20),
-    (Resource::RLIMIT_NOFILE, "open files", 1024),
-];
-
-/// Raises limits to what programs that work for everybody need, whoever has lowered them.
-///
-/// # Errors
-/// The one that cannot be raised so far.
-#[cfg(feature = "cli")]
-pub(crate) fn make_ordinary() -> Result<(), &'static str> {
-    for (resource, name, least) in ORDINARY {
-        let (soft, hard) = getrlimit(resource).map_err(|_| name)?;
-        if hard < least {
-            return Err(name);
-        }
-        if soft < least {
-            setrlimit(resource, least, hard).map_err(|_| name)?;
-        }
-    }
-    Ok(())
 }
 
 /// Whether a file may grow to this length: one that is longer than who runs this may write is cut there.

@@ -73,6 +73,13 @@ pub fn as_starter<T>(work: impl FnOnce() -> T) -> T {
     on(Side::Starter, work)
 }
 
+/// As [`as_starter`]; nothing, where who has started this is not to be had any more.
+#[cfg(feature = "cli")]
+pub(crate) fn as_starter_still<T>(work: impl FnOnce() -> T) -> Option<T> {
+    let is_gone = is_lent() && sides().is_none();
+    (!is_gone).then(|| as_starter(work))
+}
+
 /// Does something with the rights of the owner of the spool, if they are there to be had: what is opened in it was named by the
 /// configuration.
 pub fn as_owner<T>(work: impl FnOnce() -> T) -> T {

@@ -325,65 +325,45 @@ fn wrong_bits_are_refused() {
 }
 
 #[test]
-fn what_is_started_with_the_owners_rights_has_nothing_else_of_the_users() {
+fn nothing_is_started_with_rights_that_were_lent() {
     let site = Site::new("rights");
-    let name = "what_is_started_with_the_owners_rights_has_nothing_else_of_the_users";
+    let name = "nothing_is_started_with_rights_that_were_lent";
     let Some(installed) = Installed::or_skip(&site, name) else {
         return;
     };
-    let told = installed.tell_instead(&installed.program("uucico"), "told");
-    let hers = installed.path("ann/bin");
-    fs::create_dir(&hers).unwrap();
-    let never = installed.tell_instead(&hers.join("uucico"), "hers");
-    let shell = |before: &str, uux: &Path| {
-        let line = format!("{before}; exec {} hub!store x", uux.display());
-        let mut command = installed.command(ANN, Path::new("/bin/sh"), &["-c", &line]);
-        command
-            .env("EVIL", "1")
-            .env("TZ", "Asia/Tokyo")
-            .env("PATH", format!("{}:/bin:/usr/bin", hers.display()));
-        process::run(command, site.path())
-    };
+    let told = installed.tell_instead(&["uucico", "uuxqt"]);
     let uux = installed.program("uux");
-    shell(
-        "trap '' HUP CHLD XFSZ; umask 777; ulimit -S -f 1000; cd ~",
-        &uux,
-    )
-    .expect_success("uux");
-    let text = process::wait_for("uucico to be started", process::PATIENCE, || {
-        told.exists().then(|| process::lossy(&told))
+    let jobs = [["hub!rmail", "(x)"], ["!rmail", "(x)"]];
+    for words in jobs {
+        installed.run(ANN, &uux, &words).expect_success("uux");
+    }
+    // Where nothing is lent, both are.
+    for words in jobs {
+        installed.run(UUCP, &uux, &words).expect_success("uux");
+    }
+    let started = process::wait_for("uucico and uuxqt", process::PATIENCE, || {
+        let text = process::lossy(&told);
+        (text.contains("uucico") && text.contains("uuxqt")).then_some(text)
     });
-    for wanted in [
-        "Uid:\t10\t10\t10\t10\nGid:\t10\t10\t10\t10\n",
-        "SigBlk:\t0000000000000000\n",
-        "\nUSER=uucp\n",
-        "\n/\n0022\nunlimited\n",
-    ] {
-        assert!(text.contains(wanted), "{wanted:?}: {text}");
+    assert_eq!(started.lines().count(), 2, "{started}");
+}
+
+#[test]
+fn what_stands_in_the_configuration_is_told_to_nobody_who_may_not_read_it() {
+    let site = Site::new("rights");
+    let name = "what_stands_in_the_configuration_is_told_to_nobody_who_may_not_read_it";
+    let Some(installed) = Installed::or_skip(&site, name) else {
+        return;
+    };
+    let sys = installed.node.path("etc/sys");
+    let text = process::lossy(&sys);
+    fs::write(&sys, format!("{text}\nsystem bad\nchat-timeout s3cr3t\n")).unwrap();
+    let uux = installed.program("uux");
+    for words in [["-r", "bad!store"], ["-r", "nowhere!store"]] {
+        let run = installed.run(ANN, &uux, &words);
+        assert!(!run.status.success(), "{run:?}");
+        assert!(!run.output.contains("s3cr3t"), "{run:?}");
     }
-    // But for those that are the threads' own.
-    let ignored = text.lines().find_map(|line| line.strip_prefix("SigIgn:\t"));
-    let ignored = u64::from_str_radix(ignored.unwrap(), 16).unwrap();
-    assert_eq!(ignored & 0x7fff_ffff, 0, "{text}");
-    for unwanted in ["EVIL", "TZ=", "ann"] {
-        assert!(!text.contains(unwanted), "{unwanted}: {text}");
-    }
-    fs::remove_file(&told).unwrap();
-    // What cannot be made good is not passed on, and the job waits for the next call.
-    let run = shell("ulimit -f 1000", &uux);
-    run.expect_success("uux");
-    assert!(
-        run.output
-            .contains("too low a limit of this session, file size"),
-        "{run:?}"
-    );
-    // A second link to the program, with another program beside it.
-    let link = hers.join("uux");
-    fs::hard_link(&uux, &link).unwrap();
-    let run = shell(":", &link);
-    run.expect_success("uux");
-    assert_eq!(installed.jobs().len(), 3);
-    assert!(!told.exists() && !never.exists(), "{run:?}");
 }
 
 #[test]

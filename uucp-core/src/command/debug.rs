@@ -18,7 +18,7 @@ use tracing_subscriber::{Registry, fmt, reload};
 
 use crate::config::{Config, DebugKind, DebugSet};
 use crate::engine::system_of_call;
-use crate::owner::{as_owner_of, as_starter, is_lent};
+use crate::owner::{as_owner_of, as_starter_still, is_lent};
 use crate::port::stderr_is_the_line;
 use crate::spool::{LOG_TARGET, open_log};
 
@@ -124,15 +124,17 @@ impl DebugFile {
     fn open(&self) -> State {
         // Chat scripts and files of users pass through it.
         let open = || open_log(&self.path, 0o600);
-        // Anybody can ask for messages: they go where he may write.
+        // Anybody can ask for messages: they go where he may write. Once that cannot be told any more, nobody waits for his
+        // terminal either.
         let opened = if is_lent() {
-            as_starter(open)
+            as_starter_still(open)
         } else {
-            as_owner_of(&self.spool, open)
+            Some(as_owner_of(&self.spool, open))
         };
         match opened {
-            Ok((file, _)) => State::Open(file),
-            Err(error) => {
+            None => State::Failed,
+            Some(Ok((file, _))) => State::Open(file),
+            Some(Err(error)) => {
                 if !self.silent {
                     let path = self.path.display();
                     eprintln!("cannot write debugging messages to {path}: {error}");

@@ -5,15 +5,16 @@ pub(super) mod files;
 mod starting;
 pub(super) mod way;
 
+use std::borrow::Borrow;
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 
 use nix::unistd::{Uid, User};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::name::{Grade, SystemName};
-use crate::owner::as_owner;
+use crate::owner::{as_owner, is_lent};
 use crate::spool::{Journal, Severity, Spool, SpoolError};
 use crate::sysexits::{Failure, Status};
 
@@ -79,8 +80,19 @@ pub(super) fn print_line(line: &str) {
 }
 
 /// The configuration cannot be used.
-pub(super) fn of_config(error: impl std::fmt::Display) -> Failure {
-    Failure::new(Status::Configuration, error.to_string())
+///
+/// To whom only the spool's owner has lent the right to read it, nothing of what stands in it is told: it may be a password.
+pub(super) fn of_config(error: impl Borrow<ConfigError>) -> Failure {
+    let text = match error.borrow() {
+        ConfigError::Syntax(fault) if is_lent() => {
+            let (path, line) = (fault.path.display(), fault.line);
+            format!(
+                "{path}:{line}: this line is wrong; who may read the file is told by uuchk what is"
+            )
+        }
+        error => error.to_string(),
+    };
+    Failure::new(Status::Configuration, text)
 }
 
 /// The spool cannot be used, or the job cannot be put into it.

@@ -19,7 +19,7 @@ const MEGABYTE: f64 = 1e6;
 pub(crate) struct Pair {
     pub(crate) leaf: Node,
     pub(crate) hub: Node,
-    _listener: Listener,
+    listener: Listener,
 }
 
 impl Pair {
@@ -33,6 +33,11 @@ impl Pair {
         let seconds = call(self);
         assert_eq!(self.hub.count("leaf/X."), count, "not all jobs arrived");
         per_second(count, seconds)
+    }
+
+    /// The process that waits for calls.
+    pub(crate) fn listener(&self) -> nix::unistd::Pid {
+        self.listener.pid()
     }
 
     /// Megabytes a second at which one file goes.
@@ -84,7 +89,7 @@ pub(crate) fn pair_reached(
     Pair {
         leaf,
         hub,
-        _listener: listener,
+        listener,
     }
 }
 
@@ -175,9 +180,10 @@ pub(crate) fn files(table: &mut Table, size: usize) {
         ("a", size / 4, size / 16),
     ] {
         let name = format!("one file of {:.0} MB, {protocol}", megabytes(ours));
-        table.compare_highest(
+        table.compare_best(
             &name,
             "MB/s",
+            Better::More,
             rate(Side::Ours, protocol, ours),
             rate(Side::Taylor, protocol, taylors),
         );

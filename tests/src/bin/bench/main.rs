@@ -11,6 +11,7 @@
 
 mod batches;
 mod calls;
+mod cost;
 mod long;
 mod mail;
 mod safer;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     calls::empty(&mut table);
     calls::jobs(&mut table, 1000 / scale);
     calls::files(&mut table, 256_000_000 / scale);
+    cost::files(&mut table, 256_000_000 / scale);
     calls::memory(&mut table, 10_000 / scale);
     calls::memory(&mut table, 100_000 / scale);
     calls::waiting(&mut table, 100_000 / scale);

@@ -26,9 +26,10 @@ pub(crate) fn all(table: &mut Table, count: usize, size: usize) {
         "one file of {:.0} MB, t, over TLS, beside TCP",
         megabytes(size)
     );
-    table.compare_highest(
+    table.compare_best(
         &name,
         "MB/s",
+        Better::More,
         || over_tls().file(size),
         || over_tcp().file(size),
     );

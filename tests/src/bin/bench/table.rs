@@ -25,6 +25,16 @@ pub(crate) enum Better {
     Less,
 }
 
+impl Better {
+    fn of(self, values: &[f64]) -> f64 {
+        let values = values.iter().copied();
+        match self {
+            Self::More => values.fold(0.0, f64::max),
+            Self::Less => values.fold(f64::INFINITY, f64::min),
+        }
+    }
+}
+
 /// The rows measured so far.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -75,11 +85,12 @@ impl Table {
         }
     }
 
-    /// The same of rates that hang on the machine more than on the programs: the highest of each counts.
-    pub(crate) fn compare_highest(
+    /// The same of what hangs on the machine more than on the programs: the best of each counts.
+    pub(crate) fn compare_best(
         &mut self,
         name: &str,
         unit: &str,
+        better: Better,
         ours: impl FnMut() -> f64,
         other: impl FnMut() -> f64,
     ) {
@@ -88,9 +99,9 @@ impl Table {
             self.row(
                 name,
                 unit,
-                Better::More,
-                highest(&ours),
-                Some(highest(&other)),
+                better,
+                better.of(&ours),
+                Some(better.of(&other)),
             );
         }
     }
@@ -98,7 +109,7 @@ impl Table {
     /// The highest of several measurements.
     pub(crate) fn highest(&self, mut measure: impl FnMut() -> f64) -> f64 {
         let rates: Vec<_> = (0..self.runs).map(|_| settled(&mut measure)).collect();
-        highest(&rates)
+        Better::More.of(&rates)
     }
 
     fn in_turn(
@@ -162,10 +173,6 @@ fn times(ratio: f64) -> String {
     } else {
         format!("{ratio:.2}x")
     }
-}
-
-fn highest(values: &[f64]) -> f64 {
-    values.iter().copied().fold(0.0, f64::max)
 }
 
 fn short(value: f64) -> String {

@@ -60,6 +60,8 @@ fn list(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut shown = Vec::new();
     for system in systems(arguments, &config, &spool)? {
         let outbox = Outbox::new(&spool, &system);
+        // A full disk is no reason to show nothing.
+        let _ = outbox.settle();
         for name in outbox.list().map_err(Failure::temporary)? {
             // What is packed meanwhile waits here no more.
             if let Some(entry) = outbox.open(&name).map_err(Failure::temporary)? {

@@ -61,6 +61,27 @@ fn what_waits_is_listed_for_people_and_for_programs() {
     assert_eq!(read(&["--list", "--json", "hub"]), json!([]));
 }
 
+/// The power fails before it is on the disk that the message has left `pending/`: its record promises it all the same.
+#[test]
+fn what_a_power_failure_has_left_pending_is_listed() {
+    let site = Site::new();
+    assert_eq!(site.queue("1", &numbered(1)).status, Some(0));
+    let listed = site.run(&["--list"], b"").said;
+    let name = listed.split(' ').nth(1).unwrap();
+    let own = site.root.join("spool/.Bangpath");
+    let weeks = std::fs::read_dir(own.join("submissions"))
+        .unwrap()
+        .flatten();
+    let records = weeks.flat_map(|week| std::fs::read_dir(week.path()).unwrap().flatten());
+    let keys: Vec<String> = records
+        .map(|record| record.file_name().into_string().unwrap())
+        .collect();
+    let outbox = own.join("outbox/hub");
+    let pending = outbox.join("pending").join(format!("{}.{name}", keys[0]));
+    std::fs::rename(outbox.join("queue").join(name), pending).unwrap();
+    assert_eq!(site.run(&["--list"], b"").said, listed);
+}
+
 #[test]
 fn what_is_cancelled_is_gone_and_nothing_else() {
     let site = Site::new();

@@ -62,6 +62,21 @@ impl<'s> Outbox<'s> {
         Ok(!self.spool.has_messages(&self.system, Grade::LAST)?)
     }
 
+    /// Finishes what somebody's death or a power failure has cut, so that a list shows what waits and nothing else. Whoever is
+    /// at work meanwhile is not waited for.
+    ///
+    /// # Errors
+    /// When what was cut cannot be finished.
+    pub fn settle(&self) -> Result<(), SpoolError> {
+        if self.is_empty()? && !self.spool.has_cut_batches(&self.system)? {
+            return Ok(());
+        }
+        match self.spool.lock_outbox(&self.system, Instant::now()) {
+            Ok(_) | Err(SpoolError::Locked { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// The names of the messages, in the order in which they will be packed. A name tells grade and time.
     ///
     /// # Errors

@@ -42,17 +42,17 @@ pub(crate) fn files(table: &mut Table, size: usize) {
     }
 }
 
-/// Microseconds that both ends need for a file of `size` bytes, their start and their login included.
+/// Microseconds that both ends need for a file of `length` bytes, their start and their login included.
 #[allow(
     clippy::cast_precision_loss,
     reason = "times of a benchmark are far below 2^52"
 )]
-fn microseconds(side: Side, protocol: &str, size: usize) -> f64 {
+fn microseconds(side: Side, protocol: &str, length: usize) -> f64 {
     // Who answers is a child of the listener, and not every listener waits for its children: then they become ours.
     prctl::set_child_subreaper(true).expect("a kernel that gives us orphans");
     let pair = pair(side, side, protocol);
     let before = spent_by_children();
-    pair.file(size);
+    pair.file(length);
     let listener = pair.listener();
     process::wait_for("the end of who answered", process::PATIENCE, || {
         process::children(listener).is_empty().then_some(())

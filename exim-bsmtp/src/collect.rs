@@ -91,7 +91,10 @@ impl Round<'_> {
 
     fn take_up(&mut self, taken: Result<Option<Batch>, CollectError>) {
         match taken {
-            Ok(Some(batch)) if self.is_wanted(batch.system()) => {
+            Ok(Some(mut batch)) if self.is_wanted(batch.system()) => {
+                for left in batch.take_left() {
+                    self.fail(&Failure::temporary(left));
+                }
                 if let Err(failure) = self.queue(batch) {
                     self.fail(&failure);
                 }
@@ -112,6 +115,11 @@ impl Round<'_> {
             *self.queued.entry(link.system.clone()).or_default() += done.queued;
             for problem in &done.problems {
                 self.fail(&Failure::new(Status::DataError, problem));
+            }
+            if let Some(unreadable) = done.unreadable {
+                // The record of the batch is not kept for ever, and must not be needed for what is queued.
+                as_starter(|| batch.remove_files(&done.whole)).map_err(Failure::temporary)?;
+                return Err(unreadable);
             }
             // One who knows no locks may have written on.
             if as_starter(|| batch.size()).map_err(Failure::temporary)? == size {

@@ -5,6 +5,7 @@
 //! owner of the spool has no say in what time the Log has, nor in which file tells it.
 
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
@@ -17,6 +18,15 @@ pub fn now() -> Zoned {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     let zone = ZONE.get_or_init(zone);
     Timestamp::now().to_zoned(zone.clone())
+}
+
+/// Whether something was written longer ago than that. What stands as far in the future was written before the clock was set
+/// back, nobody knows when: were that not long ago, it would become so only when the clock has caught up, perhaps in years.
+pub(crate) fn is_older(written: SystemTime, than: Duration) -> bool {
+    let apart = SystemTime::now()
+        .duration_since(written)
+        .unwrap_or_else(|ahead| ahead.duration());
+    apart > than
 }
 
 fn zone() -> TimeZone {
@@ -32,6 +42,22 @@ fn zone() -> TimeZone {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_far_in_the_future_is_old() {
+        let (hour, now) = (Duration::from_hours(1), SystemTime::now());
+        let year = 365 * 24 * hour;
+        for (written, old) in [
+            (now, false),
+            (now - hour / 2, false),
+            (now + hour / 2, false),
+            (now - 2 * hour, true),
+            (now + year, true),
+            (SystemTime::UNIX_EPOCH, true),
+        ] {
+            assert_eq!(is_older(written, hour), old, "{written:?}");
+        }
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "it is what we compare with")]

@@ -18,7 +18,7 @@ use uucp_core::spool::{
 };
 use uucp_core::sysexits::{Failure, Status};
 
-use super::scan::Scan;
+use super::scan::{MOST, Scan};
 use super::unread;
 use crate::link::Link;
 use crate::message::{self, Message, Ready, group_size, of_spool};
@@ -33,6 +33,10 @@ pub(super) struct Done {
     pub(super) queued: u64,
     /// What was not understood.
     pub(super) problems: Vec<String>,
+    /// Files that were read to their end, and how long they were.
+    pub(super) whole: Vec<(PathBuf, u64)>,
+    /// Why some of it could not be read: it is needed still.
+    pub(super) unreadable: Option<Failure>,
 }
 
 /// One pass over a batch.
@@ -47,7 +51,11 @@ pub(super) struct Pass<'a> {
     /// How many make a group.
     group_size: usize,
     queued: u64,
+    /// What was not understood, up to a number; and how much it was.
     problems: Vec<String>,
+    lost: usize,
+    whole: Vec<(PathBuf, u64)>,
+    unreadable: Option<Failure>,
     unread: Vec<(PathBuf, Range<u64>)>,
 }
 
@@ -61,10 +69,10 @@ struct Open<'a> {
 }
 
 impl<'a> Pass<'a> {
-    /// Queues what is not queued yet. When this returns well, nothing of the batch is needed any more.
+    /// Queues what is not queued yet. When this returns well, and nothing was unreadable, nothing of the batch is needed any more.
     ///
     /// # Errors
-    /// When anything could not be read or queued.
+    /// When anything could not be queued.
     pub(super) fn over(
         batch: &'a Batch,
         link: &'a Link<'a>,
@@ -80,26 +88,42 @@ impl<'a> Pass<'a> {
             group_size: group_size(),
             queued: 0,
             problems: Vec::new(),
+            lost: 0,
+            whole: Vec::new(),
+            unreadable: None,
             unread: Vec::new(),
         };
         for file in as_starter(|| batch.files()).map_err(Failure::temporary)? {
-            pass.file(&file)?;
+            match as_starter(|| batch.open(&file)) {
+                Ok(open) => pass.file(&file, open)?,
+                Err(error) => pass.cannot_read(Failure::temporary(error)),
+            }
         }
         pass.finish()
     }
 
-    fn file(&mut self, path: &Path) -> Result<(), Failure> {
+    /// What was read before it is queued all the same, and so are the other files: a bad block keeps nothing waiting but itself.
+    fn cannot_read(&mut self, failure: Failure) {
+        self.unreadable.get_or_insert(failure);
+    }
+
+    fn file(&mut self, path: &Path, mut file: impl Read) -> Result<(), Failure> {
         let name = path.file_name().unwrap_or_default();
-        let mut file = as_starter(|| self.batch.open(path)).map_err(Failure::temporary)?;
         let mut reader = Reader::new(Limits::default());
         let mut scan = Scan::default();
         let mut open = None;
         let mut number = 0_u64;
         let mut buffer = vec![0; BUFFER];
         loop {
-            let failed =
-                |e: io::Error| Failure::temporary(format!("cannot read {}: {e}", path.display()));
-            let mut piece = next_piece(&mut file, &mut buffer).map_err(failed)?;
+            let mut piece = match next_piece(&mut file, &mut buffer) {
+                Ok(piece) => piece,
+                Err(error) => {
+                    let shown = path.as_os_str().as_bytes().escape_ascii();
+                    let text = format!("cannot read {shown}: {error}");
+                    self.cannot_read(Failure::temporary(text));
+                    return Ok(());
+                }
+            };
             if piece.is_empty() {
                 break;
             }
@@ -136,9 +160,13 @@ impl<'a> Pass<'a> {
             }
         }
         scan.end(&reader.finish());
-        let name = self.batch.system().display();
+        let name = self.batch.system().as_bytes().escape_ascii();
+        let room = MOST.saturating_sub(self.problems.len());
+        let problems = scan.problems.iter().take(room);
         self.problems
-            .extend(scan.problems.iter().map(|text| format!("{name}: {text}")));
+            .extend(problems.map(|text| format!("{name}: {text}")));
+        self.lost += scan.count;
+        self.whole.push((path.to_owned(), scan.read()));
         let ranges = scan.ranges.into_iter();
         self.unread
             .extend(ranges.map(|range| (path.to_owned(), range)));
@@ -245,11 +273,15 @@ impl<'a> Pass<'a> {
 
     /// What the record says of the note. Should more come to a batch that was read, there is more to be told.
     fn note_label(&self) -> Vec<u8> {
-        format!("note {}", self.problems.len()).into_bytes()
+        format!("note {}", self.lost).into_bytes()
     }
 
     fn finish(mut self) -> Result<Done, Failure> {
         let mut note = None;
+        let more = self.lost.saturating_sub(self.problems.len());
+        if more > 0 {
+            self.problems.push(format!("and {more} more like these"));
+        }
         if !self.problems.is_empty() && !self.is_covered(&self.note_label())? {
             let mut text = self.problems.join("\n");
             if !self.unread.is_empty() {
@@ -276,6 +308,8 @@ impl<'a> Pass<'a> {
         Ok(Done {
             queued: self.queued,
             problems: self.problems,
+            whole: self.whole,
+            unreadable: self.unreadable,
         })
     }
 }

@@ -4,6 +4,9 @@ use std::ops::Range;
 
 use uucp_core::bsmtp::{End, Event};
 
+/// How many problems are told one by one, and how many parts are kept apart: what is wrong everywhere must not cost memory.
+pub(super) const MOST: usize = 100;
+
 /// Follows the events of one batch, and tells which of its bytes no message was made of.
 #[derive(Debug, Default)]
 pub(super) struct Scan {
@@ -17,11 +20,18 @@ pub(super) struct Scan {
     lost: Option<u64>,
     /// What was not understood, with some of what stands around it.
     pub(super) ranges: Vec<Range<u64>>,
-    /// What is wrong with it.
+    /// What is wrong with the first of it.
     pub(super) problems: Vec<String>,
+    /// How much is.
+    pub(super) count: usize,
 }
 
 impl Scan {
+    /// How many bytes were read.
+    pub(super) fn read(&self) -> u64 {
+        self.offset
+    }
+
     /// Takes the event that the next `used` bytes have given.
     pub(super) fn follow(&mut self, used: usize, event: Option<&Event<'_>>) {
         self.offset += used as u64;
@@ -46,7 +56,10 @@ impl Scan {
 
     fn lose(&mut self, from: u64, problem: String) {
         self.lost.get_or_insert(from);
-        self.problems.push(problem);
+        self.count += 1;
+        if self.problems.len() < MOST {
+            self.problems.push(problem);
+        }
     }
 
     /// Takes how the batch has ended.
@@ -61,7 +74,12 @@ impl Scan {
         if let Some(from) = self.lost.take()
             && from < self.offset
         {
-            self.ranges.push(from..self.offset);
+            let full = self.ranges.len() >= MOST;
+            match self.ranges.last_mut() {
+                // With what stands between them, which was understood.
+                Some(last) if full => last.end = self.offset,
+                _ => self.ranges.push(from..self.offset),
+            }
             self.clear = self.offset;
         }
     }
@@ -114,6 +132,16 @@ mod tests {
         assert_eq!(problems, 1);
         let (ranges, _) = scan(&[MAIL, "garbage\n"]);
         assert_eq!(ranges, ["garbage\n"]);
+    }
+
+    #[test]
+    fn what_is_wrong_everywhere_costs_no_memory() {
+        let pieces = [MAIL, "garbage\n"].repeat(MOST * 3);
+        let (ranges, problems) = scan(&pieces);
+        assert_eq!((ranges.len(), problems), (MOST, MOST));
+        let all: Vec<&str> = ranges.iter().map(String::as_str).collect();
+        let lines = all.concat().matches("garbage\n").count();
+        assert_eq!(lines, MOST * 3);
     }
 
     #[test]

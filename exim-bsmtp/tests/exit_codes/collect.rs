@@ -393,3 +393,39 @@ fn killed_collectors_lose_nothing() {
     assert_eq!(rest, Vec::<String>::new());
     assert_eq!(collect(&site, &["--quiet"]).status, Some(0));
 }
+
+#[test]
+fn what_cannot_be_read_keeps_nothing_waiting_but_itself() {
+    let site = Site::new();
+    put(&site, "hub.batch.67400000-1-0/1", &mail(1).1);
+    put(&site, "hub.batch.67400000-1-0/3", &mail(3).1);
+    let odd = drop_box(&site).join("hub.batch.67400000-1-0/2");
+    fs::create_dir(&odd).unwrap();
+    // In the second run the first has left nothing that may be queued again.
+    for _ in 0..2 {
+        let outcome = collect(&site, &["--quiet"]);
+        assert_eq!(outcome.status, Some(75), "{outcome:?}");
+        assert!(outcome.said.contains("67400000-1-0/2 is"), "{outcome:?}");
+        let contents: Vec<_> = site.outbox("hub").into_iter().map(|q| q.content).collect();
+        assert_eq!(contents, [mail(1).0.into_bytes(), mail(3).0.into_bytes()]);
+        let left = fs::read_dir(odd.parent().unwrap()).unwrap();
+        assert_eq!(left.count(), 1);
+    }
+    fs::remove_dir(odd).unwrap();
+    assert_eq!(collect(&site, &["--quiet"]).status, Some(0));
+    assert_eq!(site.outbox("hub").len(), 2);
+    assert_eq!(names(&site), Vec::<String>::new());
+}
+
+#[test]
+fn a_batch_that_is_wrong_everywhere_is_told_of_in_short() {
+    let site = Site::new();
+    let wrong = [b"garbage\n", &mail(1).1[..]].concat().repeat(1000);
+    put(&site, "hub", &wrong);
+    let outcome = collect(&site, &["--quiet"]);
+    assert_eq!(outcome.status, Some(65), "{:.300}", outcome.said);
+    assert!(outcome.said.lines().count() < 110, "{:.300}", outcome.said);
+    assert!(outcome.said.contains("and 900 more"), "{outcome:?}");
+    assert_eq!(site.outbox("hub").len(), 1000);
+    assert_eq!(local_mail(&site).len(), 1);
+}

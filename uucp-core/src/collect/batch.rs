@@ -16,6 +16,8 @@ pub struct Batch {
     pub(super) path: PathBuf,
     pub(super) system: OsString,
     pub(super) directory: bool,
+    /// Why files that were to be in it are not.
+    pub(super) left: Vec<CollectError>,
     /// The file, or the directory, with its lock.
     pub(super) _open: Held,
 }
@@ -37,6 +39,11 @@ impl Batch {
     #[must_use]
     pub fn name(&self) -> &OsStr {
         self.path.file_name().unwrap_or_default()
+    }
+
+    /// Why files that were to be in it stayed where they were. They keep no others waiting.
+    pub fn take_left(&mut self) -> Vec<CollectError> {
+        std::mem::take(&mut self.left)
     }
 
     /// Where that is kept for a person which cannot be understood: nobody takes it for a batch.
@@ -74,11 +81,17 @@ impl Batch {
     /// # Errors
     /// When it cannot be opened.
     pub fn open(&self, file: &Path) -> Result<File, CollectError> {
-        File::options()
+        // Nobody writes to the other end of a pipe.
+        let open = File::options()
             .read(true)
-            .custom_flags(nix::libc::O_NOFOLLOW)
+            .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
             .open(file)
-            .at("open", file)
+            .at("open", file)?;
+        if open.metadata().at("examine", file)?.is_file() {
+            return Ok(open);
+        }
+        let path = file.to_owned();
+        Err(CollectError::Odd { path })
     }
 
     /// How many bytes there are; more than before, when somebody who knows no locks still writes to it.
@@ -90,6 +103,20 @@ impl Batch {
             let metadata = fs::symlink_metadata(file).at("examine", file)?;
             Ok(sum + metadata.len())
         })
+    }
+
+    /// Removes those of its files that are as long as they were when they were read; a batch that is one file stays.
+    ///
+    /// # Errors
+    /// When they cannot be removed.
+    pub fn remove_files(&self, read: &[(PathBuf, u64)]) -> Result<(), CollectError> {
+        for (file, length) in read.iter().filter(|_| self.directory) {
+            let metadata = fs::symlink_metadata(file).at("examine", file)?;
+            if metadata.is_file() && metadata.len() == *length {
+                fs::remove_file(file).at("remove", file)?;
+            }
+        }
+        Ok(())
     }
 
     /// Removes it. Nothing of it may be needed any more.

@@ -6,15 +6,16 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 
 use super::batch::Batch;
 use super::error::{At, CollectError};
-use super::lockfile::{self, LockFile, STALE, with_suffix};
+use super::lockfile::{self, LockFile, STALE, is_lock, with_suffix};
 use super::unique;
+use crate::clock::is_older;
 
 /// Between the system and what is unique in the name of a batch that was moved aside.
 pub(super) const ASIDE: &str = ".batch.";
@@ -57,12 +58,6 @@ fn system_of(path: &Path) -> Option<&OsStr> {
     Some(OsStr::from_bytes(system))
 }
 
-/// Whether this is a lock file or a hitching post.
-fn is_lock(name: &OsStr) -> bool {
-    name.as_bytes().ends_with(b".lock")
-        || memchr::memmem::find(name.as_bytes(), b".lock.").is_some()
-}
-
 impl DropBox {
     /// The one in this directory.
     #[must_use]
@@ -91,10 +86,6 @@ impl DropBox {
         for entry in fs::read_dir(directory).at("read", directory)? {
             let entry = entry.at("read", directory)?;
             let (path, name) = (entry.path(), entry.file_name());
-            if is_lock(&name) {
-                lockfile::sweep(&path);
-                continue;
-            }
             let unread = memchr::memmem::find(name.as_bytes(), UNREAD.as_bytes());
             if unread.is_some() || name.as_bytes().starts_with(b".") {
                 continue;
@@ -103,7 +94,9 @@ impl DropBox {
             let Ok(metadata) = fs::symlink_metadata(&path) else {
                 continue;
             };
-            if system_of(&path).is_some() {
+            if is_lock(&path, &metadata) {
+                lockfile::sweep(&path);
+            } else if system_of(&path).is_some() {
                 found.aside.push(path);
             } else if metadata.is_dir()
                 || (metadata.is_file() && (metadata.len() > 0 || lockfile::is_left(&path)))
@@ -138,6 +131,7 @@ impl DropBox {
                 path: to,
                 system: waiting.system.clone(),
                 directory: false,
+                left: Vec::new(),
                 _open: Held(open),
             }))
         }
@@ -160,10 +154,11 @@ impl DropBox {
         if open.try_lock().is_err() || !leads_to(to, &open) {
             return Ok(None);
         }
-        let batch = Batch {
+        let mut batch = Batch {
             path: to.to_owned(),
             system: system.to_owned(),
             directory: true,
+            left: Vec::new(),
             _open: Held(open),
         };
         for file in files {
@@ -172,17 +167,20 @@ impl DropBox {
                 Err(CollectError::Busy { path }) => {
                     tracing::info!(target: "uucp::mail", path = %path.display(), "in use; left for the next time");
                 }
-                other => other.map(drop)?,
+                // It stays where it is, and keeps no other waiting.
+                Err(error) => batch.left.push(error),
+                Ok(_) => {}
             }
         }
         for directory in [Some(to), Some(from), to.parent()].into_iter().flatten() {
             sync_directory(directory)?;
         }
-        if batch.files()?.is_empty() {
-            batch.remove()?;
-            return Ok(None);
+        if !batch.files()?.is_empty() {
+            return Ok(Some(batch));
         }
-        Ok(Some(batch))
+        let first = batch.take_left().into_iter().next();
+        batch.remove()?;
+        first.map_or(Ok(None), Err)
     }
 
     /// Takes up a batch that was moved aside before; `None` when another is at work on it.
@@ -197,7 +195,12 @@ impl DropBox {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             other => other.at("open", path)?,
         };
-        let directory = open.metadata().at("examine", path)?.is_dir();
+        let metadata = open.metadata().at("examine", path)?;
+        let directory = metadata.is_dir();
+        if !directory && !metadata.is_file() {
+            let path = path.to_owned();
+            return Err(CollectError::Odd { path });
+        }
         let locked = if directory {
             open.try_lock().is_ok()
         } else {
@@ -213,6 +216,7 @@ impl DropBox {
             system: system.to_owned(),
             path: path.to_owned(),
             directory,
+            left: Vec::new(),
             _open: Held(open),
         }))
     }
@@ -309,7 +313,8 @@ fn move_locked(from: &Path, to: &Path, wait: Duration) -> Result<Option<File>, C
 fn files_to_take(directory: &Path) -> Result<Vec<PathBuf>, CollectError> {
     // A Maildir's messages are in `new`, whole.
     let maildir = directory.join("new");
-    let directory = if maildir.is_dir() {
+    // A link may lead to files that are not for us, for one who may move them all.
+    let directory = if fs::symlink_metadata(&maildir).is_ok_and(|metadata| metadata.is_dir()) {
         &maildir
     } else {
         directory
@@ -320,12 +325,12 @@ fn files_to_take(directory: &Path) -> Result<Vec<PathBuf>, CollectError> {
         let (path, name) = (entry.path(), entry.file_name());
         let in_the_making =
             name.as_bytes().starts_with(b".") || name.as_bytes().starts_with(b"temp.");
-        if in_the_making || is_lock(&name) {
-            continue;
-        }
         let Ok(metadata) = fs::symlink_metadata(&path) else {
             continue;
         };
+        if in_the_making || is_lock(&path, &metadata) {
+            continue;
+        }
         if metadata.is_file() && metadata.len() > 0 && is_done(&path, &metadata) {
             files.push(path);
         }
@@ -340,14 +345,19 @@ fn is_done(path: &Path, metadata: &fs::Metadata) -> bool {
     let mut end = [b'\n'; 8];
     let length = metadata.len().min(5);
     let start = 8 - usize::try_from(length).unwrap_or(0);
-    let read = File::open(path).and_then(|file| {
+    let open = File::options()
+        .read(true)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path);
+    let read = open.and_then(|file| {
         file.read_exact_at(
             end.get_mut(start..).unwrap_or_default(),
             metadata.len() - length,
         )
     });
+    // What cannot be read cannot be taken, and that is told when it is tried.
     if read.is_err() {
-        return false;
+        return true;
     }
     if [&b"\n.\n"[..], b"\n.\r\n", b"QUIT\n", b"QUIT\r\n"]
         .iter()
@@ -355,10 +365,8 @@ fn is_done(path: &Path, metadata: &fs::Metadata) -> bool {
     {
         return true;
     }
-    let age = metadata
-        .modified()
-        .map(|written| SystemTime::now().duration_since(written));
-    matches!(age, Ok(Ok(age)) if age > STALE)
+    let written = metadata.modified();
+    written.is_ok_and(|written| is_older(written, STALE))
 }
 
 fn sync_directory(directory: &Path) -> Result<(), CollectError> {

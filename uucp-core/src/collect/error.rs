@@ -1,6 +1,8 @@
 //! Why a batch was not taken.
 
+use std::fmt;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -10,13 +12,19 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CollectError {
     /// Somebody has it. It is there next time.
-    #[error("{} is in use", .path.display())]
+    #[error("{} is in use", shown(.path))]
     Busy {
         /// The file, or its lock file.
         path: PathBuf,
     },
+    /// There is no mail in this, and nobody reads it.
+    #[error("{} is neither a file nor a directory: remove it", shown(.path))]
+    Odd {
+        /// What it is called.
+        path: PathBuf,
+    },
     /// The system said no.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {source}", shown(.path))]
     Io {
         /// What was being done.
         action: &'static str,
@@ -25,6 +33,11 @@ pub enum CollectError {
         /// What it said.
         source: io::Error,
     },
+}
+
+/// Whoever may write there chooses the names: they are shown so that they do nothing to a terminal or to a log.
+fn shown(path: &Path) -> impl fmt::Display {
+    path.as_os_str().as_bytes().escape_ascii()
 }
 
 pub(super) trait At<T> {

@@ -11,8 +11,9 @@
 //! nor FILE was touched for five minutes, nobody writes any more, and the lock file is taken over without ever being away.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File, Metadata, TryLockError};
 use std::io::{self, Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::drop_box::{lock_writing, open_for_lock};
 use super::error::{At, CollectError};
 use super::unique;
+use crate::clock::is_older;
 
 /// Exim's `lockfile_timeout`.
 pub(super) const STALE: Duration = Duration::from_mins(30);
@@ -27,6 +29,8 @@ pub(super) const STALE: Duration = Duration::from_mins(30);
 const ABANDONED: Duration = Duration::from_mins(5);
 /// What stands in ours.
 const OURS: &[u8] = b"bangpath\n";
+/// The most that stands in a lock file: a process, its machine.
+const LONGEST: u64 = 64;
 /// How often one that is taken is looked at again. Nobody but a reader holds it for longer than a message takes.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -133,8 +137,16 @@ impl Drop for LockFile {
     }
 }
 
+/// Whether this is a lock file or a hitching post: by its name, and because there is nothing in it but, perhaps, who made it. What is
+/// longer is mail for a system whose name looks like theirs.
+pub(super) fn is_lock(path: &Path, metadata: &Metadata) -> bool {
+    let name = path.file_name().unwrap_or_default().as_bytes();
+    let named = name.ends_with(b".lock") || memchr::memmem::find(name, b".lock.").is_some();
+    named && metadata.len() <= LONGEST
+}
+
 /// Removes a hitching post, or a lock, that a process of ours has left by dying; and a hitching post that nobody can need
-/// any more, since it is long that it was made.
+/// any more, since it is empty and it is long that it was made.
 pub(super) fn sweep(path: &Path) {
     let Some((file, ours)) = open_ours(path) else {
         return;
@@ -142,22 +154,16 @@ pub(super) fn sweep(path: &Path) {
     let is_post = path
         .extension()
         .is_some_and(|extension| extension != "lock");
-    let old = file
-        .metadata()
-        .and_then(|metadata| metadata.modified())
-        .is_ok_and(is_old);
-    if file.try_lock().is_ok() && (ours || (is_post && old)) {
+    let unused = file.metadata().is_ok_and(|metadata| {
+        metadata.is_file() && metadata.len() == 0 && metadata.modified().is_ok_and(is_old)
+    });
+    if file.try_lock().is_ok() && (ours || (is_post && unused)) {
         let _ = remove_same(path, &file);
     }
 }
 
 fn is_old(made: SystemTime) -> bool {
     is_older(made, STALE)
-}
-
-fn is_older(made: SystemTime, than: Duration) -> bool {
-    let age = SystemTime::now().duration_since(made);
-    age.is_ok_and(|age| age > than)
 }
 
 /// Whether there is a lock file of `file` that nobody may be left of who made it.

@@ -1,4 +1,5 @@
 mod locks;
+mod odd;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

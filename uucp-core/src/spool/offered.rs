@@ -143,7 +143,26 @@ impl Spool {
         if let Some(content) = durable::read_small(&offered.path, LIMIT)? {
             offered.parse(&String::from_utf8_lossy(&content));
         }
+        if offered.marked {
+            // What lies here was queued by now, whatever the clock says: after a power failure it may have been set back.
+            offered.before = offered.before.max(self.youngest_data(system)?);
+        }
         Ok(offered)
+    }
+
+    /// When the youngest data file of a system was written, in seconds since 1970.
+    fn youngest_data(&self, system: &SystemName) -> Result<Option<u64>, SpoolError> {
+        let mut youngest = None;
+        for folder in ["D.", "D.X"] {
+            let folder = self.system_folder(system).join(folder);
+            durable::each_name(&folder, |name| {
+                let written = folder.join(name).symlink_metadata();
+                let written = written.and_then(|file| file.modified());
+                youngest = youngest.max(written.ok().map(seconds));
+                true
+            })?;
+        }
+        Ok(youngest)
     }
 
     /// Gives a file of a job another temporary name, because the peer takes it for another file: a second link to the
@@ -257,6 +276,28 @@ mod tests {
                 .unwrap()
                 .believes(b"D.1", Some(old))
         );
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_younger_than_the_call() {
+        let test = TestSpool::new();
+        let year = Duration::from_hours(365 * 24);
+        for content in [&b"one"[..], b"two"] {
+            queue_mail(&test.spool, Grade::DEFAULT, content).unwrap();
+        }
+        let folder = test.spool.system_folder(&beta()).join("D.");
+        let (one, other) = (SystemTime::now() + year, SystemTime::now() + 2 * year);
+        let names = durable::names(&folder).unwrap();
+        for (name, time) in names.iter().zip([other, one]) {
+            let file = std::fs::File::options().write(true).open(folder.join(name));
+            file.unwrap().set_modified(time).unwrap();
+        }
+        let call = || test.spool.offered(&beta()).unwrap();
+        assert!(!call().believes(b"D.1", Some(one)));
+        call().mark().unwrap();
+        let next = call();
+        assert!(next.believes(b"D.1", Some(one)) && next.believes(b"D.2", Some(other)));
+        assert!(!next.believes(b"D.3", Some(other + year)));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::quota::Quota;
 use super::receipt::{Key, Receipt, Receipts, may_return};
 use super::reception::{Target, check_space};
 use super::{ExecuteFile, Incoming, Reception, Spool, SpoolError, SystemLock, durable, names};
+use crate::clock::is_older;
 use crate::name::{SpoolKind, SpoolName, SystemName};
 use crate::wire::command::Refusal;
 
@@ -177,7 +178,7 @@ impl Inbox {
         for name in durable::names(&folder)? {
             let path = folder.join(name);
             let modified = path.metadata().and_then(|m| m.modified());
-            if modified.is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT)) {
+            if modified.is_ok_and(|time| is_older(time, PARTIAL_KEPT)) {
                 durable::remove(&path)?;
             }
         }

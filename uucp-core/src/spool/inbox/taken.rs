@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Admission, Inbox, PARTIAL_KEPT, Stop};
+use crate::clock::is_older;
 use crate::name::{SpoolKind, SpoolName, SystemName, TempName};
 use crate::spool::executefile::EXECUTE_FILE_LIMIT;
 use crate::spool::reception::{Reception, Target};
@@ -28,7 +29,7 @@ impl Inbox {
         }
         let old = found
             .modified()
-            .is_ok_and(|time| time.elapsed().is_ok_and(|age| age > PARTIAL_KEPT));
+            .is_ok_and(|time| is_older(time, PARTIAL_KEPT));
         if old && !self.spool.is_needed(&self.system, name)? {
             move_aside(&path, &self.spool.taylor_folder(".Preserve"))?;
             return Ok(());

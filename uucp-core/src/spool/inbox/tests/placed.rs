@@ -32,14 +32,20 @@ fn a_file_of_the_spool_is_never_written_over() {
     );
     assert_eq!(peer.test.files().len(), 5);
     // But not for ever, if nobody needs it.
-    let old = std::time::SystemTime::now() - Duration::from_hours(9 * 24);
-    File::options()
-        .write(true)
-        .open(root.join("beta/D./D.betaN0001"))
-        .unwrap()
-        .set_modified(old)
-        .unwrap();
+    let now = std::time::SystemTime::now();
+    let days = Duration::from_hours(9 * 24);
+    let written = |time| {
+        let file = File::options()
+            .write(true)
+            .open(root.join("beta/D./D.betaN0001"));
+        file.unwrap().set_modified(time).unwrap();
+    };
+    written(now - days);
     assert_eq!(peer.transfer(data, b"x").unwrap(), "received");
+    // Nor until the time of a clock that was set back.
+    written(now + days);
+    let again = b"S D.0004 D.betaN0001 uucp -C D.0004 0666 \"\" 0x1";
+    assert_eq!(peer.transfer(again, b"y").unwrap(), "received");
     assert_eq!(
         std::fs::read(root.join(".Preserve/D.betaN0001")).unwrap(),
         b"older"

@@ -96,7 +96,7 @@ impl<'a> Batch<'a> {
             site,
             origin,
             kept: Kept::open(state, neighbour, u64::MAX)?,
-            now: site.observed_now(),
+            now: site.observed_now().map_err(io::Error::other)?,
             messages: Messages::new(batch),
             names: site.names(),
             limit: site.mail.policy(neighbour).message_limit,

@@ -23,7 +23,7 @@ pub(crate) fn hand_over<S: Source>(
 ) -> Result<(S, Tally), Failure> {
     let neighbour = origin.neighbour.as_ref();
     let state = &site.around.state;
-    let now = site.observed_now();
+    let now = site.observed_now()?;
     let unusable =
         |e| Failure::temporary(format!("cannot use the ledger in {}: {e}", state.display()));
     let ledger = Ledger::open(state, neighbour, now, PATIENCE).map_err(unusable)?;

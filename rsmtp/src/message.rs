@@ -21,7 +21,7 @@ pub(crate) fn deliver(site: &Site, origin: &Origin, mail: BangMail) -> Result<Sa
     let identity = if mail.trace.is_recognisable() {
         by_content
     } else {
-        let number = series.number(site.observed_now(), false);
+        let number = series.number(site.observed_now()?, false);
         let number = number.map_err(Failure::temporary)?;
         Identity::of_place(number.as_bytes(), by_content.as_bytes())
     };

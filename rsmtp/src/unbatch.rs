@@ -76,7 +76,7 @@ impl Unbatching<'_> {
     ) -> Result<Said, Failure> {
         let neighbour = self.origin.neighbour.as_ref();
         let marks = Marks::new(&self.site.around.state, "cut", neighbour);
-        let now = self.site.observed_now();
+        let now = self.site.observed_now()?;
         let job = &self.origin.job;
         let key = if job.is_empty() {
             input.digest().map_err(|e| unreadable(&e))?.to_vec()

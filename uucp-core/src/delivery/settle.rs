@@ -6,6 +6,7 @@ mod complaint;
 mod notice;
 
 use std::collections::BTreeSet;
+use std::io;
 
 use jiff::Zoned;
 
@@ -15,7 +16,7 @@ use crate::address::{Address, Envelope};
 use crate::bsmtp::Transaction;
 use crate::config::mail::{MailConfig, Policy};
 use crate::name::SystemName;
-use crate::spool::{ObservedTime, Spool};
+use crate::spool::{ObservedTime, Spool, observed};
 
 /// What became of a message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -105,7 +106,12 @@ impl<'a> Receiver<'a> {
             digest: consignment.message.digest(),
         };
         let all = envelope.recipients.iter().chain(consignment.unfit);
-        let opened = Journal::open(&self.around.state, &identity, self.observed());
+        let state = &self.around.state;
+        let now = self.observed().map_err(|source| JournalError::Io {
+            path: state.clone(),
+            source,
+        });
+        let opened = now.and_then(|now| Journal::open(state, &identity, now));
         let opened = opened.and_then(|mut journal| {
             let rest: Vec<_> = all.filter(|one| !journal.is_done(one)).collect();
             match journal.reserve(rest.into_iter()) {
@@ -137,12 +143,9 @@ impl<'a> Receiver<'a> {
         consignment.is_recognisable && self.neighbour.is_some()
     }
 
-    /// The observed time; where there is no spool to count it, the clock's.
-    fn observed(&self) -> ObservedTime {
-        let seconds = self.now.timestamp().as_second();
-        self.spool
-            .and_then(|spool| spool.observed_now().ok())
-            .unwrap_or_else(|| ObservedTime(u64::try_from(seconds).unwrap_or_default()))
+    /// The observed time, as the spool counts it; where there is none, the state directory.
+    fn observed(&self) -> io::Result<ObservedTime> {
+        observed(self.spool, &self.around.state).map_err(io::Error::other)
     }
 
     fn offer(&mut self, consignment: &Consignment<'_>, journal: &mut Journal) -> Settled {

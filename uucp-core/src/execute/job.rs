@@ -174,7 +174,7 @@ impl<'a> Runner<'a> {
 
     fn rests(&self, state: Option<&RetryState>) -> Result<bool, SpoolError> {
         match state {
-            Some(state) if !self.wishes.now => Ok(self.spool.observed_now()? < state.next),
+            Some(state) if !self.wishes.now => Ok(state.rests(self.spool.observed_now()?)),
             _ => Ok(false),
         }
     }

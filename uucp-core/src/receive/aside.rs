@@ -67,7 +67,7 @@ impl Site {
         let folder = self.around.state.join("batch-notices");
         make_shared_directory(&folder)?;
         let file = folder.join(neighbour.map_or("-", SystemName::as_str));
-        if !count_in_hour(&file, NOTES_PER_HOUR, self.observed_now())? {
+        if !count_in_hour(&file, NOTES_PER_HOUR, self.observed_now()?)? {
             return Ok(());
         }
         let from = neighbour.map_or_else(|| "by hand".to_owned(), |n| format!("from {n}"));

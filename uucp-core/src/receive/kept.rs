@@ -12,6 +12,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::content::{Item, Messages};
 use crate::bsmtp::{LineEnd, Style, Transaction, Writer};
@@ -229,7 +230,16 @@ impl Kept {
     }
 }
 
+/// Nothing is put off for longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(366 * 24);
+
 impl Retry {
+    /// Whether it is due; also where another clock has said when: that time might never come.
+    #[must_use]
+    pub fn is_due(&self, now: ObservedTime) -> bool {
+        self.next <= now || self.next.since(now) > LONGEST_WAIT
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut words = text.split_whitespace();
         Some(Self {
@@ -312,6 +322,17 @@ mod tests {
             transaction,
             message,
         }
+    }
+
+    #[test]
+    fn a_time_of_another_clock_is_not_waited_for() {
+        let (count, wall) = (ObservedTime(5_000_000), ObservedTime(1_800_000_000));
+        let at = |next| Retry {
+            next,
+            ..Retry::default()
+        };
+        assert!(at(count).is_due(wall) && at(wall).is_due(count));
+        assert!(!at(count.after(Duration::from_hours(30 * 24))).is_due(count));
     }
 
     #[test]

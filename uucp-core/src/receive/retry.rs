@@ -24,7 +24,7 @@ pub fn is_due(state: &Path, now: ObservedTime) -> bool {
             return false;
         };
         let names = kept.names().unwrap_or_default();
-        names.iter().any(|name| kept.retry(name).next <= now)
+        names.iter().any(|name| kept.retry(name).is_due(now))
     })
 }
 
@@ -53,7 +53,7 @@ fn run_neighbour(
     neighbour: Option<&SystemName>,
     all: bool,
 ) -> Result<Option<Tally>, Failure> {
-    let now = site.observed_now();
+    let now = site.observed_now()?;
     let state = &site.around.state;
     let policy = site.mail.policy(neighbour);
     let open = || Kept::open(state, neighbour, policy.waiting_limit);
@@ -61,7 +61,7 @@ fn run_neighbour(
         .and_then(|kept| Ok((kept, open()?)))
         .map_err(Failure::temporary)?;
     let mut due = list.names().map_err(Failure::temporary)?;
-    due.retain(|name| all || list.retry(name).next <= now);
+    due.retain(|name| all || list.retry(name).is_due(now));
     if due.is_empty() {
         return Ok(None);
     }

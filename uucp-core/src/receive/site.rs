@@ -2,14 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use jiff::Timestamp;
-
 use super::{DeliveryOptions, Origin};
 use crate::config::Config;
 use crate::config::mail::MailConfig;
 use crate::delivery::Surroundings;
 use crate::owner::become_owner;
-use crate::spool::{ObservedTime, Spool, make_shared_directory, open_to_group};
+use crate::spool::{ObservedTime, Spool, make_shared_directory, observed, open_to_group};
 use crate::sysexits::{Failure, Status};
 
 /// Names the configuration where the command line is the peer's.
@@ -85,14 +83,12 @@ impl Site {
         make_shared_directory(&self.around.state)
     }
 
-    /// The observed time; where there is no spool to count it, the clock's.
-    #[must_use]
-    pub fn observed_now(&self) -> ObservedTime {
-        let seconds = Timestamp::now().as_second();
-        self.spool
-            .as_ref()
-            .and_then(|spool| spool.observed_now().ok())
-            .unwrap_or_else(|| ObservedTime(u64::try_from(seconds).unwrap_or_default()))
+    /// The observed time, as the spool counts it; where there is none, the state directory.
+    ///
+    /// # Errors
+    /// When it is not known. By any other time all that waits would be too old, and all that is remembered forgotten.
+    pub fn observed_now(&self) -> Result<ObservedTime, Failure> {
+        observed(self.spool.as_ref(), &self.around.state).map_err(Failure::temporary)
     }
 
     /// What this system is called in paths and trace lines.

@@ -43,6 +43,7 @@ mod writeout;
 use std::path::{Path, PathBuf};
 
 pub use age::ObservedTime;
+pub(crate) use age::observed;
 pub use error::SpoolError;
 pub use executefile::{ExecuteFile, RunFile};
 pub use execution::{Execution, ExecutionLock, RetryState};

@@ -99,13 +99,11 @@ impl Receiver<'_> {
         if !policy::permits_sender(&self.policy, sender) {
             return Ok(Some("reports to its sender are not permitted"));
         }
-        let may_report = policy::may_report(
-            &self.around.state,
-            self.neighbour,
-            self.policy.reports_per_hour,
-            self.observed(),
-        )
-        .map_err(|e| Reply::new("4.3.0", format!("cannot count reports: {e}")))?;
+        let limit = self.policy.reports_per_hour;
+        let may_report = self
+            .observed()
+            .and_then(|now| policy::may_report(&self.around.state, self.neighbour, limit, now))
+            .map_err(|e| Reply::new("4.3.0", format!("cannot count reports: {e}")))?;
         Ok((!may_report).then_some("this neighbour has had its reports of the hour"))
     }
 

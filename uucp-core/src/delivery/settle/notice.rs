@@ -42,7 +42,7 @@ impl Receiver<'_> {
         make_shared_directory(&folder)?;
         let neighbour = self.neighbour.map_or("-", SystemName::as_str);
         let file = folder.join(neighbour);
-        if !count_in_hour(&file, NOTICES_PER_HOUR, self.observed())? {
+        if !count_in_hour(&file, NOTICES_PER_HOUR, self.observed()?)? {
             return Ok(());
         }
         let text = self.notice(refused, aside);

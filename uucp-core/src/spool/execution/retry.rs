@@ -24,6 +24,13 @@ impl RetryState {
         now.since(self.first_seen)
     }
 
+    /// Whether it is not to be tried yet. Nothing rests for a day: a time that is as far ahead was said by a clock that was lost
+    /// since.
+    #[must_use]
+    pub fn rests(&self, now: ObservedTime) -> bool {
+        now < self.next && self.next.since(now) < Duration::from_hours(24)
+    }
+
     fn parse(content: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(content).ok()?.strip_suffix('\n')?;
         let mut words = text.split(' ');
@@ -71,5 +78,28 @@ impl Spool {
             state.emit().as_bytes(),
             false,
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_rests_until_a_time_that_a_lost_clock_has_said() {
+        let state = |next| RetryState {
+            attempts: 1,
+            first_seen: ObservedTime(0),
+            next: ObservedTime(next),
+        };
+        let now = ObservedTime(1000);
+        for (next, rests) in [
+            (999, false),
+            (1000, false),
+            (4600, true),
+            (5_000_000, false),
+        ] {
+            assert_eq!(state(next).rests(now), rests, "{next}");
+        }
     }
 }

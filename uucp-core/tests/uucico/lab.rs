@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use uucp_core::address::{Address, ReversePath};
@@ -193,9 +194,24 @@ pub(crate) fn accept(listener: &TcpListener) -> TcpStream {
     listener.accept().unwrap().0
 }
 
+/// A folder that goes when nobody writes into it any more: whoever still ends a call has a last line for its log.
+pub(crate) struct Folder(tempfile::TempDir);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while fs::remove_dir_all(self.0.path()).is_err()
+            && self.0.path().exists()
+            && Instant::now() < deadline
+        {
+            std::thread::yield_now();
+        }
+    }
+}
+
 /// Two nodes and the socket that calls from alpha come in on.
 pub(crate) struct Lab {
-    pub(crate) _folder: tempfile::TempDir,
+    pub(crate) _folder: Folder,
     pub(crate) alpha: Node,
     pub(crate) beta: Node,
     pub(crate) listener: TcpListener,
@@ -209,7 +225,7 @@ impl Lab {
         Self {
             alpha: Node::new(folder.path(), "alpha", "beta", port, sys),
             beta: Node::new(folder.path(), "beta", "alpha", port, sys),
-            _folder: folder,
+            _folder: Folder(folder),
             listener,
         }
     }

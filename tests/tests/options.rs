@@ -72,3 +72,26 @@ fn every_program_tells_its_options_and_its_version_by_the_same_letters() {
     }
     assert!(said("uucp", "--help").contains("-p"));
 }
+
+/// A page is read as a person reads it, too: in an example a backslash would be typed, and an underscore inside a word stays one.
+#[test]
+fn what_is_to_be_typed_stands_in_the_pages_as_it_is_typed() {
+    let of_files = [
+        "bangpath-config.5",
+        "bangpath-wire.7",
+        "mail.toml.5",
+        "uuto.1",
+    ];
+    let of_files = of_files.map(|page| format!("uucp-core/man/{page}.md"));
+    let of_programs = PROGRAMS.iter().map(|(_, page)| (*page).to_owned());
+    for page in of_programs.chain(of_files) {
+        let text = fs::read_to_string(workspace().join(&page)).unwrap();
+        for line in text.lines() {
+            assert!(!line.contains("**_"), "{page}: {line}");
+            assert!(
+                !line.starts_with("    ") || !line.contains("\\-"),
+                "{page}: {line}"
+            );
+        }
+    }
+}

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 /// What maintainer scripts need and running programs do not; most of it is perl.
 const UNWANTED: &[&str] = &[
@@ -39,32 +41,38 @@ const UNWANTED: &[&str] = &[
     "libproc2",
 ];
 
+/// How long to wait for the mirror, or for the line to it, before the next try; together some minutes.
+const PAUSES: [Duration; 5] = [
+    Duration::from_secs(2),
+    Duration::from_secs(10),
+    Duration::from_secs(30),
+    Duration::from_mins(1),
+    Duration::from_mins(2),
+];
+
 /// `apt-get` with its state under `target/`, so that the machine's own stays as it is.
 pub(super) struct Apt {
     folder: PathBuf,
 }
 
 impl Apt {
-    /// Ready to fetch; the lists of packages are fetched when there are none yet.
+    /// Ready to fetch.
     pub(super) fn prepare(folder: &Path) -> Result<Self, String> {
         let folder = folder.join("apt");
         for part in ["lists/partial", "archives/partial", "debs"] {
             fs::create_dir_all(folder.join(part)).map_err(|error| error.to_string())?;
         }
         fs::write(folder.join("status"), "").map_err(|error| error.to_string())?;
-        let apt = Self { folder };
-        let lists = fs::read_dir(apt.folder.join("lists")).map_err(|error| error.to_string())?;
-        let has_lists = lists
-            .flatten()
-            .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"));
-        if !has_lists {
-            apt.update()?;
-        }
-        Ok(apt)
+        Ok(Self { folder })
     }
 
-    fn update(&self) -> Result<(), String> {
-        must(self.command().arg("update"), "apt-get update").map(|_| ())
+    fn has_lists(&self) -> bool {
+        let lists = fs::read_dir(self.folder.join("lists"));
+        lists
+            .into_iter()
+            .flatten()
+            .flatten()
+            .any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
     }
 
     /// Fetches `wanted` with all they need, except packages whose names begin as `without` say, and names them.
@@ -72,11 +80,22 @@ impl Apt {
     /// What is resolved is resolved against an *empty* list of installed packages, so that the result does not depend on the
     /// machine.
     pub(super) fn fetch(&self, wanted: &[&str], without: &[&str]) -> Result<Vec<String>, String> {
-        self.fetch_listed(wanted, without).or_else(|_| {
+        static GIVEN_UP: AtomicBool = AtomicBool::new(false);
+        // Many tests ask one after the other: the mirror is waited for once.
+        let pauses = if GIVEN_UP.load(Ordering::Relaxed) {
+            &[][..]
+        } else {
+            &PAUSES
+        };
+        let fetched = patiently(pauses, |again| {
             // The lists may be older than what the mirror still has.
-            self.update()?;
+            if again || !self.has_lists() {
+                must(self.command().arg("update"), "apt-get update")?;
+            }
             self.fetch_listed(wanted, without)
-        })
+        });
+        GIVEN_UP.store(fetched.is_err(), Ordering::Relaxed);
+        fetched
     }
 
     fn fetch_listed(&self, wanted: &[&str], without: &[&str]) -> Result<Vec<String>, String> {
@@ -177,6 +196,8 @@ impl Apt {
         if unpacked.success() && read.success() {
             Ok(())
         } else {
+            // It may have been cut when it was stored: the next run fetches it again.
+            let _ = fs::remove_file(&archive);
             Err(format!("{} cannot be unpacked", archive.display()))
         }
     }
@@ -192,8 +213,81 @@ pub(super) fn must(command: &mut Command, what: &str) -> Result<Output, String> 
         return Ok(output);
     }
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(format!(
-        "{what} failed: {}",
-        said.trim().replace('\n', "; ")
-    ))
+    Err(format!("{what} failed: {}", in_one_line(&said)))
+}
+
+/// Tries until it succeeds, after each of these pauses once more; `attempt` is told whether it is not the first time.
+fn patiently<T>(
+    pauses: &[Duration],
+    mut attempt: impl FnMut(bool) -> Result<T, String>,
+) -> Result<T, String> {
+    let mut result = attempt(false);
+    for pause in pauses {
+        let Err(why) = &result else {
+            break;
+        };
+        println!("{why}; once more in {pause:?}");
+        std::thread::sleep(*pause);
+        result = attempt(true);
+    }
+    result.map_err(|why| {
+        format!(
+            "Debian's packages cannot be had ({} tries): {why}",
+            pauses.len() + 1
+        )
+    })
+}
+
+/// The first of what apt-get says, which may be a line for each package.
+fn in_one_line(said: &str) -> String {
+    const MOST: usize = 3;
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let shown = lines
+        .iter()
+        .take(MOST)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("; ");
+    match lines.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown}; and {more} lines more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mirror_is_tried_again_and_the_lists_are_fetched_anew() {
+        let mut tries = Vec::new();
+        let fetched = patiently(&[Duration::ZERO; 5], |again| {
+            tries.push(again);
+            (tries.len() == 4)
+                .then_some("all")
+                .ok_or_else(|| "502".to_owned())
+        });
+        assert_eq!(fetched, Ok("all"));
+        assert_eq!(tries, [false, true, true, true]);
+    }
+
+    #[test]
+    fn who_cannot_fetch_says_so_in_one_line() {
+        let failed = || {
+            let said = "E: one\n\nE: two\nE: three\nE: four\nE: five\n";
+            must(
+                Command::new("sh").args(["-c", &format!("echo '{said}' >&2; exit 100")]),
+                "apt-get download",
+            )
+        };
+        let told = patiently(&[Duration::ZERO; 2], |_| failed()).unwrap_err();
+        assert_eq!(
+            told,
+            "Debian's packages cannot be had (3 tries): apt-get download failed: E: one; E: two; E: three; and 2 lines more"
+        );
+    }
 }

@@ -8,8 +8,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nix::unistd::Pid;
+
 use crate::Site;
 use crate::node::Node;
+use crate::ports::{is_in_use, listener};
 use crate::process::{self, Owner, Running};
 
 /// What runs first, in the new namespaces: `$1` trees, the upper ones first, `$2` folder of the host, `$3` what to start, then
@@ -47,6 +50,17 @@ pub struct Plan<'a> {
     pub start: &'a str,
     /// Folders of the machine that are seen under the same path.
     pub binds: &'a [&'a Path],
+    /// What shows that it is up.
+    pub sign: Sign,
+}
+
+/// What shows that a host is up.
+#[derive(Debug, Clone, Copy)]
+pub enum Sign {
+    /// It listens on this port.
+    Listens(u16),
+    /// It has made this file in its log folder.
+    Makes(&'static str),
 }
 
 /// A host in a folder; it runs from [`Host::start`] until [`Host::stop`] or the end of the scope.
@@ -83,8 +97,13 @@ impl Host {
         fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Starts it, and waits until `is_up`.
-    pub fn start(&mut self, plan: &Plan<'_>, mut is_up: impl FnMut() -> bool) {
+    /// Starts it, and waits until it is up. `false`, and it does not run, when somebody else has taken its port: that was free when
+    /// it was chosen, but that is seconds ago.
+    #[must_use]
+    pub fn start(&mut self, plan: &Plan<'_>) -> bool {
+        if let Sign::Makes(name) = plan.sign {
+            let _ = fs::remove_file(self.folder.join("log").join(name));
+        }
         let trees = std::env::join_paths(plan.trees).expect("paths without colons");
         let mut command = Command::new("unshare");
         command
@@ -105,16 +124,27 @@ impl Host {
             .env("PATH", PATH)
             .stdin(std::process::Stdio::null());
         let mut running = Running::start(command, &self.folder.join("log/start.out"));
-        process::wait_for("the server to listen", process::PATIENCE, || {
+        let is_up = process::wait_for("the server to listen", process::PATIENCE, || {
+            let has_ended = running.has_ended();
+            let shown = match plan.sign {
+                Sign::Listens(port) => listener(port)
+                    .and_then(|server| is_inside(server, running.pid()))
+                    .or_else(|| (has_ended && is_in_use(port)).then_some(false)),
+                Sign::Makes(name) => self.folder.join("log").join(name).exists().then_some(true),
+            };
             assert!(
-                !running.has_ended(),
+                shown.is_some() || !has_ended,
                 "{} ended:\n{}",
                 self.folder.display(),
                 running.printed()
             );
-            is_up().then_some(())
+            shown
         });
         self.running = Some(running);
+        if !is_up {
+            self.stop();
+        }
+        is_up
     }
 
     /// Kills everything in it. Its files stay, and it can be started again.
@@ -173,6 +203,13 @@ impl Host {
     pub fn printed(&self) -> String {
         process::lossy(&self.folder.join("log/start.out"))
     }
+}
+
+/// Whether a process is in the host that this `unshare` has started; `None` when one of both is not there, or not any more.
+fn is_inside(process: Pid, unshare: Pid) -> Option<bool> {
+    let namespace = |pid: &Pid| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+    let own = namespace(process::children(unshare).first()?)?;
+    Some(namespace(&process)? == own)
 }
 
 impl Drop for Host {

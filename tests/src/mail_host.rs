@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Site;
-use crate::host::{Host, Plan};
+use crate::host::{Host, Plan, Sign};
 use crate::node::walk;
 use crate::peers::{self, Layer, Peers};
-use crate::ports::{free_port, is_listening};
+use crate::ports::free_port;
 use crate::process;
 use crate::programs;
 
@@ -33,8 +33,11 @@ pub trait Mta {
     /// Writes its configuration.
     fn configure(&self, host: &Host, circumstances: &Circumstances<'_>);
 
-    /// Shell commands that put right what maintainer scripts would have, and end in the server, in the foreground.
-    fn start(&self) -> &'static str;
+    /// Shell commands that put right what maintainer scripts would have.
+    fn prepare(&self) -> &'static str;
+
+    /// Shell commands that end in the server, in the foreground.
+    fn serve(&self) -> &'static str;
 
     /// Folders of the machine that are seen under the same path, beside the scenario's own.
     fn binds(&self) -> &[&Path] {
@@ -75,6 +78,8 @@ pub enum Day {
     Full,
     /// It takes mail, even for `later@`.
     Generous,
+    /// It does not run; its commands are there.
+    Down,
 }
 
 /// A host with an MTA that runs.
@@ -132,11 +137,24 @@ impl MailHost {
         name: &str,
         mta: &dyn Mta,
     ) -> Self {
+        Self::start_first_on(free_port(), folders, site, peers, name, mta)
+    }
+
+    /// As [`MailHost::start_seeing`], and this port is the first to be tried.
+    pub fn start_first_on(
+        port: u16,
+        folders: &[&Path],
+        site: &Site,
+        peers: &Peers,
+        name: &str,
+        mta: &dyn Mta,
+    ) -> Self {
+        const TRIES: usize = 10;
         let mut binds = vec![site.path().to_owned(), programs::build().to_owned()];
         binds.extend(folders.iter().map(|folder| (*folder).to_owned()));
         let mut host = Self {
             name: name.to_owned(),
-            port: free_port(),
+            port,
             host: Host::new(site, &format!("{name}-mail")),
             binds,
             facts: Facts {
@@ -145,17 +163,26 @@ impl MailHost {
                 queued: mta.queued(),
             },
         };
-        host.start_with(peers, mta, Day::Usual);
-        host
+        for _ in 0..TRIES {
+            if host.try_start(peers, mta, Day::Usual) {
+                return host;
+            }
+            println!("{name}: somebody else has port {}", host.port);
+            host.port = free_port();
+        }
+        panic!("no port for the MTA of {name}");
     }
 
     /// Starts it again after [`MailHost::stop`], on the same port.
     pub fn start_again(&mut self, mta: &dyn Mta, day: Day) {
         let peers = peers::peers().expect("the peers");
-        self.start_with(peers, mta, day);
+        let is_up = self.try_start(peers, mta, day);
+        assert!(is_up, "somebody has taken port {}", self.port);
     }
 
-    fn start_with(&mut self, peers: &Peers, mta: &dyn Mta, day: Day) {
+    /// Whether it is up; if not, somebody else has taken its port meanwhile.
+    fn try_start(&mut self, peers: &Peers, mta: &dyn Mta, day: Day) -> bool {
+        const PREPARED: &str = "prepared";
         let tree = peers.layer(mta.layer()).expect("the MTA's packages");
         let name = &self.name;
         let domains = [
@@ -173,13 +200,21 @@ impl MailHost {
         mta.configure(&self.host, &circumstances);
         let own = self.binds.iter().map(PathBuf::as_path);
         let binds: Vec<&Path> = own.chain(mta.binds().iter().copied()).collect();
+        let (serve, sign) = if day == Day::Down {
+            (
+                format!(": >/var/log/{PREPARED}; exec sleep infinity"),
+                Sign::Makes(PREPARED),
+            )
+        } else {
+            (mta.serve().to_owned(), Sign::Listens(self.port))
+        };
         let plan = Plan {
             trees: &[&tree, peers.base()],
-            start: mta.start(),
+            start: &format!("{}\n{serve}", mta.prepare()),
             binds: &binds,
+            sign,
         };
-        let port = self.port;
-        self.host.start(&plan, || is_listening(port));
+        self.host.start(&plan)
     }
 
     /// Kills it with everything in it; its queue stays.

@@ -3,7 +3,12 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use nix::unistd::Pid;
+
 use crate::process;
+
+/// The state of a socket that listens, as the kernel writes it.
+const LISTEN: &str = "0A";
 
 /// A TCP port that nobody has now, and that nobody gets who asks the kernel for any. The kernel's table is asked: a socket of ours
 /// to try it with would stay bound as long as a program that another test starts just then has not dropped its copy.
@@ -15,23 +20,70 @@ pub fn free_port() -> u16 {
     (0..20_000)
         .map(|_| 211 * std::process::id() + NEXT.fetch_add(1, Ordering::Relaxed))
         .filter_map(|next| u16::try_from(10_000 + next % 20_000).ok())
-        .find(|port| !any_socket(*port, |_| true))
+        .find(|port| !is_in_use(*port))
         .expect("a free port")
+}
+
+/// Whether anybody has a socket of this port, be it one that is closing.
+pub fn is_in_use(port: u16) -> bool {
+    sockets(port).next().is_some()
 }
 
 /// Whether somebody listens on `port`; asked of the kernel's table, since a connection would count as a call.
 pub fn is_listening(port: u16) -> bool {
-    const LISTEN: &str = "0A";
-    any_socket(port, |state| state == LISTEN)
+    listening(port).is_some()
 }
 
-/// Whether a socket of this local port is in such a state, two digits as the kernel writes them.
-fn any_socket(port: u16, state: impl Fn(&str) -> bool) -> bool {
-    let wanted = format!(":{port:04X}");
-    ["/proc/net/tcp", "/proc/net/tcp6"].iter().any(|table| {
-        process::lossy(Path::new(table)).lines().any(|line| {
-            let mut words = line.split_whitespace().skip(1).step_by(2);
-            words.next().unwrap_or_default().ends_with(&wanted) && words.next().is_some_and(&state)
+/// One of the processes that listen on `port`, as far as this user may look.
+pub fn listener(port: u16) -> Option<Pid> {
+    let socket = format!("socket:[{}]", listening(port)?);
+    process::all().find(|pid| {
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        let mut descriptors = descriptors.into_iter().flatten().flatten();
+        descriptors.any(|entry| {
+            std::fs::read_link(entry.path()).is_ok_and(|to| to.as_os_str() == socket.as_str())
         })
     })
+}
+
+/// The inode of the socket that listens on `port`.
+fn listening(port: u16) -> Option<String> {
+    let (_, inode) = sockets(port).find(|(state, _)| state == LISTEN)?;
+    Some(inode)
+}
+
+/// The sockets of this local port: the state of each, two digits, and its inode.
+fn sockets(port: u16) -> impl Iterator<Item = (String, String)> {
+    const STATE: usize = 3;
+    const INODE: usize = 9;
+    let wanted = format!(":{port:04X}");
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables = tables.map(|table| process::lossy(Path::new(table)));
+    tables.into_iter().flat_map(move |table| {
+        let socket = |line: &str| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let is_its = words.get(1).is_some_and(|local| local.ends_with(&wanted));
+            is_its.then(|| Some((words.get(STATE)?.to_string(), words.get(INODE)?.to_string())))?
+        };
+        table.lines().filter_map(socket).collect::<Vec<_>>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn who_listens_is_found_and_who_is_called_is_not() {
+        let server = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = server.local_addr().unwrap().port();
+        let caller = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        assert_eq!(listener(port), Some(Pid::this()));
+        let own = caller.local_addr().unwrap().port();
+        assert!(is_in_use(own) && !is_listening(own));
+        assert_eq!(listener(own), None);
+        assert_eq!(listener(free_port()), None);
+    }
 }

@@ -213,16 +213,19 @@ pub fn children(parent: Pid) -> Vec<Pid> {
         .collect()
 }
 
-/// The processes with all these words in their command lines, in whatever namespace they are.
-pub fn find(words: &[&str]) -> Vec<Pid> {
+/// All processes, in whatever namespace they are.
+pub fn all() -> impl Iterator<Item = Pid> {
     let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-    processes
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+    processes.filter_map(|entry| Some(Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)))
+}
+
+/// The processes with all these words in their command lines.
+pub fn find(words: &[&str]) -> Vec<Pid> {
+    all()
         .filter(|pid| {
             let line = lossy(Path::new(&format!("/proc/{pid}/cmdline")));
             words.iter().all(|word| line.contains(word))
         })
-        .map(Pid::from_raw)
         .collect()
 }
 

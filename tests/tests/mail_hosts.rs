@@ -1,5 +1,5 @@
 //! The hosts themselves, before anything of ours comes near them: each real MTA takes mail, delivers it with exact envelopes,
-//! refuses what it shall refuse, and keeps its queue when it is killed.
+//! refuses what it shall refuse, and keeps its queue when it is killed; if its port is taken, it comes up on another one.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,8 @@
     clippy::indexing_slicing,
     reason = "a scenario: a broken precondition stops it where it is"
 )]
+
+use std::net::TcpListener;
 
 use suite_tests::mail_host::{Day, Exim, MailHost, Mta, OpenSmtpd, Postfix, Sendmail};
 use suite_tests::smtp::{Message, Session};
@@ -26,7 +28,11 @@ fn try_host(test: &str, mta: &dyn Mta) {
         return;
     };
     let site = Site::new("host");
-    let mut host = MailHost::start(&site, peers, "hub", mta);
+    // Somebody else has the first port: it takes another one.
+    let other = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let taken = other.local_addr().unwrap().port();
+    let mut host = MailHost::start_first_on(taken, &[], &site, peers, "hub", mta);
+    assert_ne!(host.port(), taken);
     let mut session = Session::open(host.port());
     session.send(&message(1, "ann@leaf.example", &["bob@hub.example"]));
     session.send(&message(2, "", &["Bob.B@home.example", "x!y@hub.example"]));

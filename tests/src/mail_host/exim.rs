@@ -26,13 +26,16 @@ impl Mta for Exim<'_> {
         host.write("etc/exim4/exim4.conf", &self.configuration(circumstances));
     }
 
-    fn start(&self) -> &'static str {
+    fn prepare(&self) -> &'static str {
         "chmod 4755 /usr/sbin/exim4\n\
          mkdir -p /var/log/exim4 /var/spool/exim4/input /var/spool/exim4/db /var/spool/exim4/msglog\n\
          chown -R Debian-exim:Debian-exim /var/log/exim4 /var/spool/exim4\n\
          chown root:root /etc/exim4/exim4.conf\n\
-         rm -f /run/exim.pid\n\
-         exim4 -bdf -q1s -oP /run/exim.pid &\n\
+         rm -f /run/exim.pid"
+    }
+
+    fn serve(&self) -> &'static str {
+        "exim4 -bdf -q1s -oP /run/exim.pid &\n\
          wait $!"
     }
 

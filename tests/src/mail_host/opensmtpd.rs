@@ -36,7 +36,7 @@ impl Mta for OpenSmtpd<'_> {
         );
     }
 
-    fn start(&self) -> &'static str {
+    fn prepare(&self) -> &'static str {
         "chgrp opensmtpq /usr/sbin/smtpctl; chmod 2755 /usr/sbin/smtpctl\n\
          mkdir -p /var/lib/opensmtpd/empty /home/vmail\n\
          if grep -q yes /etc/is-full; then\n\
@@ -47,8 +47,11 @@ impl Mta for OpenSmtpd<'_> {
          chmod 711 /var/spool/smtpd; chown root:opensmtpq /var/spool/smtpd/offline; chmod 770 /var/spool/smtpd/offline\n\
          chown opensmtpq:root /var/spool/smtpd/purge /var/spool/smtpd/queue\n\
          chmod 700 /var/spool/smtpd/purge /var/spool/smtpd/queue\n\
-         chown vmail:vmail /home/vmail; chown root:root /etc/smtpd.conf; chmod 644 /etc/smtpd.conf\n\
-         smtpd -d >/var/log/mail.log 2>&1 &\n\
+         chown vmail:vmail /home/vmail; chown root:root /etc/smtpd.conf; chmod 644 /etc/smtpd.conf"
+    }
+
+    fn serve(&self) -> &'static str {
+        "smtpd -d >/var/log/mail.log 2>&1 &\n\
          wait $!"
     }
 

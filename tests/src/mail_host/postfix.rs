@@ -36,7 +36,7 @@ impl Mta for Postfix<'_> {
         host.write("etc/postfix/makedefs.out", "");
     }
 
-    fn start(&self) -> &'static str {
+    fn prepare(&self) -> &'static str {
         // What `postfix start-fg` does at length, each time.
         "chown postfix /var/lib/postfix\n\
          chgrp postdrop /usr/sbin/postdrop /usr/sbin/postqueue\n\
@@ -45,8 +45,11 @@ impl Mta for Postfix<'_> {
          mkdir -p -m 700 active bounce corrupt defer deferred flush hold incoming private saved trace\n\
          chown postfix active bounce corrupt defer deferred flush hold incoming private saved trace\n\
          mkdir -p pid public maildrop; chown postfix:postdrop public maildrop\n\
-         chmod 710 public; chmod 730 maildrop\n\
-         exec /usr/lib/postfix/sbin/master -i"
+         chmod 710 public; chmod 730 maildrop"
+    }
+
+    fn serve(&self) -> &'static str {
+        "exec /usr/lib/postfix/sbin/master -i"
     }
 
     fn binds(&self) -> &[&Path] {

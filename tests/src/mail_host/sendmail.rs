@@ -59,7 +59,7 @@ impl Mta for Sendmail<'_> {
         host.write("usr/local/bin/keep", KEEP);
     }
 
-    fn start(&self) -> &'static str {
+    fn prepare(&self) -> &'static str {
         "chmod 755 /usr/local/bin/keep\n\
          ln -sfn ../libexec/sendmail/sendmail /usr/sbin/sendmail; ln -sfn ../sbin/sendmail /usr/lib/sendmail\n\
          chgrp smmsp /usr/libexec/sendmail/sendmail; chmod 2755 /usr/libexec/sendmail/sendmail\n\
@@ -75,8 +75,11 @@ impl Mta for Sendmail<'_> {
          cd /\n\
          busybox syslogd -O /var/log/mail.log\n\
          while ! [ -S /dev/log ]; do sleep 0.01; done\n\
-         /usr/sbin/sendmail -bi >/dev/null\n\
-         /usr/sbin/sendmail -L sm-client -Ac -q1s\n\
+         /usr/sbin/sendmail -bi >/dev/null"
+    }
+
+    fn serve(&self) -> &'static str {
+        "/usr/sbin/sendmail -L sm-client -Ac -q1s\n\
          /usr/sbin/sendmail -L sm-mta -bD -q1s &\n\
          wait $!"
     }

@@ -6,11 +6,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use suite_tests::host::{Host, Plan};
+use suite_tests::host::{Host, Plan, Sign};
 use suite_tests::maildir::{Mailboxes, add_rmail};
 use suite_tests::peers::{Layer, Peers};
 use suite_tests::peers_with_or_skip;
-use suite_tests::ports::{free_port, is_listening};
+use suite_tests::ports::free_port;
 use suite_tests::process::{self, Finished};
 use suite_tests::programs;
 
@@ -72,8 +72,15 @@ const START: &str = "echo 'sshd:*:110:65534::/run/sshd:/usr/sbin/nologin' >>/etc
 /// A host where sshd waits, and which knows itself as hub.example.
 fn host(pair: &Pair, peers: &Peers, tree: &Path) -> Host {
     let keys = Keys::new(peers, tree, pair.site.path());
-    let port = free_port();
     let mut host = Host::new(&pair.site, "host");
+    // Between the look and the start somebody else may take the port: then another one.
+    let is_up = (0..10).any(|_| start(&mut host, free_port(), pair, peers, tree, &keys));
+    assert!(is_up, "no port for sshd");
+    host
+}
+
+/// Starts sshd on a port, unless somebody else has that.
+fn start(host: &mut Host, port: u16, pair: &Pair, peers: &Peers, tree: &Path, keys: &Keys) -> bool {
     let sshd = format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey /etc/ssh/host_key\nPidFile none\nUsePAM no\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n"
@@ -85,7 +92,7 @@ fn host(pair: &Pair, peers: &Peers, tree: &Path) -> Host {
     let client =
         format!("Host hub.example\nHostName 127.0.0.1\nPort {port}\nHostKeyAlias hub.example\n");
     for (name, text) in [
-        ("authorized_keys", authorized_keys(pair, &keys)),
+        ("authorized_keys", authorized_keys(pair, keys)),
         ("config", client),
         ("id_ed25519", process::lossy(&keys.leaf)),
         (
@@ -99,9 +106,9 @@ fn host(pair: &Pair, peers: &Peers, tree: &Path) -> Host {
         trees: &[tree, peers.base()],
         start: START,
         binds: &[pair.site.path(), programs::build()],
+        sign: Sign::Listens(port),
     };
-    host.start(&plan, || is_listening(port));
-    host
+    host.start(&plan)
 }
 
 impl Pair {

@@ -29,7 +29,8 @@ pub enum Flavour {
     Exim,
     /// Sendmail: 64, 67 or 68 after it has delivered to the others and returned the mail of these; it is spoken to by SMTP.
     Sendmail,
-    /// OpenSMTPD: all or nothing; 75 without a word after it has stored the mail.
+    /// OpenSMTPD: all or nothing; 75 without a word after it has stored the mail for a server that is down. A null sender it
+    /// stores as what its server does not take, ever, unless it is an empty word.
     OpenSmtpd,
     /// msmtp: all or nothing, 65 with the server's answer.
     Msmtp,
@@ -131,9 +132,9 @@ impl Flavour {
             (Self::Postfix, 75 | 69) if says("message file too big") => refused("5.3.4"),
             // Not connected, stored for later: a second offer would be a second copy.
             (Self::OpenSmtpd, 75) if said.is_empty() => Outcome::Delivered,
-            (Self::OpenSmtpd, 70) | (Self::Msmtp, 65) | (Self::Dma | Self::Unknown, 67) => {
-                refused("5.1.1")
-            }
+            // With the same status it tells what its server says for now, and what its command cannot store while that is down.
+            (Self::OpenSmtpd, 70) if says("command failed: 5") => refused("5.1.1"),
+            (Self::Msmtp, 65) | (Self::Dma | Self::Unknown, 67) => refused("5.1.1"),
             (Self::Msmtp, 69) if says("server message: 5") => refused("5.0.0"),
             (Self::Postfix | Self::Dma | Self::Unknown, 65) => refused("5.6.0"),
             _ => deferred(),
@@ -204,7 +205,11 @@ impl Sendmail {
     }
 
     fn command_line(&self, sender: &[u8], recipients: &[Vec<u8>]) -> Command {
-        let sender = if sender.is_empty() { b"<>" } else { sender };
+        let sender = match self.flavour {
+            Flavour::OpenSmtpd => sender,
+            _ if sender.is_empty() => b"<>",
+            _ => sender,
+        };
         let mut command = Command::new(&self.command);
         command
             .args(["-i", "-f"])

@@ -34,6 +34,8 @@ fn the_command_line_is_the_portable_one() {
     let (outcome, log) = call(Flavour::Postfix, "", 0);
     assert_eq!(outcome, Outcome::Delivered);
     assert_eq!(log, "<-i><-f><<>><--><-x@dom><alice>\n");
+    let (_, log) = call(Flavour::OpenSmtpd, "", 0);
+    assert_eq!(log, "<-i><-f><><--><-x@dom><alice>\n");
 }
 
 type Check = fn(&Outcome) -> bool;
@@ -66,6 +68,13 @@ fn each_mtas_status_means_what_that_mta_means() {
             70,
             "command failed: 550 Invalid recipient",
             refused,
+        ),
+        (OpenSmtpd, 70, "command failed: 421 4.3.0 full", deferred),
+        (
+            OpenSmtpd,
+            70,
+            "a|b@dom contains illegal character",
+            deferred,
         ),
         (OpenSmtpd, 1, "", deferred),
         (

@@ -17,7 +17,7 @@
     reason = "a scenario: a broken precondition stops it where it is"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::time::{Duration, Instant, SystemTime};
@@ -28,12 +28,17 @@ use suite_tests::correspondent::{Correspondent, Kind};
 use suite_tests::letters::{Fate, Letter, Route, judge};
 use suite_tests::mail_host::Day;
 use suite_tests::node::{Listener, Node, Reach};
-use suite_tests::payload::{Random, seed};
+use suite_tests::payload::seed;
 use suite_tests::peers::{Layer, Peers};
 use suite_tests::process::{self, Running, children};
 use suite_tests::programs::Side;
 use suite_tests::waiting::waiting;
 use suite_tests::{Site, peers_with_or_skip, scale, smtp};
+
+use self::chance::{Chance, Life};
+
+#[path = "mail_crash/chance.rs"]
+mod chance;
 
 /// The pipe for the domain, files for what is below it.
 const TRANSPORT: &str = "${if eq{$domain}{hub.example}{uucp_pipe}{uucp_files}}";
@@ -72,10 +77,7 @@ struct Scene {
     leaf: Correspondent,
     hub: Correspondent,
     listener: Listener,
-    random: Random,
-    /// How long each lives when he is left alone, more or less: the kill falls into this time.
-    lives: BTreeMap<Victim, Duration>,
-    killed: BTreeMap<Victim, usize>,
+    chance: Chance,
     letters: Vec<Letter>,
 }
 
@@ -89,10 +91,23 @@ impl Scene {
             leaf: Correspondent::start(site, peers, leaf, (Kind::Exim, TRANSPORT), SENDING),
             hub: Correspondent::start(site, peers, hub, (Kind::Postfix, ""), SENDING),
             listener,
-            random: Random::new(seed),
-            lives: BTreeMap::new(),
-            killed: BTreeMap::new(),
+            chance: Chance::new(seed),
             letters: Vec::new(),
+        }
+    }
+
+    /// So many rounds, and more as long as chance has spared too many: with each that it spares the next one dies sooner.
+    fn rounds(&mut self, victims: &[Victim], count: usize) {
+        for (number, victim) in victims.iter().cycle().enumerate() {
+            if number >= count && self.chance.kills_of(victims) * 3 >= count {
+                return;
+            }
+            assert!(
+                number < 20 * count,
+                "nobody is hit: {:?}",
+                self.chance.killed
+            );
+            self.round(*victim);
         }
     }
 
@@ -107,29 +122,34 @@ impl Scene {
     fn post(&mut self, victim: Victim) {
         let letters: Vec<Letter> = (0..SIDE_BY_SIDE).map(|_| self.letter()).collect();
         let messages: Vec<_> = letters.into_iter().map(|letter| letter.message).collect();
-        smtp::send_all(self.leaf.mail.port(), &messages, 2);
-        match victim {
-            Victim::Sender => {
-                let config = self.leaf.node.config().display().to_string();
-                let mut senders = Vec::new();
-                let hit = self.moment(victim, || {
-                    if senders.is_empty() {
-                        senders = process::find(&["exim-bsmtp", &config, "--id"]);
-                    }
-                    senders.iter().any(|pid| !process::is_dead(*pid))
-                });
-                if hit {
-                    kill_all(&senders);
+        let mail = &self.leaf.mail;
+        std::thread::scope(|scope| {
+            let posting = scope.spawn(|| smtp::send_all(mail.port(), &messages, 2));
+            if victim != Victim::Sender {
+                return;
+            }
+            let config = self.leaf.node.config().display().to_string();
+            let mut senders = Vec::new();
+            let hit = self.chance.moment(victim, || {
+                let is_posted = posting.is_finished();
+                if senders.is_empty() {
+                    senders = process::find(&["exim-bsmtp", &config, "--id"]);
                 }
+                let is_there = senders.iter().any(|pid| !process::is_dead(*pid));
+                // Whoever comes comes before all is posted and Exim's queue is empty.
+                let has_come = || !senders.is_empty() || (is_posted && mail.queued() == 0);
+                Life::of(!is_there && has_come(), is_there)
+            });
+            if hit {
+                kill_all(&senders);
             }
-            Victim::SendingMta => {
-                self.moment(victim, || true);
-                self.leaf.stop_mail();
-                self.pass_time();
-                self.collect(victim);
-                self.leaf.start_mail(Day::Usual);
-            }
-            _ => {}
+        });
+        if victim == Victim::SendingMta {
+            self.chance.moment(victim, || Life::Alive);
+            self.leaf.stop_mail();
+            self.pass_time();
+            self.collect(victim);
+            self.leaf.start_mail(Day::Usual);
         }
         self.settle();
     }
@@ -188,8 +208,9 @@ impl Scene {
             Victim::ReceivingMta => {
                 // Whoever has nothing to run does not come to life.
                 let own = uuxqt.pid();
-                let is_alive = |uuxqt: &mut Running| !uuxqt.has_ended();
-                self.moment(victim, || is_alive(&mut uuxqt) && !children(own).is_empty());
+                self.chance.moment(victim, || {
+                    Life::of(uuxqt.has_ended(), !children(own).is_empty())
+                });
                 self.hub.stop_mail();
                 let _ = uuxqt.finish(process::PATIENCE);
                 self.hub.start_mail(Day::Usual);
@@ -208,39 +229,15 @@ impl Scene {
     ) {
         if victim == own {
             let pid = running.pid();
-            let hit = self.moment(victim, || !running.has_ended() && !whom(pid).is_empty());
+            let hit = self.chance.moment(victim, || {
+                Life::of(running.has_ended(), !whom(pid).is_empty())
+            });
             if hit {
                 kill_all(&whom(pid));
             }
         }
         // A collector tells what was cut; whose other end was killed fails.
         let _ = running.finish(process::PATIENCE);
-    }
-
-    /// Waits for a random moment of the life of the victim; whether it was still alive then.
-    fn moment(&mut self, victim: Victim, mut is_alive: impl FnMut() -> bool) -> bool {
-        const LONGEST: Duration = Duration::from_millis(80);
-        let nobody_comes = Instant::now() + Duration::from_secs(1);
-        while !is_alive() {
-            if Instant::now() > nobody_comes {
-                return false;
-            }
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        let life = self.lives.entry(victim).or_insert(LONGEST / 4);
-        let micros = u64::try_from(life.as_micros()).expect("a short life");
-        let moment = Instant::now() + Duration::from_micros(self.random.below(micros));
-        while Instant::now() < moment && is_alive() {
-            std::thread::sleep(Duration::from_micros(100));
-        }
-        let hit = is_alive();
-        *life = if hit {
-            (*life * 21 / 20).min(LONGEST)
-        } else {
-            *life * 4 / 5
-        };
-        *self.killed.entry(victim).or_default() += usize::from(hit);
-        hit
     }
 
     /// Another letter: by either way, and now and then one that takes some time to write and to send.
@@ -338,35 +335,22 @@ fn kills_lose_no_mail() {
     let mut scene = Scene::new(&site, peers, seed);
     let rounds = scale::rounds(24);
     let share = rounds * RESTRAINED.len() / (RESTRAINED.len() + UNRESTRAINED.len());
-    for victim in RESTRAINED.iter().cycle().take(share) {
-        scene.round(*victim);
-    }
+    scene.rounds(RESTRAINED, share);
     scene.drain();
     let doubles = scene.doubles();
     assert_eq!(
         doubles, 0,
         "doubled although somebody was left who knew (SEED={seed})"
     );
-    for victim in UNRESTRAINED.iter().cycle().take(rounds - share) {
-        scene.round(*victim);
-    }
+    scene.rounds(UNRESTRAINED, rounds - share);
     scene.drain();
     let doubles = scene.doubles();
     println!(
         "{} letters, killed {:?}, {doubles} doubled",
         scene.letters.len(),
-        scene.killed
+        scene.chance.killed
     );
-    let kills_of = |victims: &[Victim]| -> usize {
-        let counts = victims.iter().filter_map(|victim| scene.killed.get(victim));
-        counts.sum()
-    };
-    assert!(
-        kills_of(RESTRAINED) * 3 >= share && kills_of(UNRESTRAINED) * 3 >= rounds - share,
-        "hit too seldom: {:?} (SEED={seed})",
-        scene.killed
-    );
-    let allowed = SIDE_BY_SIDE * kills_of(UNRESTRAINED);
+    let allowed = SIDE_BY_SIDE * scene.chance.kills_of(UNRESTRAINED);
     assert!(
         doubles <= allowed,
         "{doubles} doubled, at most {allowed} can be excused (SEED={seed})"

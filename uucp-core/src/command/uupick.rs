@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::{OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
@@ -65,7 +66,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     for system in sorted(&inbox)? {
         let wanted = arguments.system.as_ref().is_none_or(|s| *s == system);
-        if wanted && !session.go_through(&inbox.join(&system), &system)? {
+        if wanted && !session.look_into(&inbox.join(&system), &system)? {
             break;
         }
     }
@@ -102,10 +103,36 @@ enum Next {
 }
 
 impl<I: BufRead, O: Write> Session<I, O> {
+    /// What lies where a system's files should; what is no directory, or not for the user, keeps those of the others from nobody.
+    fn look_into(&mut self, directory: &Path, system: &OsStr) -> Result<bool, Failure> {
+        let found = directory
+            .symlink_metadata()
+            .map_err(|error| failed(directory, &error));
+        let names = found.and_then(|found| {
+            if found.is_dir() {
+                return sorted(directory);
+            }
+            let text = format!(
+                "{}: not a directory of files of one system; it is left alone",
+                shown(directory)
+            );
+            Err(Failure::new(Status::Other, text))
+        });
+        match names {
+            Ok(names) => self.go_through(directory, names, system),
+            Err(failure) => self.report(Err(failure)).map(|_| true),
+        }
+    }
+
     /// The files of one system; false when the user has had enough.
-    fn go_through(&mut self, directory: &Path, system: &OsStr) -> Result<bool, Failure> {
+    fn go_through(
+        &mut self,
+        directory: &Path,
+        names: Vec<OsString>,
+        system: &OsStr,
+    ) -> Result<bool, Failure> {
         let mut all_to: Option<PathBuf> = None;
-        for name in sorted(directory)? {
+        for name in names {
             let path = directory.join(&name);
             if let Some(target) = &all_to {
                 self.report(move_into(&path, target))?;
@@ -205,8 +232,21 @@ fn directory(word: &[u8]) -> PathBuf {
 }
 
 fn print(path: &Path, output: &mut impl Write) -> Result<(), Failure> {
-    let copied = File::open(path).and_then(|mut file| io::copy(&mut file, output));
+    let copied = open(path).and_then(|mut file| io::copy(&mut file, output));
     copied.map(drop).map_err(|error| failed(path, &error))
+}
+
+/// A file that was sent, and nothing else that somebody has put there: not a pipe that nobody writes to, not a link to what is
+/// not theirs.
+fn open(path: &Path) -> io::Result<File> {
+    let file = File::options()
+        .read(true)
+        .custom_flags(nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK)
+        .open(path)?;
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "not a file"))
 }
 
 fn remove(path: &Path) -> Result<(), Failure> {
@@ -224,29 +264,41 @@ fn move_into(path: &Path, directory: &Path) -> Result<(), Failure> {
     fs::create_dir_all(directory).map_err(|error| failed(directory, &error))?;
     let to = directory.join(path.file_name().unwrap_or_default());
     if to.symlink_metadata().is_ok() {
-        let text = format!("{}: there is one already; it was not moved", to.display());
+        let text = format!("{}: there is one already; it was not moved", shown(&to));
         return Err(Failure::new(Status::CannotCreate, text));
     }
     match fs::rename(path, &to) {
-        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => {
-            copy_all(path, &to).map_err(|error| failed(&to, &error))?;
-            remove(path)
-        }
+        Err(error) if error.kind() == io::ErrorKind::CrossesDevices => copy_and_remove(path, &to),
         result => result.map_err(|error| failed(&to, &error)),
     }
 }
 
-/// A copy on the disk, before what it is of goes.
+/// What cannot be copied whole is not there, and may be moved elsewhere.
+fn copy_and_remove(path: &Path, to: &Path) -> Result<(), Failure> {
+    if let Err(error) = copy_all(path, to) {
+        if error.kind() != io::ErrorKind::AlreadyExists {
+            let _ = remove(to);
+        }
+        return Err(failed(to, &error));
+    }
+    remove(path)
+}
+
+/// A copy on the disk, before what it is of goes. Links are copied as links.
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
-    if from.is_dir() {
+    let kind = from.symlink_metadata()?.file_type();
+    if kind.is_dir() {
         fs::create_dir(to)?;
         for entry in fs::read_dir(from)? {
             let name = entry?.file_name();
             copy_all(&from.join(&name), &to.join(&name))?;
         }
+    } else if kind.is_symlink() {
+        symlink(fs::read_link(from)?, to)?;
     } else {
+        let mut source = open(from)?;
         let mut target = File::create_new(to)?;
-        io::copy(&mut File::open(from)?, &mut target)?;
+        io::copy(&mut source, &mut target)?;
         target.sync_all()?;
     }
     let parent = to.parent().filter(|parent| !parent.as_os_str().is_empty());
@@ -267,7 +319,12 @@ fn shell(command: &[u8]) -> Result<(), Failure> {
 }
 
 fn failed(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(Status::Other, format!("{}: {error}", path.display()))
+    Failure::new(Status::Other, format!("{}: {error}", shown(path)))
+}
+
+/// A path with what others have named in it: it does nothing to the terminal.
+fn shown(path: &Path) -> impl std::fmt::Display {
+    path.as_os_str().as_bytes().escape_ascii()
 }
 
 #[cfg(test)]

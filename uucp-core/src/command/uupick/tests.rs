@@ -37,7 +37,7 @@ impl Scene {
             output: &mut output,
         };
         let directory = self.path("in").join(system);
-        let more = session.go_through(&directory, OsStr::new(system)).unwrap();
+        let more = session.look_into(&directory, OsStr::new(system)).unwrap();
         (String::from_utf8(output).unwrap(), more)
     }
 
@@ -121,4 +121,46 @@ fn a_copy_to_another_file_system_is_whole() {
     let scene = Scene::new();
     copy_all(&scene.path("in/beta/photos"), &scene.path("out/photos")).unwrap();
     assert_eq!(fs::read(scene.path("out/photos/p")).unwrap(), b"p");
+}
+
+/// Whoever may write into the public directory, or send a file there, may put other things there than `uuto` does.
+#[test]
+fn what_is_no_directory_of_a_system_keeps_nothing_from_its_user() {
+    let scene = Scene::new();
+    fs::write(scene.path("in/odd\u{1b}[2J"), "sent as ~/receive/joe/odd").unwrap();
+    symlink(scene.path("in/gamma"), scene.path("in/link")).unwrap();
+    for odd in ["odd\u{1b}[2J", "link", "gone"] {
+        let (said, more) = scene.answer(odd, "d\n");
+        assert!(more && !said.contains('\u{1b}'), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+    assert!(scene.has("in/gamma/g"));
+}
+
+#[test]
+fn nothing_but_a_file_is_printed_or_copied() {
+    use nix::sys::stat::Mode;
+    let scene = Scene::new();
+    fs::write(scene.path("secret"), "secret").unwrap();
+    let pipe = scene.path("in/gamma/\u{1b}pipe");
+    nix::unistd::mkfifo(&pipe, Mode::S_IRWXU).unwrap();
+    symlink(scene.path("secret"), scene.path("in/gamma/secret")).unwrap();
+    let (said, _) = scene.answer("gamma", "p\n\n\np\nq\n");
+    assert!(said.contains(r"\x1bpipe: not a file"), "{said}");
+    assert!(said.contains("gamma/secret: "), "{said}");
+    assert!(
+        !said.contains('\u{1b}') && !said.ends_with("secret"),
+        "{said}"
+    );
+    let (from, to) = (scene.path("in/gamma"), scene.path("out/gamma"));
+    // What could be copied of it is not left behind.
+    assert!(copy_and_remove(&from, &to).is_err());
+    assert!(!scene.has("out/gamma") && scene.has("in/gamma/g"));
+    fs::remove_file(pipe).unwrap();
+    copy_and_remove(&from, &to).unwrap();
+    assert_eq!(
+        fs::read_link(scene.path("out/gamma/secret")).unwrap(),
+        scene.path("secret")
+    );
+    assert!(scene.has("out/gamma/g") && !scene.has("in/gamma"));
 }

@@ -39,7 +39,6 @@ pub(super) fn open<'a>(
         format,
         limits,
         tally,
-        given: 0,
         failed: None,
         stopped: false,
     };
@@ -64,8 +63,6 @@ struct Watched<'a> {
     format: Format,
     limits: Limits,
     tally: Rc<Tally>,
-    /// Bytes of output so far.
-    given: u64,
     failed: Option<CodecError>,
     /// The input, or the directory of dictionaries, could not be read.
     stopped: bool,
@@ -74,8 +71,9 @@ struct Watched<'a> {
 impl Watched<'_> {
     fn check(&mut self, more: usize) -> Result<(), CodecError> {
         let format = self.format;
-        self.given += more as u64;
-        if self.given > self.limits.output {
+        let given = self.tally.given.get() + more as u64;
+        self.tally.given.set(given);
+        if given > self.limits.output {
             return Err(CodecError::TooLarge {
                 format,
                 limit: self.limits.output,
@@ -83,7 +81,7 @@ impl Watched<'_> {
         }
         let ratio = self.limits.ratio;
         let allowed = self.tally.taken.get().saturating_mul(u64::from(ratio));
-        if format != Format::Plain && self.given > allowed.max(Limits::FREE) {
+        if format != Format::Plain && given > allowed.max(Limits::FREE) {
             return Err(CodecError::Bomb { format, ratio });
         }
         Ok(())

@@ -41,6 +41,12 @@ pub enum CodecError {
         /// The limit.
         ratio: u32,
     },
+    /// It is made of so many pieces with next to nothing in them that nobody who writes mail has made it.
+    #[error("the {format} data is made of thousands of pieces with next to nothing in them")]
+    Pieces {
+        /// What it is.
+        format: Format,
+    },
     /// Reading it needs more memory than is allowed.
     #[error(
         "the {format} data needs more than {limit} bytes of memory; it was written with too large a window"

@@ -52,6 +52,7 @@ impl<'a> Frames<'a> {
             let limit = self.window;
             return Err(CodecError::Window { format, limit }.into());
         }
+        source.tally().begin_piece(format)?;
         let bytes = self.dictionary(header.dictionary)?;
         let mut decoder = zstd::stream::read::Decoder::with_dictionary(source, bytes)?;
         // The window was judged above; this only lifts the decoder's own limit to ours.

@@ -75,7 +75,10 @@ impl<'a, M: Member<'a>> Members<'a, M> {
             return Ok(None);
         }
         match Format::of(start) {
-            Ok(format) if format == M::FORMAT => Ok(Some(M::open(source))),
+            Ok(format) if format == M::FORMAT => {
+                source.tally().begin_piece(format)?;
+                Ok(Some(M::open(source)))
+            }
             Err(error @ CodecError::Truncated { format }) if format == M::FORMAT => {
                 Err(error.into())
             }

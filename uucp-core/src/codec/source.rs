@@ -4,6 +4,8 @@ use std::cell::Cell;
 use std::io::{self, BufRead, Read};
 use std::rc::Rc;
 
+use super::{CodecError, Format};
+
 /// What is known of the input, also while a decoder holds it.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -11,6 +13,28 @@ pub(super) struct Tally {
     pub(super) taken: Cell<u64>,
     /// Reading the input itself has failed: an error that follows is not the data's.
     pub(super) failed: Cell<bool>,
+    /// Bytes of output so far.
+    pub(super) given: Cell<u64>,
+    /// Members and frames that were begun.
+    pub(super) pieces: Cell<u64>,
+}
+
+impl Tally {
+    /// How many members or frames there may be, whatever is in them.
+    const FREE_PIECES: u64 = 10_000;
+    /// So many bytes of output make room for another one.
+    const PIECE: u64 = 1024;
+
+    /// Counts a member or frame. Each makes its decoder anew: megabytes of them, with nothing inside, take minutes and more,
+    /// and neither the output nor its ratio shows it.
+    pub(super) fn begin_piece(&self, format: Format) -> Result<(), CodecError> {
+        let count = self.pieces.get() + 1;
+        self.pieces.set(count);
+        if count > Self::FREE_PIECES + self.given.get() / Self::PIECE {
+            return Err(CodecError::Pieces { format });
+        }
+        Ok(())
+    }
 }
 
 /// The input of a decoder.

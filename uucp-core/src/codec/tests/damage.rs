@@ -162,6 +162,33 @@ fn bombs_are_noticed_by_their_ratio() {
     }
 }
 
+/// A piece without content costs a decoder: what is nothing but these takes minutes.
+#[test]
+fn floods_of_pieces_are_noticed() {
+    let none = Dictionaries::none();
+    for compression in [Compression::Gzip, Compression::Zstd, Compression::Bzip2] {
+        let piece = |text: &[u8]| {
+            let mut encoder = Encoder::new(Vec::new(), compression, Some(1), None).unwrap();
+            encoder.write_all(text).unwrap();
+            encoder.finish().unwrap()
+        };
+        let read = |text: &[u8], count: usize| {
+            let flood = piece(text).repeat(count);
+            let mut decoder = decoder(Box::new(&flood[..]), Limits::default(), &none)?;
+            io::copy(&mut decoder, &mut io::sink())
+        };
+        for text in [&b""[..], b"x"] {
+            let error = read(text, 12_000).unwrap_err();
+            let known = CodecError::of(&error).unwrap();
+            assert!(matches!(known, CodecError::Pieces { .. }), "{known}");
+            assert!(!known.is_temporary());
+            assert_eq!(read(text, 9_000).unwrap(), 9_000 * text.len() as u64);
+        }
+        // Messages one by one are no flood.
+        assert_eq!(read(&[b'x'; 1024], 12_000).unwrap(), 12_000 * 1024);
+    }
+}
+
 #[test]
 fn windows_are_limited() {
     let limits = Limits {

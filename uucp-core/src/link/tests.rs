@@ -1,5 +1,7 @@
 //! Tests that every link must pass.
 
+mod hostile;
+
 use proptest::prelude::*;
 
 use super::testline::{Faults, Pair, Random, Side, Stopped, files};

@@ -36,6 +36,8 @@ pub const TLS_HANDSHAKE: Duration = Duration::from_secs(30);
 const CLOSE_LIMIT: Duration = Duration::from_secs(2);
 /// How much is read from the line at a time.
 const WIRE: usize = 64 * 1024;
+/// How often the line is read before it is said that nothing came.
+const READS: usize = 16;
 /// How much is encrypted before it has to have left: one record.
 const RECORD: usize = 16 * 1024;
 /// Stands where a host's name would; it is not sent.
@@ -266,7 +268,11 @@ impl TlsPort {
     }
 
     /// Reads until the buffer is full or nothing is left here.
+    ///
+    /// What comes may be records with nothing in them, as fast as they are read: whoever waits for bytes has times to keep, and is
+    /// told of nothing soon.
     fn fill(&mut self, buffer: &mut [u8], filled: &mut usize) -> Result<PortRead, TlsFault> {
+        let mut reads = READS;
         while *filled < buffer.len() {
             let room = buffer.get_mut(*filled..).unwrap_or_default();
             match self.session.reader().read(room) {
@@ -277,7 +283,9 @@ impl TlsPort {
                         if let Some(fault) = self.fault.take() {
                             return Err(fault);
                         }
-                        match self.fetch(*filled == 0) {
+                        let again = *filled == 0 && reads > 0;
+                        reads = reads.saturating_sub(usize::from(self.wire.rest().is_empty()));
+                        match self.fetch(again) {
                             Ok(true) => {}
                             Ok(false) => return Ok(PortRead::Nothing),
                             // What came before it, in the same piece, is read first.

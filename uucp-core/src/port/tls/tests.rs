@@ -5,6 +5,7 @@ mod strangers;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use super::super::accepted_port;
@@ -151,6 +152,57 @@ fn new_keys_in_the_middle_are_used() {
         hear(answer, &mut [0; 100])
     });
     assert_eq!(heard, b"old new");
+}
+
+/// A line that brings a byte at a time, always at once; it counts them.
+struct Trickle(Box<dyn Port>, Arc<AtomicUsize>);
+
+impl Port for Trickle {
+    fn traits(&self) -> LineTraits {
+        self.0.traits()
+    }
+
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<PortRead> {
+        self.1.fetch_add(1, Ordering::Relaxed);
+        let (near, far) = self.0.descriptors();
+        wait((near, far), false, None, None)?;
+        self.0.read(&mut buffer[..1])
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn descriptors(&self) -> (BorrowedFd<'_>, BorrowedFd<'_>) {
+        self.0.descriptors()
+    }
+
+    fn hang_up(&mut self) {
+        self.0.hang_up();
+    }
+}
+
+#[test]
+fn a_line_that_brings_no_bytes_and_never_stops_is_left_now_and_then() {
+    let (mut call, mut answer) = friends();
+    let reads = Arc::new(AtomicUsize::new(0));
+    answer.line = Box::new(Trickle(answer.line, reads.clone()));
+    assert_eq!(call.write(&[b'x'; 1000]).unwrap(), 1000);
+    let mut buffer = [0; 2000];
+    let mut nothing = 0;
+    loop {
+        let before = reads.load(Ordering::Relaxed);
+        let read = answer.read(&mut buffer).unwrap();
+        assert!(reads.load(Ordering::Relaxed) <= before + READS);
+        match read {
+            PortRead::Nothing => nothing += 1,
+            read => {
+                assert_eq!(read, PortRead::Bytes(1000));
+                break;
+            }
+        }
+    }
+    assert!(nothing > 50, "{nothing}");
 }
 
 #[test]

@@ -173,6 +173,21 @@ fn a_directory_gives_the_files_that_are_whole() {
 }
 
 #[test]
+fn a_child_that_is_being_started_does_not_keep_a_directory() {
+    let site = Site::new();
+    site.put("hub/1", MAIL);
+    let batch = site.take().unwrap().unwrap();
+    let path = batch.path().to_owned();
+    // It has a copy of every descriptor until it is executed.
+    let Batch {
+        _open: Held(file), ..
+    } = &batch;
+    let _copy = file.try_clone().unwrap();
+    drop(batch);
+    assert!(site.drop_box.resume(&path).unwrap().is_some());
+}
+
+#[test]
 fn of_a_maildir_the_new_messages_are_taken() {
     let site = Site::new();
     site.put("hub/new/1.2.host", MAIL);

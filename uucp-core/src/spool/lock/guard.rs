@@ -124,3 +124,23 @@ pub(super) fn open_guard(path: &Path) -> Result<File, SpoolError> {
     }
     .at("open", path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_that_is_being_started_does_not_keep_a_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("guard");
+        let lock = wait_for(&path, Instant::now()).unwrap();
+        // It has a copy of every descriptor until it is executed.
+        let _copy = lock.0.try_clone().unwrap();
+        drop(lock);
+        wait_for(&path, Instant::now()).unwrap();
+        let lock = wait_for_byte(&path, 7, Instant::now()).unwrap();
+        let _copy = lock.file.try_clone().unwrap();
+        drop(lock);
+        wait_for_byte(&path, 7, Instant::now()).unwrap();
+    }
+}

@@ -66,6 +66,16 @@ fn a_lock_is_taylors_eleven_bytes_and_goes_when_dropped() {
 }
 
 #[test]
+fn a_child_that_is_being_started_does_not_keep_a_lock() {
+    let test = TestSpool::new();
+    let lock = test.spool.lock_system(&beta()).unwrap();
+    // It has a copy of every descriptor until it is executed.
+    let _copy = lock.lock.guard.try_clone().unwrap();
+    drop(lock);
+    assert!(!is_held(&test));
+}
+
+#[test]
 fn a_live_process_of_taylors_keeps_its_lock() {
     let test = TestSpool::new();
     let sleeper = Sleeper::new();

@@ -38,6 +38,19 @@ fn a_name_that_came_back_with_another_content_is_another_file() {
 }
 
 #[test]
+fn a_child_that_is_being_started_does_not_keep_a_file_from_coming_again() {
+    let peer = Peer::new();
+    let mut inbox = peer.inbox();
+    let (mut reception, _) = peer.begin(&mut inbox, UNIQUE);
+    reception.write(None, b"hello ").unwrap();
+    // It has a copy of every descriptor until it is executed.
+    let _copy = reception.file.try_clone().unwrap();
+    drop(reception);
+    let (_, restart_at) = peer.begin(&mut inbox, UNIQUE);
+    assert_eq!(restart_at, 6);
+}
+
+#[test]
 fn equal_content_after_a_call_that_ended_in_order_is_another_file() {
     let peer = Peer::new();
     assert_eq!(peer.transfer(MAIL, CONTENT).unwrap(), "received");

@@ -12,9 +12,9 @@ use crate::spool::{ObservedTime, Spool, SpoolError, durable};
 pub(super) const LIFETIME: u64 = 8 * 86_400;
 /// How many receipts of confirmations that the neighbour has seen are kept: it can only ask again for those that it had
 /// under way when it died.
-const ACKNOWLEDGED_LIMIT: usize = 20_000;
+pub(super) const ACKNOWLEDGED_LIMIT: usize = 20_000;
 /// How many receipts are kept in all.
-const TOTAL_LIMIT: usize = 100_000;
+pub(super) const TOTAL_LIMIT: usize = 100_000;
 /// The file is written anew when it has grown to this many lines more than it needs.
 pub(super) const SLACK_LINES: usize = 50_000;
 

@@ -1,7 +1,8 @@
 //! Receipts: kept over time, cut lines, growth.
 
+use super::super::fault;
 use super::super::tests::TestSpool;
-use super::compact::{LIFETIME, SLACK_LINES};
+use super::compact::{ACKNOWLEDGED_LIMIT, LIFETIME, SLACK_LINES, TOTAL_LIMIT};
 use super::*;
 
 fn key(number: u64) -> Key {
@@ -75,6 +76,65 @@ fn a_cut_line_is_cut_off_and_the_next_one_is_whole() {
             .receive(&[receipt(key(3), Vec::new())], ObservedTime(1))
             .unwrap();
         assert!(load(&test).contains(key(3)), "{length}");
+    }
+}
+
+#[test]
+fn a_damaged_line_and_what_follows_it_are_none() {
+    let test = TestSpool::new();
+    let mut receipts = load(&test);
+    for number in [1, 2] {
+        receipts
+            .receive(&[receipt(key(number), moves(&test))], ObservedTime(1))
+            .unwrap();
+    }
+    let path = receipts.path.clone();
+    let whole = std::fs::read(&path).unwrap();
+    let first_line = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+    for at in first_line..whole.len() {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        std::fs::write(&path, &damaged).unwrap();
+        let receipts = load(&test);
+        assert_eq!(receipts.unfinished(), [(key(1), moves(&test))], "{at}");
+        assert_eq!(receipts.entries.len(), 1, "{at}");
+    }
+}
+
+#[test]
+fn the_name_of_the_file_and_what_is_void_are_on_the_disk_at_once() {
+    let test = TestSpool::new();
+    let mut receipts = load(&test);
+    let steps = || {
+        let steps = fault::record().into_iter();
+        steps.map(|(what, _)| what).collect::<Vec<_>>()
+    };
+    steps();
+    receipts
+        .receive(&[receipt(key(1), Vec::new())], ObservedTime(1))
+        .unwrap();
+    let first = steps();
+    let wanted = ["create", "sync directory", "write"];
+    assert!(first.ends_with(&wanted), "{first:?}");
+    receipts.void(&[key(1)]).unwrap();
+    assert_eq!(steps(), ["write", "sync"]);
+}
+
+#[test]
+fn so_many_receipts_are_kept_and_not_more() {
+    let test = TestSpool::new();
+    for (acknowledged, limit) in [(true, ACKNOWLEDGED_LIMIT), (false, TOTAL_LIMIT)] {
+        let mut receipts = load(&test);
+        for number in 0..limit + 9 {
+            let number = number as u64;
+            receipts.remember(key(number), ObservedTime(number), None);
+        }
+        for entry in receipts.entries.values_mut() {
+            entry.acknowledged = acknowledged;
+        }
+        receipts.forget_old(ObservedTime(0));
+        assert_eq!(receipts.entries.len(), limit);
+        assert!(receipts.contains(key(9)) && !receipts.contains(key(8)));
     }
 }
 

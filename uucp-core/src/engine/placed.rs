@@ -146,7 +146,51 @@ fn parent_of(pid: i32) -> Option<Pid> {
 
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
     use super::*;
+    use crate::ended::Watched;
+
+    /// A call that has come to its end with this status, after having written this.
+    fn over(system: &str, status: u8, written: &str) -> Placed {
+        let mut command = Command::new("/bin/sh");
+        command
+            .arg("-c")
+            .arg(format!("echo {written}; exit {status}"));
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let watched = Watched::new(&child);
+        assert!(watched.ends_within(Duration::from_mins(5)).unwrap());
+        Placed {
+            system: system.parse().unwrap(),
+            output: child.stdout.take(),
+            child,
+        }
+    }
+
+    #[test]
+    fn who_was_behind_a_call_that_is_over_at_the_same_time_was_behind_it() {
+        let first = over("a", 0, "");
+        let pid = first.pid();
+        // Also behind one that is over for longer, which nobody waits for.
+        let words = format!("{pid} 999999999");
+        let behind = ["b", "c"].map(|system| over(system, AFTER_OTHERS, &words));
+        let mut placed: Vec<Placed> = std::iter::once(first).chain(behind).collect();
+        let ended = take_ended(&mut placed);
+        assert!(placed.is_empty());
+        let told: Vec<_> = ended
+            .iter()
+            .map(|one| (one.system.as_str(), one.good, one.behind.as_deref()))
+            .collect();
+        let others: &[SystemName] = &["a".parse().unwrap()];
+        let wanted = [
+            ("b", true, Some(others)),
+            ("c", true, Some(others)),
+            ("a", true, None),
+        ];
+        assert_eq!(told.last(), wanted.last());
+        assert!(wanted.iter().all(|one| told.contains(one)), "{told:?}");
+    }
 
     #[test]
     fn whose_a_lock_is_is_told_by_the_parent() {
@@ -154,7 +198,7 @@ mod tests {
         assert_eq!(Holder::of(Some(own)), Holder::OfRound(own));
         assert_eq!(Holder::of(Some(getppid().as_raw())), Holder::Stranger);
         assert_eq!(Holder::of(None), Holder::Nobody);
-        let gone = std::process::Command::new("true").spawn().unwrap();
+        let gone = Command::new("true").spawn().unwrap();
         let pid = pid_of(&gone).as_raw();
         assert!(gone.wait_with_output().unwrap().status.success());
         assert_eq!(Holder::of(Some(pid)), Holder::Nobody);

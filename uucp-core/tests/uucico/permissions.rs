@@ -161,6 +161,33 @@ fn what_our_own_rules_never_permit_is_given_up_and_its_user_is_told() {
 }
 
 #[test]
+fn of_what_is_given_up_he_is_told_whom_the_request_names_or_nobody() {
+    let execution = |options: &str, notify: &str| {
+        format!("E D.0001 D.alphaN0001 joe -C{options} D.0001 0666 {notify} 0x7 rmail x")
+    };
+    for (line, told) in [
+        (execution("", "\"\""), Some("joe")),
+        (execution("R", "ann"), Some("ann")),
+        (execution("N", "\"\""), None),
+        // The peer's user has asked for it.
+        ("S /nowhere/file ~/sent joe -c D.0 0644".to_owned(), None),
+    ] {
+        let lab = Lab::new("");
+        request(&lab.alpha, "beta", &line);
+        let folder = lab.alpha.root.join("spool/beta/D.");
+        fs::create_dir_all(&folder).unwrap();
+        file(&folder, "D.0001");
+        lab.alpha.append("etc/sys", "transfer no\n");
+        good_call(&lab);
+        let (log, notes) = (lab.alpha.log(), lab.alpha.notes());
+        assert!(log.contains("given up ("), "{log}");
+        assert_eq!(lab.alpha.queued("beta"), 0, "{line}");
+        let to = notes.lines().find_map(|line| line.strip_prefix("To: "));
+        assert_eq!(to, told, "{line}: {notes}");
+    }
+}
+
+#[test]
 fn messages_that_wait_to_be_packed_are_not_given_up_as_a_batch() {
     let lab = Lab::new("");
     lab.alpha

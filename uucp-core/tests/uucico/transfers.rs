@@ -152,6 +152,23 @@ fn a_job_that_can_never_be_done_stays_until_its_user_can_be_told() {
 }
 
 #[test]
+fn a_job_that_can_never_be_done_and_not_be_kept_stays_and_holds_nothing_up() {
+    let lab = Lab::new("call-local-size 9 any\ncalled-local-size 9 any");
+    lab.alpha.queue("beta", "joe", &[b'x'; 10]);
+    lab.alpha.queue("beta", "joe", b"mail");
+    let folder = lab.alpha.root.join("spool/.Preserve");
+    fs::write(&folder, "in the way").unwrap();
+    lab.call();
+    assert_eq!(lab.beta.arrived("alpha"), [b"mail"], "{}", lab.alpha.log());
+    assert_eq!(lab.alpha.queued("beta"), 1, "{}", lab.alpha.log());
+    assert_eq!(lab.alpha.notes(), "");
+    fs::remove_file(&folder).unwrap();
+    lab.call();
+    assert_eq!(lab.alpha.queued("beta"), 0, "{}", lab.alpha.log());
+    assert_eq!(lab.alpha.names(".Preserve").len(), 1);
+}
+
+#[test]
 fn a_call_with_login_moves_the_jobs_of_both_sides() {
     for protocol in ["t", "e", "g", "i"] {
         let lab = Lab::new(&format!("protocol {protocol}"));

@@ -108,6 +108,30 @@ fn what_can_have_no_second_name_is_moved_when_its_user_has_been_told() {
 }
 
 #[test]
+fn what_can_never_be_done_and_have_no_second_name_is_moved_when_its_user_has_been_told() {
+    let test = TestSpool::new();
+    queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();
+    let before = test.files();
+    std::fs::create_dir(test.spool.preserve_folder()).unwrap();
+    let no_transfer: &dyn Fn(&mut Settings) = &|s| {
+        (s.call_transfer, s.called_transfer) = (false, false);
+    };
+    for told in [false, true] {
+        assert_eq!(test.files(), before);
+        let mut call = Call::new(&test, Features::OURS);
+        call.queue.limits.ever = ever(&[no_transfer]);
+        assert!(call.next().is_none());
+        let mut one = only(&mut call);
+        fault::arm(0, Trouble::NotPermitted);
+        let kept = call.queue.keep(&mut one).unwrap();
+        assert!(fault::disarm());
+        assert!(kept.ends_with("/.Preserve"), "{kept}");
+        call.queue.given_up(one, told).unwrap();
+    }
+    assert_only_preserved(&test);
+}
+
+#[test]
 fn what_is_kept_already_has_not_changed_and_is_kept_once() {
     let test = TestSpool::new();
     let job = queue_mail(&test.spool, Grade::DEFAULT, b"mail").unwrap();

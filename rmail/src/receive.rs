@@ -80,7 +80,7 @@ fn receive_one(
 /// time, when the MTA has just shown that it is there. Their trouble is not this message's: they wait on.
 fn hand_over_reports(site: &Site, origin: &Origin) {
     let by_uuxqt = origin.neighbour.is_some() && !origin.by_nncp;
-    if let (Some(spool), false) = (&site.spool, by_uuxqt || stop::is_asked()) {
+    if let (Some(spool), false) = (&site.spool, by_uuxqt) {
         let until = Instant::now() + REPORTS_TIME;
         let _ = deliver_some_local_mail(spool, &site.mail, REPORTS, until);
     }

@@ -116,6 +116,38 @@ fn told_to_end_at_any_moment_it_offers_nothing_twice() {
 }
 
 #[test]
+fn told_to_end_while_it_retries_it_begins_with_no_other_neighbour() {
+    let victim = Arc::new(AtomicUsize::new(0));
+    let target = victim.clone();
+    let server = Server::answering("alice", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
+    let message = "MAIL FROM:<bob@far.example> XBPID=1\nRCPT TO:<alice@leaf.lab>\nDATA\nSubject: 1.\n\nx\n.\n";
+    let neighbours = ["far", "hub"];
+    for name in neighbours {
+        let run = site.rsmtp_as(&[("UU_MACHINE", name)], &[], message.as_bytes());
+        assert_eq!((run.status, site.kept(name)), (0, 1), "{}", run.stderr);
+    }
+    server.answer(move |_| {
+        let pid = loop {
+            match target.load(Ordering::SeqCst) {
+                0 => std::thread::yield_now(),
+                pid => break pid,
+            }
+        };
+        kill(Pid::from_raw(i32::try_from(pid).unwrap()), Signal::SIGTERM).unwrap();
+        None
+    });
+    // Whoever's turn it is, his record is opened.
+    let records = site.path("spool/.Mail/ledger");
+    std::fs::remove_dir_all(&records).unwrap();
+    let mut child = site.start_retry();
+    victim.store(usize::try_from(child.id()).unwrap(), Ordering::SeqCst);
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    assert_eq!(std::fs::read_dir(&records).unwrap().count(), 1);
+    assert_eq!(neighbours.map(|name| site.kept(name)), [0, 1]);
+}
+
+#[test]
 fn killed_at_any_moment_it_goes_on_where_it_was() {
     let signaller = Signaller::with(Signal::SIGKILL);
     let server = &signaller.server;

@@ -1,6 +1,7 @@
 //! Who is told what.
 
 use super::node::Node;
+use super::runnable::write_program;
 
 fn told_after(lines: &str, body: &str) -> Vec<String> {
     let node = Node::new();
@@ -99,6 +100,34 @@ fn data_that_no_job_names_is_kept_and_told_of() {
     assert!(node.log().contains("uuxqt alpha - ("), "{}", node.log());
     node.run(&[]);
     assert_eq!(node.mails().len(), 1);
+}
+
+#[test]
+fn told_to_end_it_hands_over_the_mail_in_hand_and_no_other() {
+    let node = Node::new();
+    let mta = node.path("bin/mta");
+    // It is asked who it is, too.
+    let handed = node.path("handed").display().to_string();
+    let script = format!(
+        "#!/bin/sh\ncat >/dev/null\ncase \"$*\" in *bob@x.y) echo >>'{handed}'; kill -TERM $PPID;; esac\n"
+    );
+    write_program(&mta, script);
+    let mail = format!(
+        "[delivery]\nmethod = \"sendmail\"\nsendmail = \"{}\"\n",
+        mta.display()
+    );
+    std::fs::write(node.path("etc/mail.toml"), mail).unwrap();
+    node.run(&[]);
+    let queue = node.path("spool/.Bangpath/local-mail");
+    std::fs::create_dir_all(&queue).unwrap();
+    for number in 0..3 {
+        // The envelope's addresses are hexadecimal: bob@x.y.
+        let mail = "from:\nto:626f6240782e79\n\nSubject: report\n\nrefused\n";
+        std::fs::write(queue.join(format!("{number:013}")), mail).unwrap();
+    }
+    node.run(&[]);
+    assert_eq!(node.mails().len(), 2);
+    assert_eq!(std::fs::read(handed).unwrap(), b"\n");
 }
 
 #[test]

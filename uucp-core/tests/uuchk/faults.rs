@@ -174,7 +174,7 @@ fn everything_in_mail_toml() {
         [neighbour.hubb.policy]\nkept-limit = 1\n\
         [neighbour.nabe.policy]\nkept-limit = 1\n\
         [neighbour.hub.sending]\ncompression = \"zstd\"\ndictionary = \"what\"\ncompression-level = 20\n\
-        [neighbour.leaf.sending]\ncompression = \"zstd\"\ndictionary = \"0000abcd\"\ncompression-level = 3\ncarrier = \"nncp\"\nnncp-exec = \"/no/nncp-exec\"\n\
+        [neighbour.leaf.sending]\ncompression = \"zstd\"\ndictionary = \"0000abcd\"\ncompression-level = 3\ncarrier = \"nncp\"\nnncp-exec = \"/etc/passwd\"\n\
         [neighbour.leaf.delivery]\nmaildir = \"/proc/1/%u\"\n";
     let site = Site::new(&[("sys", sys), ("mail.toml", mail)]);
     assert_found(
@@ -192,7 +192,7 @@ fn everything_in_mail_toml() {
             "mail.toml:20: dictionary = \"what\" is neither an id",
             "mail.toml:21: compression-level = 20: zstd has 1 to 19",
             "mail.toml:24: there is no dictionary 0000abcd in spool/.Mail",
-            "mail.toml:27: nncp-exec: there is no program /no/nncp-exec",
+            "mail.toml:27: nncp-exec: there is no program /etc/passwd",
             "mail.toml:29: maildir: user ",
         ],
     );

@@ -212,6 +212,10 @@ fn an_error_names_file_and_line() {
             "/etc/uucp/mail.toml:2: 'sendmail' is not a whole path",
         ),
         (
+            "[delivery]\nsendmail = \"/bin/a\\u0000b\"\n",
+            "/etc/uucp/mail.toml:2: '/bin/a\0b' is not a whole path",
+        ),
+        (
             "state-directory = \"state\"\n",
             "/etc/uucp/mail.toml:1: 'state' is not a whole path",
         ),

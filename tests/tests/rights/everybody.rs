@@ -146,6 +146,38 @@ fn a_log_line_is_whole_or_not_there() {
 }
 
 #[test]
+fn what_is_made_has_the_same_modes_whatever_the_umask_of_who_queues() {
+    let name = "what_is_made_has_the_same_modes_whatever_the_umask_of_who_queues";
+    let made = ["022", "000", "777"].map(|umask| {
+        let site = Site::new("rights");
+        let installed = Installed::or_skip(&site, name)?;
+        let uux = installed.program("uux");
+        for words in ["hub!store x", "'!rmail' x"] {
+            let line = format!("umask {umask}; exec {} -r {words}", uux.display());
+            installed
+                .run(ANN, Path::new("/bin/sh"), &["-c", &line])
+                .expect_success("uux");
+        }
+        let modes = std::cell::RefCell::new(Vec::new());
+        let node = &installed.node;
+        every(vec![node.path("spool"), node.path("log")], |path, found| {
+            let folder = path.parent().unwrap().strip_prefix(node.folder());
+            let folder = folder.unwrap().to_owned();
+            let mode = format!("{:o}", found.mode());
+            modes.borrow_mut().push((folder, mode));
+        });
+        let mut modes = modes.into_inner();
+        modes.sort();
+        Some(modes)
+    });
+    let [Some(usual), open, closed] = made else {
+        return;
+    };
+    assert_eq!(open.as_ref(), Some(&usual));
+    assert_eq!(closed.as_ref(), Some(&usual));
+}
+
+#[test]
 fn who_kills_it_leaves_what_a_crash_leaves() {
     let site = Site::new("rights");
     let Some(installed) = Installed::or_skip(&site, "who_kills_it_leaves_what_a_crash_leaves")
@@ -160,8 +192,11 @@ fn who_kills_it_leaves_what_a_crash_leaves() {
         input.write_all(&vec![b'x'; 200_000]).unwrap();
         // The caller may, as long as the input that he gives is read; and whoever looks finds nothing that is not the caller's.
         let pid = running.pid();
-        let status = process::lossy(Path::new(&format!("/proc/{pid}/status")));
-        assert!(status.contains("Uid:\t4712\t"), "{status}");
+        let status = PathBuf::from(format!("/proc/{pid}/status"));
+        process::wait_for("input to be read as Ann", process::PATIENCE, || {
+            let text = process::lossy(&status);
+            text.contains("Uid:\t4712\t4712\t").then_some(())
+        });
         assert_eq!(
             fs::metadata(format!("/proc/{pid}/environ")).unwrap().uid(),
             0
@@ -200,6 +235,21 @@ fn files_that_have_come_are_handed_out_to_whom_they_are_for() {
     fs::write(&secret, "hands off").unwrap();
     set(&secret, 10, 10, 0o600);
     symlink(&secret, receive.join("ann/hub/zlink")).unwrap();
+    // Whatever is done while it asks is done by her, for good.
+    let mut command = installed.command(ANN, &installed.program("uupick"), &[]);
+    let input = held_input(&mut command);
+    let asked = site.path().join("asked");
+    let running = Running::start(command, &asked);
+    process::wait_for("a question", process::PATIENCE, || {
+        process::lossy(&asked).contains("for-ann").then_some(())
+    });
+    let status = process::lossy(Path::new(&format!("/proc/{}/status", running.pid())));
+    for ids in ["Uid", "Gid"] {
+        let wanted = format!("{ids}:\t4712\t4712\t4712\t4712\n");
+        assert!(status.contains(&wanted), "{status}");
+    }
+    drop(input);
+    running.finish(process::PATIENCE).expect_success("uupick");
     let inbox = installed.path("ann/in");
     let spool = installed.node.spool().display().to_string();
     let answers = format!("m {spool}\nm {}\np\nq\n", inbox.display());

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
+use nix::sys::signal::Signal;
+
 use super::installed::{ANN, Installed, set};
 use super::*;
 
@@ -78,6 +80,10 @@ fn nothing_is_written_for_a_user_but_to_the_spool() {
         debugged.output.contains("cannot write debugging messages"),
         "{debugged:?}"
     );
+    // Nor where the first message comes when the owner's rights are there for good.
+    installed
+        .by_ann("uux", &["-r", "-x", "execute", "!rmail", "x"])
+        .expect_success("uux");
     assert!(!node.path("log/Debug").exists());
     // Where she may write, she reads what she has asked for, and it is hers; a link of hers leads nowhere else.
     let config = process::lossy(&node.config());
@@ -185,6 +191,10 @@ fn wrong_bits_are_refused() {
             );
         }
     }
+    // Of a group of the owner's, too.
+    let half = installed.copy("uux", 10, 10, 0o4755);
+    let run = installed.run(["4712", "10", "10"], &half, &["-r", "hub!store", "x"]);
+    assert!(run.output.contains("must have mode 6755"), "{run:?}");
     for program in [
         "uucico",
         "uuxqt",
@@ -245,4 +255,55 @@ fn what_stands_in_the_configuration_is_told_to_nobody_who_may_not_read_it() {
         assert!(!run.status.success(), "{run:?}");
         assert!(!run.output.contains("s3cr3t"), "{run:?}");
     }
+}
+
+#[test]
+fn nobodys_terminal_stops_what_has_a_lock() {
+    let site = Site::new("rights");
+    let Some(installed) = Installed::or_skip(&site, "nobodys_terminal_stops_what_has_a_lock")
+    else {
+        return;
+    };
+    // It waits for a lock that a live process has.
+    let held = format!("{:10}\n", std::process::id());
+    installed.node.write("lock/LCK..leaf", &held);
+    let words = ["-r", "!rmail", "x"];
+    let command = installed.command(ANN, &installed.program("uux"), &words);
+    let running = Running::start(command, &site.path().join("waits"));
+    let status = PathBuf::from(format!("/proc/{}/status", running.pid()));
+    let stops = [Signal::SIGTSTP, Signal::SIGTTIN, Signal::SIGTTOU];
+    let bits: u64 = stops.iter().map(|signal| 1 << (*signal as u64 - 1)).sum();
+    process::wait_for("signals to be blocked", process::PATIENCE, || {
+        let text = process::lossy(&status);
+        let mask = text.lines().find_map(|line| line.strip_prefix("SigBlk:"))?;
+        let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+        let is_owner = text.contains("Uid:\t10\t10\t10\t10");
+        (is_owner && mask & bits == bits).then_some(())
+    });
+    fs::remove_file(installed.node.path("lock/LCK..leaf")).unwrap();
+    running.finish(process::PATIENCE).expect_success("uux");
+}
+
+#[test]
+fn the_time_in_the_log_is_not_that_of_who_queues() {
+    let site = Site::new("rights");
+    let name = "the_time_in_the_log_is_not_that_of_who_queues";
+    let Some(installed) = Installed::or_skip(&site, name) else {
+        return;
+    };
+    // Without /etc/localtime it is UTC.
+    let now = || {
+        let mut date = Command::new("date");
+        date.args(["-u", "+%Y-%m-%d %H:%M:%S"]);
+        process::run(date, site.path()).output.trim().to_owned()
+    };
+    let before = now();
+    let words = ["-r", "hub!store", "x"];
+    let mut command = installed.command(ANN, &installed.program("uux"), &words);
+    command.env("TZ", "XYZ-12");
+    process::run(command, site.path()).expect_success("uux");
+    let log = installed.node.log();
+    let (_, rest) = log.split_once('(').unwrap();
+    let told = &rest[..before.len()];
+    assert!(*before <= *told && *told <= *now(), "{before}: {log}");
 }

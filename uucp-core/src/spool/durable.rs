@@ -12,7 +12,7 @@ use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use super::error::At;
 use super::fault::step;
-use super::sharing::{give_to_owner, open_directory};
+use super::sharing::{give_to_group, give_to_owner, open_directory};
 use super::{SpoolError, regular};
 
 /// Files of the spool: owner and group uucp, nobody else, whatever the umask.
@@ -49,6 +49,9 @@ pub(super) fn make_directory_with(path: &Path, mode: u32) -> Result<(), SpoolErr
     };
     created.at("create", path)?;
     let directory = open_directory(path).at("open", path)?;
+    if let Some(parent) = path.parent() {
+        give_to_group(&directory, parent);
+    }
     directory
         .set_permissions(Permissions::from_mode(mode))
         .at("set the mode of", path)?;

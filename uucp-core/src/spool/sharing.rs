@@ -65,7 +65,7 @@ pub(super) fn open_directory(path: &Path) -> io::Result<File> {
 }
 
 /// What a member of the group makes is the group's also where the folder does not see to it.
-fn give_to_group(file: &File, parent: &Path) {
+pub(super) fn give_to_group(file: &File, parent: &Path) {
     if let (Ok(own), Ok(above)) = (file.metadata(), fs::metadata(parent))
         && own.gid() != above.gid()
     {

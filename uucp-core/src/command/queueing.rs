@@ -74,6 +74,14 @@ pub(super) fn warn(program: &str, message: &str) {
     let _ = writeln!(std::io::stderr(), "{program}: {message}");
 }
 
+/// Tells that there will be no log: of programs that people and timers start. Who hands mail to a sender may take any word on standard
+/// error for a failure, and return the mail.
+pub(super) fn warn_without_log(program: &'static str, config: &Config) {
+    if let Err(reason) = Journal::open(config, program).check() {
+        warn(program, &reason);
+    }
+}
+
 /// One line on standard output.
 pub(super) fn print_line(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");

@@ -18,6 +18,7 @@ use nix::unistd::{Uid, getuid};
 use options::Arguments;
 use uuxqt::Starter;
 
+use super::queueing::warn_without_log;
 use crate::config::{Config, RunUuxqt};
 use crate::engine::{ExecuteEvery, Signals};
 use crate::limits;
@@ -58,6 +59,11 @@ fn work(arguments: &Arguments) -> Result<ExitCode, Failure> {
     limits::descriptors(DESCRIPTORS);
     let config = arguments.common.load()?;
     let spool = Spool::open(&config).map_err(Failure::temporary)?;
+    // A server, or who makes several calls, has said it for all.
+    let is_first = arguments.accepted.is_none() && !arguments.is_one_of_several();
+    if is_first && !failures::is_for_the_caller() {
+        warn_without_log("uucico", &config);
+    }
     let signals = Signals::take().map_err(Failure::temporary)?;
     let site = Site {
         arguments,

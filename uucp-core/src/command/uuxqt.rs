@@ -13,6 +13,7 @@ use clap::Parser;
 use nix::sys::stat::{Mode, umask};
 
 use super::common::Common;
+use super::queueing::warn_without_log;
 use crate::config::mail::MailConfig;
 use crate::config::{Config, ConfigError};
 use crate::delivery::deliver_local_queue;
@@ -82,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.worker {
         return work(arguments, &config, &mail, &spool, journal);
     }
+    warn_without_log("uuxqt", &config);
     let system = arguments.system.as_ref();
     let system = system.map(|name| known_system(&config, &spool, name));
     run_queue(

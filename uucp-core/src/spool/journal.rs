@@ -96,6 +96,18 @@ impl Journal {
         &self.log.path
     }
 
+    /// Whether the log can be written: who writes lines is never stopped, so nobody would know.
+    ///
+    /// # Errors
+    /// One line that says why not.
+    pub fn check(&mut self) -> Result<(), String> {
+        let opened = self.log.current().map(drop);
+        opened.map_err(|error| {
+            let path = self.log.path.display();
+            format!("{path}: the log cannot be written, nothing of this run will be in it: {error}")
+        })
+    }
+
     /// Writes one line of the log. System and user are `-` where there is none.
     pub fn log(
         &mut self,

@@ -37,7 +37,7 @@ pub(super) fn tell(arguments: &Arguments, failure: Failure) -> Failure {
 }
 
 /// Under inetd standard error is the line; under sshd it goes to the caller beside the line, unless there is a terminal.
-fn is_for_the_caller() -> bool {
+pub(super) fn is_for_the_caller() -> bool {
     let is_line = io::stdin().as_fd().try_clone_to_owned().is_ok_and(|line| {
         let metadata = File::from(line).metadata();
         metadata.is_ok_and(|found| found.file_type().is_fifo() || found.file_type().is_socket())

@@ -29,6 +29,18 @@ pub(crate) fn is_older(written: SystemTime, than: Duration) -> bool {
     apart > than
 }
 
+/// A time that is left, in words and rounded up: nobody who waits for so long is too early.
+pub(crate) fn in_words(time: Duration) -> String {
+    let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let (count, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7200 => (seconds.div_ceil(60), "minute"),
+        _ => (seconds.div_ceil(3600), "hour"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {unit}{plural}")
+}
+
 fn zone() -> TimeZone {
     if std::env::var_os("TZ").is_some() && !is_lent() {
         return TimeZone::system();
@@ -57,6 +69,18 @@ mod tests {
         ] {
             assert_eq!(is_older(written, hour), old, "{written:?}");
         }
+    }
+
+    #[test]
+    fn a_time_in_words_is_never_shorter() {
+        let words = |milliseconds| in_words(Duration::from_millis(milliseconds));
+        assert_eq!(words(0), "0 seconds");
+        assert_eq!(words(1), "1 second");
+        assert_eq!(words(60_000), "60 seconds");
+        assert_eq!(words(119_001), "2 minutes");
+        assert_eq!(words(120_001), "3 minutes");
+        assert_eq!(words(7_200_000), "2 hours");
+        assert_eq!(words(7_200_001), "3 hours");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::files::Output;
 use super::job::{Ended, Job, Outcome, Runner, user_for_command};
 use super::report::{self, Story};
 use super::retry;
+use crate::clock::in_words;
 use crate::name::SystemName;
 use crate::report::note;
 use crate::spool::{
@@ -34,12 +35,7 @@ impl Runner<'_> {
     ) -> Result<Outcome, SpoolError> {
         let Ended { finished, output } = ended;
         if finished.end.code() == Some(0) {
-            // Mail that was refused, say, or set aside: done, but worth a line.
-            if let Some(words) = last_words(&finished.stderr) {
-                let text = format!("Execution: {words} ({})", job.execution.name);
-                self.log(&job, Severity::Info, &text);
-            }
-            return self.succeed(job, state, output);
+            return self.succeed(job, state, &ended_well(&finished.stderr), output);
         }
         let reason = format!("Execution: {}", finished.end.describe());
         let text = match last_words(&finished.stderr) {
@@ -64,6 +60,7 @@ impl Runner<'_> {
         &mut self,
         job: Job<'_>,
         state: Option<RetryState>,
+        how: &str,
         output: Output,
     ) -> Result<Outcome, SpoolError> {
         if let Err(reason) = self.put_output(job.execution, job.file, output) {
@@ -77,6 +74,9 @@ impl Runner<'_> {
             ..
         } = job;
         self.spool.remove_execution(lock, execution, file)?;
+        // Where somebody looks who misses mail.
+        let text = format!("Execution done ({}){how}", execution.name);
+        self.log_of((execution, file), Severity::Info, &text);
         if file.success_mail {
             let story = Story {
                 execution,
@@ -172,7 +172,11 @@ impl Runner<'_> {
             self.log(&job, Severity::Info, &text);
             return self.fail(job, &reason, stderr);
         }
-        let text = format!("Will retry later ({})", job.execution.name);
+        let wait = in_words(retry::wait_after(state.attempts));
+        let text = format!(
+            "Will retry later ({}), when uuxqt runs in {wait} or after that",
+            job.execution.name
+        );
         self.log(&job, Severity::Info, &text);
         self.spool.set_retry_state(job.execution, &state)?;
         Ok(Outcome::Later)
@@ -255,6 +259,11 @@ impl Runner<'_> {
         self.spool.set_aside_execution(lock, execution)?;
         Ok(Outcome::Failed { told: may_tell })
     }
+}
+
+/// What a command that has succeeded has said all the same, for the log: mail that was refused, say, or set aside.
+fn ended_well(stderr: &[u8]) -> String {
+    last_words(stderr).map_or_else(String::new, |words| format!(": {words}"))
 }
 
 /// The last line of what a command wrote on standard error: there a program says what it ended for.

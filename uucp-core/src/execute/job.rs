@@ -226,9 +226,19 @@ impl<'a> Runner<'a> {
     }
 
     pub(super) fn log(&mut self, job: &Job<'_>, severity: Severity, text: &str) {
-        let user = job.file.user.as_ref().map(|(user, _)| user.as_slice());
+        self.log_of((job.execution, job.file), severity, text);
+    }
+
+    /// A line about a job that may be gone.
+    pub(super) fn log_of(
+        &mut self,
+        (execution, file): (&Execution, &ExecuteFile),
+        severity: Severity,
+        text: &str,
+    ) {
+        let user = file.user.as_ref().map(|(user, _)| user.as_slice());
         self.journal.log(
-            Some(&job.execution.system),
+            Some(&execution.system),
             user.or(Some(b"unknown")),
             severity,
             text,

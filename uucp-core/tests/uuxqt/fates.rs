@@ -15,7 +15,10 @@ const FATES: &[Fate] = &[
     Fate {
         body: "exit 0",
         stays: false,
-        log: &["Executing X.alphaN0001 (tool a b)"],
+        log: &[
+            "Executing X.alphaN0001 (tool a b)",
+            "Execution done (X.alphaN0001)\n",
+        ],
     },
     Fate {
         body: "exit 75",
@@ -44,7 +47,7 @@ const FATES: &[Fate] = &[
     Fate {
         body: "rm \"$0\"; exit 75",
         stays: true,
-        log: &["Will retry later (X.alphaN0001)"],
+        log: &["Will retry later (X.alphaN0001), when uuxqt runs in 60 seconds or after that\n"],
     },
 ];
 
@@ -115,6 +118,28 @@ fn failures_for_good_are_kept_and_told() {
 }
 
 #[test]
+fn a_log_that_cannot_be_written_is_told_and_stops_nothing() {
+    let node = Node::new();
+    let config = fs::read_to_string(node.path("etc/config")).unwrap();
+    let log = node.path("log/Log").display().to_string();
+    fs::write(
+        node.path("etc/config"),
+        config.replace(&log, "/proc/none/Log"),
+    )
+    .unwrap();
+    node.script("tool", "exit 0");
+    node.job("N0001", "tool x", "");
+    let output = node.run(&[]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        told.starts_with("uuxqt: /proc/none/Log: the log cannot be written"),
+        "{told}"
+    );
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert_eq!(node.files("alpha"), [""; 0]);
+}
+
+#[test]
 fn a_failed_command_is_logged_as_the_peer_does_it() {
     let node = Node::new();
     node.script("tool", "exit 1");
@@ -149,8 +174,8 @@ fn the_log_has_what_a_command_says() {
     let log = node.log();
     for line in [
         "ERROR: Execution: Exit status 75: 4.3.0 why?[2J\n",
-        "Will retry later (X.alphaN0001)\n",
-        "Execution: 5.1.1 rmail: nobody (X.alphaN0002)\n",
+        "Will retry later (X.alphaN0001), when uuxqt runs in 60 seconds or after that\n",
+        "Execution done (X.alphaN0002): 5.1.1 rmail: nobody\n",
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }

@@ -127,7 +127,7 @@ fn answer_clap(name: &str, audience: Audience, error: &clap::Error) -> ExitCode 
     let failure = match audience {
         Audience::Mail => Failure::new(
             Status::Usage,
-            format!("wrong options, see --help: {}", first_line(text)),
+            format!("wrong options, see --help: {}", what_is_wrong(text)),
         ),
         Audience::Tool | Audience::Plain => Failure::new(Status::Usage, text),
     };
@@ -151,8 +151,11 @@ fn set_panic_hook(name: &'static str, audience: Audience) {
     }));
 }
 
-fn first_line(text: &str) -> &str {
-    text.lines().next().unwrap_or_default()
+/// What stands before clap's advice, in one line: what is missing has lines of its own.
+fn what_is_wrong(text: &str) -> String {
+    let lines = text.lines().map(str::trim);
+    let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    lines.join(" ")
 }
 
 /// Line breaks and control characters of whatever was quoted become blanks: an MTA logs one line.
@@ -204,6 +207,30 @@ mod tests {
         assert_eq!(
             status(Audience::Tool, &["--no-such-option"]),
             format!("{:?}", ExitCode::from(64))
+        );
+    }
+
+    #[test]
+    fn options_that_are_missing_are_named_on_the_one_line() {
+        #[derive(Debug, Parser)]
+        struct Two {
+            #[arg(long)]
+            _system: String,
+            _recipients: Vec<String>,
+        }
+        let error = Two::try_parse_from(["prog", "a@b"])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            what_is_wrong(&error),
+            "error: the following required arguments were not provided: --system <SYSTEM>"
+        );
+        let error = Two::try_parse_from(["prog", "--sistem"])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            what_is_wrong(&error),
+            "error: unexpected argument '--sistem' found"
         );
     }
 

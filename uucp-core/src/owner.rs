@@ -12,13 +12,14 @@
 mod ids;
 mod lent;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::{Mode, umask};
-use nix::unistd::{Uid, User, geteuid};
+use nix::unistd::{Gid, Group, Uid, User, geteuid};
 #[cfg(feature = "cli")]
 use nix::unistd::{getgid, getuid};
 
@@ -315,4 +316,74 @@ pub(crate) fn unreadable(error: &std::io::Error) -> String {
         "; this runs as user {}, who must be able to read it (chown it to that user, or chgrp it to a group of that user and chmod 0640)",
         name(geteuid())
     )
+}
+
+/// What is added to the error of somebody who may not do something in a folder: as whom it can be done.
+pub(crate) fn shut_out(path: &Path, error: &std::io::Error) -> String {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return String::new();
+    }
+    let seen = path
+        .ancestors()
+        .find_map(|one| Some((one, std::fs::metadata(one).ok()?)));
+    let Some((folder, found)) = seen else {
+        return String::new();
+    };
+    let (owner, we) = (Uid::from_raw(found.uid()), geteuid());
+    if owner == we {
+        return String::new();
+    }
+    let (folder, owner, we) = (folder.display(), name(owner), name(we));
+    let group = Gid::from_raw(found.gid());
+    if found.mode() & 0o020 == 0 || group.as_raw() == 0 {
+        return format!("; this runs as user {we}, and {folder} is {owner}'s alone");
+    }
+    let group = Group::from_gid(group)
+        .ok()
+        .flatten()
+        .map_or_else(|| group.to_string(), |group| group.name);
+    format!(
+        "; this runs as user {we}: run it as {owner} or as a member of group {group}, whose {folder} is"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    use super::*;
+
+    #[test]
+    fn who_may_not_is_told_who_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("a/b");
+        let told = |kind| shut_out(&missing, &Error::from(kind));
+        assert_eq!(told(ErrorKind::NotFound), "");
+        assert_eq!(told(ErrorKind::PermissionDenied), "", "the folder is ours");
+        if !geteuid().is_root() {
+            return;
+        }
+        chown(folder.path(), Some(54321), Some(54322)).unwrap();
+        let set = |mode| {
+            let mode = std::fs::Permissions::from_mode(mode);
+            std::fs::set_permissions(folder.path(), mode).unwrap();
+        };
+        let shown = folder.path().display();
+        for (mode, expected) in [
+            (
+                0o2770,
+                format!(
+                    "; this runs as user root: run it as 54321 or as a member of group 54322, whose {shown} is"
+                ),
+            ),
+            (
+                0o700,
+                format!("; this runs as user root, and {shown} is 54321's alone"),
+            ),
+        ] {
+            set(mode);
+            assert_eq!(told(ErrorKind::PermissionDenied), expected);
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::Config;
 use super::apply::{Layer, is_about_calling};
 use super::command::Command;
 use super::error::ConfigError;
@@ -308,6 +309,23 @@ fn apply_section(
         }
     }
     Ok(())
+}
+
+impl Config {
+    /// What is said where no system at all is described: where it was looked for.
+    #[must_use]
+    pub fn no_system(&self) -> String {
+        let files: Vec<String> = self
+            .files
+            .sys
+            .iter()
+            .map(|one| one.display().to_string())
+            .collect();
+        format!(
+            "no sys file describes any system; looked in {}",
+            files.join(", ")
+        )
+    }
 }
 
 #[cfg(test)]

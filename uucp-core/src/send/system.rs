@@ -44,7 +44,8 @@ pub fn look_up(config: &Config, host: &OsStr) -> Result<System, Failure> {
         ));
     }
     Err(Failure::temporary(format!(
-        "no sys file describes any system, so '{shown}' is not known"
+        "{}, so '{shown}' is not known",
+        config.no_system()
     )))
 }
 

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use crate::name::SystemName;
+use crate::owner::shut_out;
 
 /// Why something could not be done with the spool.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum SpoolError {
     /// The operating system refused.
-    #[error("cannot {action} {}: {source}", .path.display())]
+    #[error("cannot {action} {}: {source}{}", .path.display(), shut_out(.path, .source))]
     Io {
         /// What was being done, such as `create` or `sync`.
         action: &'static str,

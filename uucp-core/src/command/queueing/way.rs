@@ -90,7 +90,7 @@ pub(in crate::command) fn look_up(config: &Config, name: &SystemName) -> Result<
     } else {
         Err(Failure::new(
             Status::Temporary,
-            format!("{name}: no sys file describes any system"),
+            format!("{name}: {}", config.no_system()),
         ))
     }
 }

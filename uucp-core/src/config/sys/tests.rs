@@ -49,6 +49,16 @@ fn error(commands: &str) -> String {
 }
 
 #[test]
+fn who_finds_no_system_at_all_is_told_where_it_was_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config");
+    std::fs::write(&file, "nodename me\nsysfile /a/sys /b/sys\n").unwrap();
+    let config = Config::load(Some(&file)).unwrap();
+    let told = "no sys file describes any system; looked in /a/sys, /b/sys";
+    assert_eq!(config.no_system(), told);
+}
+
+#[test]
 fn a_system_without_commands_has_taylors_defaults() {
     let settings = only("system a\n");
     assert_eq!(settings, Settings::defaults());

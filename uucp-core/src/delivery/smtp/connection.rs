@@ -179,6 +179,10 @@ fn connect_tcp(target: &HostPort, deadline: Instant) -> Result<OwnedFd, Broken> 
                 let _ = stream.set_nodelay(true);
                 return Ok(stream.into());
             }
+            // Whoever tells of it names the server; which of its addresses this is may be worth a word.
+            Err(error) if address.ip().to_string() == target.host => {
+                last = Broken::new(format!("cannot connect: {error}"));
+            }
             Err(error) => last = Broken::new(format!("cannot connect to {address}: {error}")),
         }
     }
@@ -192,7 +196,7 @@ fn connect_unix(path: &Path) -> Result<OwnedFd, Broken> {
             Errno::EAGAIN => "it is busy".to_owned(),
             other => io::Error::from(other).to_string(),
         };
-        Broken::new(format!("cannot connect to {}: {error}", path.display()))
+        Broken::new(format!("cannot connect: {error}"))
     };
     let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
     let socket = nix::sys::socket::socket(AddressFamily::Unix, SockType::Stream, flags, None)

@@ -151,8 +151,10 @@ fn a_closed_window_is_respected_until_the_configuration_is_read_again() {
     pair.leaf.write("etc/config", "max-uuxqts many\n");
     kill(leaf.pid(), Signal::SIGHUP).unwrap();
     let place = format!("{}:1:12: 'many' is", pair.leaf.config().display());
-    let told = format!("Configuration not read again, the old one holds: {place}");
+    let told =
+        format!("Configuration not read again, the old one holds for the daemon alone: {place}");
     wait_for_log(&pair.leaf, &told);
+    wait_for_log(&pair.leaf, "; each call reads its files itself, and fails");
     let log = process::lossy(&pair.leaf.path("log/Log"));
     assert!(!log.contains("Calling system"), "{log}");
     pair.leaf.write("etc/sys", &sys);

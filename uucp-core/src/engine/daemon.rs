@@ -126,6 +126,7 @@ pub fn daemon(
         daemon.answer();
         daemon.look_around();
         if daemon.is_over() {
+            daemon.log(Severity::Info, "Daemon ended");
             return Ok(());
         }
         daemon.wait()?;
@@ -201,7 +202,9 @@ impl Daemon<'_> {
                 }
             }
             Err(reason) => {
-                let text = format!("Configuration not read again, the old one holds: {reason}");
+                let text = format!(
+                    "Configuration not read again, the old one holds for the daemon alone: {reason}; each call reads its files itself, and fails where it needs this"
+                );
                 self.log(Severity::Error, &text);
             }
         }

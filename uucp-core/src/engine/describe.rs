@@ -35,7 +35,7 @@ fn counted(what: String, size: Option<u64>, position: u64) -> String {
     match (size, position) {
         (None, _) => what,
         (Some(size), 0) => format!("{what} ({size} bytes)"),
-        (Some(size), position) => format!("{what} ({size} bytes resume at 0x{position:x})"),
+        (Some(size), position) => format!("{what} ({size} bytes resume at {position})"),
     }
 }
 
@@ -45,7 +45,9 @@ pub(super) fn explained(refusal: Refusal) -> &'static str {
         Refusal::NotPermitted => "permission denied",
         Refusal::CannotCreate => "the other system cannot create its work file",
         Refusal::NotPlaced => "the file could not be moved into its final location",
-        Refusal::TooLargeNow => "too large for receiver now",
+        Refusal::TooLargeNow => {
+            "too large for receiver now: it has no room for it at the moment, or takes nothing as large at this hour"
+        }
         Refusal::TooLarge => "too large for receiver",
         Refusal::AlreadyReceived => "already received",
         Refusal::NoChannel => "no channel free",
@@ -57,5 +59,18 @@ pub(super) fn is_execution(request: &Request) -> bool {
     match request {
         Request::Send(send) => send.to.starts_with(b"X."),
         other => other.kind() == RequestKind::Execute,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_decimal_and_a_file_that_is_too_large_now_says_why() {
+        let counted = counted("D.1".to_owned(), Some(300_000), 196_608);
+        assert_eq!(counted, "D.1 (300000 bytes resume at 196608)");
+        assert!(explained(Refusal::TooLargeNow).contains("it has no room for it"));
+        assert!(!explained(Refusal::TooLarge).contains("room"));
     }
 }

@@ -42,7 +42,7 @@ impl Site<'_> {
         }
         for place in &places {
             let bound = Listener::bind(place.number, place.version);
-            let bound = bound.map_err(|error| failed(&error))?;
+            let bound = bound.map_err(|error| self.cannot_listen(&error))?;
             listeners.push(Waiting::new(bound, self.answerer(place)?));
         }
         // Ports below 1024 are root's; what comes in on them is not.
@@ -97,18 +97,15 @@ impl Site<'_> {
 }
 
 /// Reads all that the daemon and its calls go by. Of a file with an error nothing holds: what was read before goes on, but
-/// for files that each call reads itself.
+/// not in calls, which read it themselves.
 fn read_again(file: Option<&Path>, named: &[(String, u16)]) -> Result<Reread, String> {
     let line = |error: ConfigError| error.to_one_line();
     let config = Config::load(file).map_err(line)?;
-    let of_calls =
-        |error: ConfigError| format!("{} (each call reads this file itself)", error.to_one_line());
     config
         .for_each_system(|_| ControlFlow::Continue(()))
-        .map_err(of_calls)?;
-    let ports = config.ports().map_err(of_calls)?;
-    MailConfig::load(&config.directory)
-        .map_err(|error| format!("{error} (each call reads this file itself)"))?;
+        .map_err(line)?;
+    let ports = config.ports().map_err(line)?;
+    MailConfig::load(&config.directory).map_err(|error| error.to_string())?;
     let spool = Spool::open(&config).map_err(|error| error.to_string())?;
     let not_yet = named
         .iter()
@@ -186,10 +183,6 @@ mod tests {
             write(name, text);
             let error = read().unwrap_err();
             assert!(error.contains(part), "{error}");
-            assert!(
-                error.contains("each call reads this file itself"),
-                "{error}"
-            );
             assert!(!error.contains('\n'), "{error}");
             write(name, &before);
         }

@@ -3,6 +3,7 @@
 //! Taylor UUCP manual, *Time Strings*. Pure functions of a given local time; this module has no clock.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use crate::name::Grade;
@@ -24,6 +25,35 @@ impl LocalTime {
             weekday: weekday % 7,
             minute: u16::from(hour % 24) * 60 + u16::from(minute % 60),
         }
+    }
+}
+
+impl LocalTime {
+    /// How many minutes after another it comes, in a week that has no end.
+    #[must_use]
+    pub fn minutes_after(self, other: Self) -> u32 {
+        let minute = |at: Self| u32::from(at.weekday) * u32::from(DAY) + u32::from(at.minute);
+        let week = 7 * u32::from(DAY);
+        (minute(self) + week - minute(other)) % week
+    }
+
+    /// The minutes of a week, from this one on.
+    fn week(self) -> impl Iterator<Item = Self> {
+        let rest = (self.minute..DAY).map(move |minute| (self.weekday, minute));
+        let days = (1..7)
+            .flat_map(move |days| (0..DAY).map(move |minute| ((self.weekday + days) % 7, minute)));
+        let last = (0..self.minute).map(move |minute| (self.weekday, minute));
+        let minutes = rest.chain(days).chain(last);
+        minutes.map(|(weekday, minute)| Self { weekday, minute })
+    }
+}
+
+/// `Mon 08:00`.
+impl fmt::Display for LocalTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const NAMES: [&str; 7] = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+        let day = NAMES.get(usize::from(self.weekday)).unwrap_or(&"");
+        write!(f, "{day} {:02}:{:02}", self.minute / 60, self.minute % 60)
     }
 }
 
@@ -234,6 +264,12 @@ pub fn call_window(rules: &[TimeRule], now: LocalTime) -> Option<CallWindow> {
         })
 }
 
+/// When calls are allowed again, seen from a moment at which they are not; `None`: never.
+#[must_use]
+pub fn next_window(rules: &[TimeRule], now: LocalTime) -> Option<LocalTime> {
+    now.week().find(|at| call_window(rules, *at).is_some())
+}
+
 /// One `call-timegrade` or `called-timegrade` command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GradeRule {
@@ -278,9 +314,10 @@ pub fn largest_ever(rules: &[SizeRule]) -> Option<u64> {
     if rules.is_empty() {
         return None;
     }
-    let week = (0..7).flat_map(|weekday| (0..24 * 60).map(move |minute| (weekday, minute)));
     // The first moment without a limit ends the search.
-    week.map(|(weekday, minute)| size_limit(rules, LocalTime { weekday, minute }))
+    LocalTime::new(0, 0, 0)
+        .week()
+        .map(|at| size_limit(rules, at))
         .try_fold(0, |largest, limit| limit.map(|limit| largest.max(limit)))
 }
 

@@ -26,6 +26,11 @@ pub enum ConversationError {
     /// The line was lost.
     #[error("Line disconnected")]
     Disconnected,
+    /// The line was lost between our login and the other side's first string, where those hang up whom it did not like.
+    #[error(
+        "Line disconnected before the greeting of the other system; are login and password in the call file right (over ssh: key and forced command)?"
+    )]
+    NoGreeting,
     /// The line was lost, and it is known why.
     #[error("{0}")]
     Line(String),

@@ -78,13 +78,20 @@ impl Handshake {
     /// What is awaited, for the message of a timeout.
     pub(super) fn awaited(&self) -> &'static str {
         match self.state {
-            State::Greeting(_) => "the greeting of the other system",
+            State::Greeting(_) => {
+                "the greeting of the other system; are login and password in the call file right?"
+            }
             State::Answer(_) => "an answer to our name",
             State::Offer(..) => "the list of protocols",
             State::Line { .. } => "the name of the caller",
             State::Choice(..) => "the choice of a protocol",
             State::Judging(_) | State::Over => "nothing",
         }
+    }
+
+    /// Caller: whether the other side has said nothing since the login.
+    pub(super) fn awaits_greeting(&self) -> bool {
+        matches!(self.state, State::Greeting(_))
     }
 
     /// Whether input may be taken now: not while somebody thinks about the caller.

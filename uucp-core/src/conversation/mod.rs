@@ -181,10 +181,12 @@ impl Conversation {
             Stage::Farewell { .. } | Stage::Done => true,
             _ => false,
         };
-        let result = if harmless {
-            Ok(())
-        } else {
-            Err(ConversationError::Disconnected)
+        let result = match &self.stage {
+            _ if harmless => Ok(()),
+            Stage::Handshake(stage) if stage.handshake.awaits_greeting() => {
+                Err(ConversationError::NoGreeting)
+            }
+            _ => Err(ConversationError::Disconnected),
         };
         self.finish(now, result);
     }

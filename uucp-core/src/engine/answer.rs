@@ -11,7 +11,7 @@ use super::executions::{ExecuteEvery, Executions};
 use super::hooks::Occasion;
 use super::line::{LineInfo, usable_protocols, usual_parameters};
 use super::neighbour::{Neighbour, local_time};
-use super::outcome::{Finished, no_thread};
+use super::outcome::{Finished, cut_off, no_thread};
 use super::outside::beside;
 use super::server::ToServer;
 use super::signals::Signals;
@@ -41,8 +41,10 @@ pub struct Answer {
     pub user: Option<Vec<u8>>,
     /// What is known of the line.
     pub line: LineInfo,
-    /// The address that the call comes from, where its bad logins are to be counted.
+    /// The address that the call comes from, for the Log.
     pub from: Option<IpAddr>,
+    /// Whether its bad logins are to be counted here: a server of ours counts itself.
+    pub counts: bool,
     /// What the caller has shown, where the line is encrypted.
     pub certified: Option<Certified>,
     /// uuxqt while the call lasts.
@@ -71,6 +73,7 @@ pub fn answer(
     );
     desk.login = answer.user;
     desk.from = answer.from;
+    desk.counts_from = answer.from.filter(|_| answer.counts);
     desk.certified = answer.certified;
     desk.debugging = Debugging::new(answer.debug);
     desk.server = answer.server;
@@ -126,12 +129,13 @@ impl Desk<'_> {
             Err(error) => format!("Bad login for {shown}: {error}"),
             Ok(_) => format!("Bad login for {shown}"),
         };
+        let text = self.with_address(text);
         self.log(None, Severity::Error, &text);
         false
     }
 
     fn verify(&self, login: &[u8], password: &[u8]) -> Result<bool, String> {
-        if let Some(from) = self.from
+        if let Some(from) = self.counts_from
             && !self
                 .spool
                 .may_log_in_from(from)
@@ -140,7 +144,7 @@ impl Desk<'_> {
             return Err(format!("too many bad logins from {from} in this hour"));
         }
         let good = self.compare(login, password)?;
-        if let (false, Some(from)) = (good, self.from) {
+        if let (false, Some(from)) = (good, self.counts_from) {
             let counted = self.spool.count_bad_login_from(from);
             counted.map_err(|error| error.to_string())?;
         }
@@ -149,7 +153,7 @@ impl Desk<'_> {
 
     fn compare(&self, login: &[u8], password: &[u8]) -> Result<bool, String> {
         let check = self.config.look_up_login(login, password);
-        let check = check.map_err(|error| error.to_string())?;
+        let check = check.map_err(|error| error.to_one_line())?;
         // A hundred callers at once must not need a hundred times the memory of one hash.
         let turn = check
             .is_costly()
@@ -176,14 +180,13 @@ impl Desk<'_> {
 
     fn admit(&mut self, introduction: &Introduction) -> Result<Admitted, (Reply, String)> {
         let shown = introduction.name.escape_ascii().to_string();
-        let unknown = |reason: String| (Reply::Unknown, reason);
         let name = SystemName::parse(&introduction.name)
-            .map_err(|_| unknown(format!("Call from unknown system {shown}")))?;
+            .map_err(|_| (Reply::Unknown, self.unknown_caller(&shown)))?;
         self.system = Some(name.clone());
         let system = self
             .find(&name)
             .map_err(|error| (Reply::Other(b"cannot answer now".to_vec()), error))?
-            .ok_or_else(|| unknown(format!("Call from unknown system {shown}")))?;
+            .ok_or_else(|| (Reply::Unknown, self.unknown_caller(&shown)))?;
         self.system = Some(system.name.clone());
         self.check_key(&system)?;
         let settings = self
@@ -203,10 +206,12 @@ impl Desk<'_> {
         self.call_back(&system, &settings)?;
         self.check_sequence(&system, &settings, introduction)?;
         let user = self.login.clone().unwrap_or_default();
+        let from = self.from.map(|from| format!(" from {from}"));
         let text = format!(
-            "Incoming call (login {} port {})",
+            "Incoming call (login {} port {}){}",
             user.escape_ascii(),
-            self.line.name
+            self.line.name,
+            from.unwrap_or_default()
         );
         self.note(&text);
         self.take_up(system, &settings, introduction)?;
@@ -231,14 +236,22 @@ impl Desk<'_> {
         let known = self
             .config
             .system(name)
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| error.to_one_line())?;
         match known {
             Some(system) => Ok(Some(system)),
             None => self
                 .config
                 .unknown_system(name)
-                .map_err(|error| error.to_string()),
+                .map_err(|error| error.to_one_line()),
         }
+    }
+
+    fn unknown_caller(&self, shown: &str) -> String {
+        let login = self.login.clone().unwrap_or_default();
+        format!(
+            "Call from unknown system {shown}, login {}",
+            login.escape_ascii()
+        )
     }
 
     fn wrong_login(&self, shown: &str) -> String {
@@ -355,6 +368,9 @@ impl Desk<'_> {
         let ruled = grade_limit(&settings.called_timegrade, local_time());
         let grade = ruled.or(asked).unwrap_or(Grade::LAST);
         let status = self.spool.status(&system.name).ok().flatten();
+        if let Some(text) = cut_off(status.as_ref()) {
+            self.note(text);
+        }
         self.failures_before = status.map_or(0, |status| status.retries);
         let neighbour = Neighbour::new(
             self.config,

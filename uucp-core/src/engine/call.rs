@@ -4,6 +4,7 @@ mod attempt;
 mod claim;
 mod profile;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::debugging::{About, DebugSwitch};
@@ -12,8 +13,9 @@ use super::neighbour::local_time;
 use super::opening;
 use super::outcome::{Finished, held_up, next_status, now_seconds};
 use super::signals::Signals;
+use crate::clock::in_words;
 use crate::config::mail::MailConfig;
-use crate::config::time::call_window;
+use crate::config::time::{call_window, next_window};
 use crate::config::{Config, ConfigError, Settings, System};
 use crate::name::{Grade, SystemName};
 use crate::outbox;
@@ -81,6 +83,8 @@ struct Caller<'a> {
     options: &'a CallOptions,
     signals: Option<&'a Signals>,
     status: Option<Status>,
+    /// The Log has it that the call before was cut off.
+    told_of_cut: AtomicBool,
 }
 
 /// Why one alternate came to nothing.
@@ -153,6 +157,7 @@ fn try_call(
         system,
         options,
         signals,
+        told_of_cut: AtomicBool::new(false),
     };
     if let Some(outcome) = caller.reason_not_to()? {
         return Ok(outcome);
@@ -216,10 +221,22 @@ impl Caller<'_> {
         }
         let held = held_up(self.system.settings(), self.status.as_ref(), now_seconds());
         // Waiting is no error, waiting for somebody to look is one.
-        Ok(held.map(|held| match held.left {
-            Some(_) => self.not_made(Severity::Info, held.reason),
-            None => self.not_made(Severity::Error, held.reason),
-        }))
+        let Some(held) = held else {
+            return Ok(None);
+        };
+        let force = format!("'uucico -S {}' calls now", self.system.name);
+        let (severity, why) = match held.left {
+            Some(left) => (Severity::Info, format!("{} left", in_words(left))),
+            None => (
+                Severity::Error,
+                format!(
+                    "{} failed calls, see 'max-retries' in sys",
+                    self.failures_before()
+                ),
+            ),
+        };
+        let text = format!("{} ({why}; {force})", held.reason);
+        Ok(Some(self.not_made(severity, &text)))
     }
 
     fn call(&self) -> Result<Called, CallError> {
@@ -257,12 +274,11 @@ impl Caller<'_> {
             self.failed_before_talking(kind, retry);
         }
         Ok(attempts.last.unwrap_or_else(|| {
-            self.journal(Severity::Error, "No matching ports");
+            const REASON: &str =
+                "No matching ports; check 'port' in sys, and that the port file describes it";
+            self.journal(Severity::Error, REASON);
             self.failed_before_talking(StatusKind::PortUnavailable, None);
-            Called::NotMade(format!(
-                "{}: no matching ports; check 'port' in sys, and that the port file describes it",
-                self.system.name
-            ))
+            Called::NotMade(format!("{}: {REASON}", self.system.name))
         }))
     }
 
@@ -327,7 +343,16 @@ impl Caller<'_> {
             status.wait = Duration::ZERO;
             let _ = self.spool.set_status(&self.system.name, &status);
         }
-        self.not_made(Severity::Info, "Wrong time to call")
+        let now = local_time();
+        let rules = self.system.for_calling().map(|one| &one.time);
+        let next = rules.filter_map(|rules| next_window(rules, now));
+        let next = next.min_by_key(|next| next.minutes_after(now));
+        let next = next.map_or_else(
+            || "never is right".to_owned(),
+            |next| format!("right from {next} on"),
+        );
+        let text = format!("Wrong time to call ({next}; see 'time' and 'timegrade' in sys)");
+        self.not_made(Severity::Info, &text)
     }
 
     fn failed_before_talking(&self, kind: StatusKind, retry: Option<Duration>) {

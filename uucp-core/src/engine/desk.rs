@@ -54,6 +54,8 @@ pub(super) struct Desk<'a> {
     pub(super) login: Option<Vec<u8>>,
     /// The address that the call comes from, where there is one.
     pub(super) from: Option<IpAddr>,
+    /// The same, where its bad logins are counted here.
+    pub(super) counts_from: Option<IpAddr>,
     /// What the caller has shown, where the line is encrypted.
     pub(super) certified: Option<Certified>,
     pub(super) neighbour: Option<Neighbour>,
@@ -108,6 +110,7 @@ impl<'a> Desk<'a> {
             line,
             login: None,
             from: None,
+            counts_from: None,
             certified: None,
             neighbour: None,
             system: None,
@@ -173,6 +176,14 @@ impl<'a> Desk<'a> {
 
     pub(super) fn complain(&mut self, text: &str) {
         self.log(None, spool::Severity::Error, text);
+    }
+
+    /// A line about a caller that does not come in: with its address at the end, where nothing that it says can stand.
+    pub(super) fn with_address(&self, text: String) -> String {
+        match self.from {
+            Some(from) => format!("{text} (from {from})"),
+            None => text,
+        }
     }
 
     /// Tells of a request of the peer's that comes to nothing, unless enough has been told of such.

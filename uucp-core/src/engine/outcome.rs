@@ -41,7 +41,14 @@ impl Desk<'_> {
         retry: Option<Duration>,
     ) -> Finished {
         if let Err(error) = &result {
-            self.complain(&error.to_string());
+            let text = error.to_string();
+            let is_strangers = self.neighbour.is_none();
+            let text = if is_strangers {
+                self.with_address(text)
+            } else {
+                text
+            };
+            self.complain(&text);
         }
         if let Some(rest) = self.refusals.rest() {
             self.complain(&rest);
@@ -111,6 +118,14 @@ pub(super) fn next_status(failures: u32, kind: StatusKind, retry: Option<Duratio
         wait,
         text: kind.text().to_owned(),
     }
+}
+
+/// What the Log has of a call that never came to its end, if the status file, read under the system's lock, says so.
+pub(super) fn cut_off(status: Option<&Status>) -> Option<&'static str> {
+    let talking = status.is_some_and(|status| status.kind == StatusKind::Talking);
+    talking.then_some(
+        "The call before this one was killed, or the power failed; what it left goes on now",
+    )
 }
 
 /// A call for which there is no thread.

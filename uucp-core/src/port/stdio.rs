@@ -24,7 +24,6 @@ pub struct StdioPort {
     line: Line,
     traits: LineTraits,
     socket: bool,
-    from: Option<IpAddr>,
     /// A terminal's settings before we made it raw.
     terminal: Option<(OwnedFd, Termios)>,
 }
@@ -68,7 +67,6 @@ impl StdioPort {
         if socket {
             tcp::prepare(&input);
         }
-        let from = address_of(&input);
         let terminal = make_raw(&input)?;
         let traits = if socket {
             LineTraits::TCP
@@ -87,15 +85,8 @@ impl StdioPort {
             line,
             traits,
             socket,
-            from,
             terminal,
         })
-    }
-
-    /// The address of the other side, where the line is a connection over a network.
-    #[must_use]
-    pub fn from(&self) -> Option<IpAddr> {
-        self.from
     }
 }
 

@@ -15,9 +15,16 @@ fn a_wrong_password_leaves_the_job_queued_and_says_so() {
     assert_eq!(output.status.code(), Some(1));
     assert!(!answered && lab.alpha.queued("beta") == 1);
     assert!(
-        lab.beta.log().contains("ERROR: Bad login"),
+        lab.beta
+            .log()
+            .contains("ERROR: Bad login for Ualpha (from 127.0.0.1)\n"),
         "{}",
         lab.beta.log()
+    );
+    assert!(
+        lab.beta
+            .log()
+            .ends_with(") ERROR: Bad login (from 127.0.0.1)\n")
     );
     assert!(!lab.beta.log().contains("wrong"));
     assert!(
@@ -25,6 +32,22 @@ fn a_wrong_password_leaves_the_job_queued_and_says_so() {
         "{}",
         text(&output)
     );
+    let log = lab.alpha.log();
+    assert!(
+        log.contains("before the greeting of the other system; are login and password"),
+        "{log}"
+    );
+}
+
+#[test]
+fn what_is_wrong_with_the_passwords_is_one_line_of_the_log() {
+    let lab = Lab::new("");
+    lab.beta.write("etc/passwd", "Ualpha\n");
+    lab.call();
+    let log = lab.beta.log();
+    let fault = "passwd:1:1: a line is: login name, password (write a blank as \\s";
+    assert!(log.contains(fault), "{log}");
+    assert!(!log.contains("\\n"), "{log}");
 }
 
 #[test]
@@ -36,9 +59,13 @@ fn callers_that_may_not_come_in_are_told_why() {
     let (output, _) = lab.call();
     let said = text(&output);
     assert!(said.contains("another login name"), "{said}");
+    let used = "System alpha used wrong login name Ualpha (from 127.0.0.1)\n";
+    assert!(lab.beta.log().contains(used), "{}", lab.beta.log());
     lab.beta.write("etc/sys", &sys.replace("alpha", "delta"));
     let (output, _) = lab.call();
     assert!(text(&output).contains("unknown to me"), "{}", text(&output));
+    let unknown = "Call from unknown system alpha, login Ualpha (from 127.0.0.1)\n";
+    assert!(lab.beta.log().contains(unknown), "{}", lab.beta.log());
 }
 
 #[test]

@@ -26,4 +26,5 @@ mod serial;
 mod server;
 #[path = "../../src/skip.rs"]
 mod skip;
+mod told;
 mod transfers;

@@ -37,7 +37,12 @@ fn a_failed_call_is_not_repeated_at_once_unless_forced() {
         "{}",
         text(&again)
     );
-    assert!(lab.alpha.log().contains(") Retry time not reached"));
+    let log = lab.alpha.log();
+    assert!(log.contains(") Retry time not reached ("), "{log}");
+    assert!(
+        log.contains(" minutes left; 'uucico -S beta' calls now)\n"),
+        "{log}"
+    );
     let quiet = lab.alpha.uucico(&["-c", "-s", "beta"]);
     assert_eq!(text(&quiet), "");
     let (forced, _) = lab.call();
@@ -65,7 +70,9 @@ fn what_cannot_be_called_is_told() {
         text(&never)
     );
     // It is no error, and no call to tell of.
-    assert!(lab.alpha.log().contains(") Wrong time to call"));
+    let log = lab.alpha.log();
+    let told = ") Wrong time to call (never is right; see 'time' and 'timegrade' in sys)\n";
+    assert!(log.contains(told), "{log}");
     assert!(!lab.alpha.root.join("spool/.Status/beta").exists());
     lab.listener.set_nonblocking(true).unwrap();
     assert!(lab.listener.accept().is_err(), "somebody was called");

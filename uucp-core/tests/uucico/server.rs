@@ -53,14 +53,25 @@ pub(crate) fn await_listener(process: &mut Child, number: u16) {
 #[test]
 fn a_server_takes_calls_until_it_is_told_to_stop() {
     let lab = Lab::new("");
-    let (server, _) = start_server(&lab);
+    let (server, number) = start_server(&lab);
     for content in [b"one", b"two"] {
         lab.alpha.queue("beta", "joe", content);
         let output = lab.alpha.uucico(&["-S", "beta"]);
         assert!(output.status.success(), "{}", text(&output));
     }
     assert_eq!(lab.beta.arrived("alpha"), [b"one", b"two"]);
+    // Nobody else can wait there, and who wonders why can read it.
+    let second = lab.beta.uucico(&["-e", "-p", &number.to_string()]);
+    assert_eq!(second.status.code(), Some(1));
     stop(server);
+    let log = lab.beta.log();
+    for told in [
+        format!(") Waiting for calls on port TCP ({number})\n"),
+        format!(") FATAL: listen on port {number}: Address already in use"),
+        format!(") No longer waiting for calls on port TCP ({number})\n"),
+    ] {
+        assert_eq!(log.matches(&told).count(), 1, "{told}: {log}");
+    }
 }
 
 #[test]
@@ -86,9 +97,10 @@ fn a_daemon_waits_on_all_ports_that_it_is_given() {
     stop(daemon);
     let log = lab.beta.log();
     for port in ["TCP", "second"] {
-        let call = format!("Incoming call (login Ualpha port {port})");
+        let call = format!("Incoming call (login Ualpha port {port}) from 127.0.0.1");
         assert!(log.contains(&call), "{log}");
     }
+    assert!(log.ends_with(") Daemon ended\n"), "{log}");
 }
 
 #[test]

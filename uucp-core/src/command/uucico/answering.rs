@@ -98,8 +98,26 @@ impl Site<'_> {
         self.log_if_unconfined();
         let answerer = self.answerer(&place)?;
         let mut journal = Journal::open(&self.config, "uucico");
-        serve(&listener, answerer, &mut journal, &self.signals)
-            .map_err(|error| Failure::new(Status::OsError, error.to_string()))
+        let number = listener.port().unwrap_or(place.number);
+        let shown = format!("port {} ({number})", place.name);
+        journal.log(
+            None,
+            None,
+            Severity::Info,
+            &format!("Waiting for calls on {shown}"),
+        );
+        let served = serve(&listener, answerer, &mut journal, &self.signals)
+            .map_err(|error| Failure::new(Status::OsError, error.to_string()));
+        let text = format!("No longer waiting for calls on {shown}");
+        journal.log(None, None, Severity::Info, &text);
+        served
+    }
+
+    /// A port that cannot be listened on: the Log has it, too, since nobody may be looking when a server starts.
+    pub(super) fn cannot_listen(&self, error: &PortError) -> Failure {
+        let text = error.to_string();
+        Journal::open(&self.config, "uucico").log(None, None, Severity::Fatal, &text);
+        Failure::new(Status::OsError, text)
     }
 
     /// Once for all calls that are to come.
@@ -131,7 +149,7 @@ impl Site<'_> {
             ));
         };
         let listener = Listener::bind(place.number, place.version)
-            .map_err(|error| Failure::new(Status::OsError, error.to_string()))?;
+            .map_err(|error| self.cannot_listen(&error))?;
         Ok((place, listener))
     }
 
@@ -230,8 +248,6 @@ impl Site<'_> {
         } else {
             (StdioPort::open().map_err(failed)?, None)
         };
-        // A server of ours keeps its own count.
-        let counted = port.from().filter(|_| !accepted);
         let described = self.port_of_call()?;
         let line = self.line_info(described.as_ref(), port.traits());
         let (mut port, certified) = match described.map(|port| port.kind) {
@@ -257,7 +273,8 @@ impl Site<'_> {
                 prompted: accepted && certified.is_none(),
                 user,
                 line,
-                from: counted,
+                from,
+                counts: !accepted,
                 certified,
                 execute_every: self.execute_every(),
                 debug: Some(debug::add),

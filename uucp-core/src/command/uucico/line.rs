@@ -103,6 +103,7 @@ impl Site<'_> {
                 user: None,
                 line: info,
                 from: None,
+                counts: false,
                 certified: None,
                 execute_every: self.execute_every(),
                 debug: Some(debug::add),

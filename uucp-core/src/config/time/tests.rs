@@ -82,6 +82,25 @@ fn own_timetables_have_names_without_case_and_the_last_holds() {
 }
 
 #[test]
+fn the_next_window_is_the_next_in_a_week_without_an_end() {
+    let rules = |text| {
+        [TimeRule {
+            grade: Grade::LAST,
+            times: times(text),
+            retry: None,
+        }]
+    };
+    let next = |text, now| next_window(&rules(text), now).map(|next| next.to_string());
+    let (sunday, monday) = (at(SUNDAY, 30), at(MONDAY, 9 * 60));
+    assert_eq!(next("Any0800-1200", sunday).unwrap(), "Sun 08:00");
+    assert_eq!(next("Mo0800-0900", monday).unwrap(), "Mon 08:00");
+    assert_eq!(next("Su", monday).unwrap(), "Sun 00:00");
+    assert_eq!(next("Never", monday), None);
+    assert_eq!(at(MONDAY, 30).minutes_after(sunday), 24 * 60);
+    assert_eq!(sunday.minutes_after(at(MONDAY, 30)), 6 * 24 * 60);
+}
+
+#[test]
 fn the_most_urgent_grade_holds_where_rules_overlap() {
     let rule = |grade, text, retry| TimeRule {
         grade: Grade::parse(grade).unwrap(),

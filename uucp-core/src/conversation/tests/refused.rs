@@ -58,7 +58,7 @@ fn a_wrong_password_ends_the_call_at_both_ends() {
         pair.called.result,
         Some(Err(ConversationError::Login(_)))
     ));
-    assert!(pair.caller.result.as_ref().is_some_and(Result::is_err));
+    assert_eq!(pair.caller.result, Some(Err(ConversationError::NoGreeting)));
     assert_eq!(pair.caller.queue.len(), 1);
 }
 

@@ -1,6 +1,7 @@
 //! One attempt: over one port, as one alternate says.
 
 use std::os::fd::AsFd;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::claim::Claim;
@@ -15,7 +16,7 @@ use crate::engine::hooks::Occasion;
 use crate::engine::line::LineInfo;
 use crate::engine::neighbour::Neighbour;
 use crate::engine::opening::{self, Opened};
-use crate::engine::outcome::{Finished, no_thread};
+use crate::engine::outcome::{Finished, cut_off, no_thread};
 use crate::engine::outside::beside;
 use crate::engine::progress::Progress;
 use crate::link::CallRole;
@@ -39,9 +40,18 @@ impl<'a> Caller<'a> {
             Ok(lock) => Some(lock),
             Err(LockError::Spool(error)) => return Err(error.into()),
             Err(error) => {
-                return Ok(self.given_up(format!("System already locked ({error})")));
+                // The call under way takes new work along, too.
+                let text = format!("System already locked ({error})");
+                return Ok(self.given_up(Severity::Info, text));
             }
         };
+        // The first status may have been that of the call that held the lock.
+        let status = self.spool.status(&self.system.name)?;
+        if let Some(text) = cut_off(status.as_ref())
+            && !self.told_of_cut.swap(true, Ordering::Relaxed)
+        {
+            self.journal(Severity::Info, text);
+        }
         let line = self.claim(way.port);
         if let Claim::OfRound(holder) = line {
             return Ok(Attempt::Behind(holder));
@@ -97,7 +107,7 @@ impl<'a> Caller<'a> {
             Err(PortError::Tls {
                 fault: fault @ TlsFault::Interrupted,
                 ..
-            }) => return Ok(self.given_up(fault.to_string())),
+            }) => return Ok(self.given_up(Severity::Error, fault.to_string())),
             Err(error) => return Ok(self.unreached(kind_of(&error), error.to_string())),
         };
         let mut profile = match self.profile(settings, &opened.port, opened.line.traits())? {
@@ -149,8 +159,8 @@ impl<'a> Caller<'a> {
     }
 
     /// There is no call now, over this port or another.
-    fn given_up(&self, reason: String) -> Attempt {
-        self.journal(Severity::Error, &reason);
+    fn given_up(&self, severity: Severity, reason: String) -> Attempt {
+        self.journal(severity, &reason);
         Attempt::Done(Finished {
             result: Err(ConversationError::Local(reason)),
             system: Some(self.system.name.clone()),

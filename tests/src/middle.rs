@@ -5,6 +5,10 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::JoinHandle;
 
+use crate::Site;
+use crate::node::{Node, Reach};
+use crate::programs::Side;
+
 /// What is done to one call.
 #[derive(Debug, Clone, Copy)]
 pub enum Tampering {
@@ -39,6 +43,27 @@ pub struct Passage(JoinHandle<u64>);
 /// One call that passes; tells how many bytes each side has sent, the caller first.
 #[derive(Debug)]
 pub struct Measured(JoinHandle<(u64, u64)>);
+
+/// Two systems and the line between them: `leaf`, the caller, and `hub`, who has yet to listen behind it. They speak one protocol.
+pub fn two_systems(
+    site: &Site,
+    (caller, answerer): (Side, Side),
+    protocol: &str,
+) -> (Node, Node, Middle) {
+    let leaf = Node::new(site, "leaf", caller);
+    let hub = Node::new(site, "hub", answerer);
+    let line = Middle::new();
+    // Packets of Taylor's default size stand still for every window where Nagle meets delayed acknowledgements.
+    let extra = match protocol {
+        "g" | "G" if [caller, answerer].contains(&Side::Taylor) => {
+            format!("protocol-parameter {protocol} packet-size 512\n")
+        }
+        _ => String::new(),
+    };
+    leaf.add_neighbour("hub", protocol, &Reach::Tcp(line.port()), &extra);
+    hub.add_neighbour("leaf", protocol, &Reach::Never, &extra);
+    (leaf, hub, line)
+}
 
 impl Middle {
     /// A port of its own.

@@ -10,7 +10,7 @@
 
 use std::path::Path;
 
-use suite_tests::middle::{Middle, Tampering};
+use suite_tests::middle::{Middle, Tampering, two_systems};
 use suite_tests::node::{Listener, Node, Reach};
 use suite_tests::payload::Random;
 use suite_tests::process::{self, children};
@@ -36,17 +36,9 @@ struct Scene {
 }
 
 impl Scene {
-    fn new((caller, answerer): (Side, Side), protocol: &str) -> Self {
+    fn new(sides: (Side, Side), protocol: &str) -> Self {
         let site = Site::new("taylor");
-        let (leaf, hub) = (
-            Node::new(&site, "leaf", caller),
-            Node::new(&site, "hub", answerer),
-        );
-        let line = Middle::new();
-        // Packets of the peer's default size stand still for every window where Nagle meets delayed acknowledgements.
-        let extra = "protocol-parameter g packet-size 512\n";
-        leaf.add_neighbour("hub", protocol, &Reach::Tcp(line.port()), extra);
-        hub.add_neighbour("leaf", protocol, &Reach::Never, extra);
+        let (leaf, hub, line) = two_systems(&site, sides, protocol);
         hub.add_store_command();
         let listener = hub.listen();
         Self {

@@ -4,7 +4,7 @@ mod calls;
 mod jobs;
 mod senders;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use self::calls::*;
 pub use self::jobs::*;
@@ -27,6 +27,12 @@ impl Findings {
         for risk in at_risk {
             self.wrong.push(format!("line {line}: {what}, but {risk}"));
         }
+    }
+
+    /// A file goes; too early, if there is a reason to say so.
+    fn removal(&mut self, line: usize, path: &Path, early: Option<String>) {
+        let what = format!("{} is removed", path.display());
+        self.answer(line, &what, early.as_slice());
     }
 
     /// Panics unless at least `least` answers were seen, and all were right.

@@ -6,8 +6,8 @@ use std::sync::{Arc, OnceLock};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use suite_tests::Site;
-use suite_tests::middle::{Fate, Middle};
-use suite_tests::node::{Listener, Node, Reach, walk};
+use suite_tests::middle::{Fate, Middle, two_systems};
+use suite_tests::node::{Listener, Node, walk};
 use suite_tests::process;
 use suite_tests::programs::Side;
 
@@ -33,22 +33,8 @@ pub(super) struct Scene {
 impl Scene {
     pub(super) fn new(caller: Side, answerer: Side, protocol: char) -> Self {
         let site = Site::new("kill-rounds");
-        let (leaf, hub) = (
-            Node::new(&site, "leaf", caller),
-            Node::new(&site, "hub", answerer),
-        );
-        let line = Middle::new();
-        let both = [caller, answerer];
-        // Packets of the peer's default size stand still for every window where Nagle meets delayed acknowledgements.
-        let extra = match protocol {
-            'g' | 'G' if both.contains(&Side::Taylor) => {
-                format!("protocol-parameter {protocol} packet-size 512\n")
-            }
-            _ => String::new(),
-        };
-        let letter = protocol.to_string();
-        leaf.add_neighbour("hub", &letter, &Reach::Tcp(line.port()), &extra);
-        hub.add_neighbour("leaf", &letter, &Reach::Never, &extra);
+        let sides = (caller, answerer);
+        let (leaf, hub, line) = two_systems(&site, sides, &protocol.to_string());
         let listener = hub.listen();
         Self {
             leaf,

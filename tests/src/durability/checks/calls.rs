@@ -100,11 +100,7 @@ pub fn check_removal(steps: &[Step], spool: &Path) -> Findings {
                 *removed += 1;
                 let early = (*removed > confirmed)
                     .then(|| format!("only {confirmed} confirmations had come"));
-                findings.answer(
-                    step.line,
-                    &format!("{} is removed", path.display()),
-                    early.as_slice(),
-                );
+                findings.removal(step.line, &path, early);
             }
             _ => {}
         }

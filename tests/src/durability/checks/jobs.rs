@@ -41,11 +41,7 @@ pub fn check_execution(steps: &[Step], spool: &Path) -> Findings {
                     }
                     _ => continue,
                 };
-                findings.answer(
-                    step.line,
-                    &format!("{} is removed", path.display()),
-                    early.as_slice(),
-                );
+                findings.removal(step.line, &path, early);
             }
             _ => {}
         }

@@ -25,6 +25,7 @@ mod sending;
 mod tests;
 mod tls;
 mod value;
+mod wording;
 
 use delivery::DeliverySection;
 pub use delivery::{DeliverySettings, MethodName};
@@ -66,10 +67,23 @@ pub enum MailConfigError {
         line: usize,
         /// What is wrong there.
         message: String,
+        /// The line itself with a mark under what is wrong, on lines of their own; empty where it would not help.
+        caret: String,
     },
     /// It cannot be opened, or others may write it.
     #[error(transparent)]
     Open(#[from] ConfigError),
+}
+
+impl MailConfigError {
+    /// The message, and where one word is wrong the line with a mark under it.
+    #[must_use]
+    pub fn with_caret(&self) -> String {
+        match self {
+            Self::Content { caret, .. } => format!("{self}{caret}"),
+            _ => self.to_string(),
+        }
+    }
 }
 
 /// Everything that `mail.toml` says.

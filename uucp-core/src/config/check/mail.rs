@@ -15,7 +15,7 @@ impl Config {
     pub fn check_mail(&self, systems: &[System], faults: &mut Faults) -> (MailConfig, Places) {
         let (mail, places, wrong) = MailConfig::load_checked(&self.directory);
         for error in wrong {
-            faults.push(error.to_string());
+            faults.push(error.with_caret());
         }
         let mut checked = Checked {
             file: self.directory.join(FILE_NAME),

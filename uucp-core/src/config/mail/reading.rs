@@ -1,13 +1,14 @@
 //! `mail.toml` from its text: whatever is wrong in it, each with its line, and the rest of it all the same.
 
 use std::io::Read as _;
+use std::ops::Range;
 use std::path::Path;
 
 use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue, Deserializer};
 
-use super::{FILE_NAME, MailConfig, MailConfigError};
+use super::{FILE_NAME, MailConfig, MailConfigError, wording};
 use crate::config::trust;
 use crate::name::SystemName;
 
@@ -75,7 +76,7 @@ impl Places {
 }
 
 /// Where the last of these keys stands.
-fn key_at(table: &DeTable<'_>, keys: &[&str]) -> Option<usize> {
+pub(super) fn key_at(table: &DeTable<'_>, keys: &[&str]) -> Option<usize> {
     let (key, rest) = keys.split_first()?;
     let (found, value) = table.get_key_value(*key)?;
     match value.get_ref() {
@@ -85,8 +86,26 @@ fn key_at(table: &DeTable<'_>, keys: &[&str]) -> Option<usize> {
     }
 }
 
-fn line(text: &str, at: usize) -> usize {
+pub(super) fn line(text: &str, at: usize) -> usize {
     1 + text.get(..at).unwrap_or_default().matches('\n').count()
+}
+
+/// The line with a mark under the words that are wrong; empty where it would not help.
+fn caret(text: &str, at: &Range<usize>) -> String {
+    let before = text.get(..at.start).unwrap_or_default();
+    let begin = before.rfind('\n').map_or(0, |end| end + 1);
+    let rest = text.get(begin..).unwrap_or_default();
+    let line = rest.lines().next().unwrap_or_default();
+    let is_plain = |c: char| !c.is_control() || c == '\t';
+    if line.trim().is_empty() || !line.chars().all(is_plain) {
+        return String::new();
+    }
+    let shown = line.replace('\t', " ");
+    let count = |text: Option<&str>| text.unwrap_or_default().chars().count();
+    let indent = count(text.get(begin..at.start));
+    let end = at.end.min(begin + line.len());
+    let carets = "^".repeat(count(text.get(at.start..end)).max(1));
+    format!("\n    {shown}\n    {:indent$}{carets}", "")
 }
 
 /// The text of the file; `None` where there is none.
@@ -105,13 +124,12 @@ fn text(directory: &Path) -> Result<Option<String>, MailConfigError> {
 /// What the text says without what is wrong in it, and that, line by line.
 pub(super) fn read(text: &str, file: &Path) -> (MailConfig, Vec<MailConfigError>) {
     let (mut root, wrong) = DeTable::parse_recoverable(text);
-    let mut faults: Vec<(usize, String)> = wrong
+    let mut faults: Vec<(Range<usize>, String)> = wrong
         .iter()
         .map(|error| {
-            (
-                error.span().map_or(0, |span| span.start),
-                error.message().to_owned(),
-            )
+            let at = error.span().unwrap_or_default();
+            let message = wording::of_syntax(text, root.get_ref(), &at, error.message());
+            (at, message)
         })
         .collect();
     let config = loop {
@@ -119,14 +137,19 @@ pub(super) fn read(text: &str, file: &Path) -> (MailConfig, Vec<MailConfigError>
             Ok(config) => break config,
             Err(error) => error,
         };
-        let at = error.span().map_or(0, |span| span.start);
-        faults.push((at, error.message().to_owned()));
+        let span = error.span().unwrap_or_default();
+        let at = span.start;
+        let message = wording::of_content(root.get_ref(), at, error.message());
+        faults.push((span, message));
         // What comes next is found without this.
         if faults.len() >= MOST || !take_from_table(root.get_mut(), at) {
             break MailConfig::default();
         }
     };
-    let neighbour = |name: &str| key_at(root.get_ref(), &["neighbour", name]).unwrap_or(0);
+    let neighbour = |name: &str| {
+        let at = key_at(root.get_ref(), &["neighbour", name]).unwrap_or(0);
+        at..at + name.len()
+    };
     for name in config.neighbours() {
         if let Err(error) = name.parse::<SystemName>() {
             faults.push((neighbour(name), error.to_string()));
@@ -136,13 +159,14 @@ pub(super) fn read(text: &str, file: &Path) -> (MailConfig, Vec<MailConfigError>
         let message = format!("'{one}' and '{other}' have the same key; a key is one system's");
         faults.push((neighbour(other), message));
     }
-    faults.sort_by_key(|(at, _)| *at);
+    faults.sort_by_key(|(at, _)| at.start);
     let faults = faults
         .into_iter()
         .map(|(at, message)| MailConfigError::Content {
             file: file.to_owned(),
-            line: line(text, at),
+            line: line(text, at.start),
             message,
+            caret: caret(text, &at),
         });
     (config, faults.collect())
 }

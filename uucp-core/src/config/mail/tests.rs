@@ -144,7 +144,7 @@ fn an_error_names_file_and_line() {
     for (text, expected) in [
         (
             "\n[delivery]\nmethd = \"smtp\"\n",
-            "/etc/uucp/mail.toml:3: unknown field `methd`",
+            "/etc/uucp/mail.toml:3: 'methd' is not a key of [delivery]; did you mean 'method'?",
         ),
         (
             "[delivery]\nsmtp = \"localhost\"\n",
@@ -152,7 +152,7 @@ fn an_error_names_file_and_line() {
         ),
         (
             "[delivery]\n\nmethod = \"fax\"\n",
-            "/etc/uucp/mail.toml:3: unknown variant `fax`",
+            "/etc/uucp/mail.toml:3: 'fax' is no value of 'method'; it is one of ",
         ),
         (
             "[sending]\ngrade = \"!\"\n",
@@ -192,7 +192,7 @@ fn an_error_names_file_and_line() {
         ),
         (
             "[sending]\nformat = \"uux\"\n",
-            "/etc/uucp/mail.toml:2: unknown variant `uux`",
+            "/etc/uucp/mail.toml:2: 'uux' is no value of 'format'; it is one of rmail, bsmtp",
         ),
         ("x", "/etc/uucp/mail.toml:1: "),
         (
@@ -267,17 +267,10 @@ fn the_manual_page_tells_every_key_and_its_example_is_right() {
         Some(100 << 10)
     );
     // The keys are those that an unknown one is told to be none of.
-    for section in [
-        "",
-        "[delivery]",
-        "[policy]",
-        "[sending]",
-        "[execution]",
-        "[hooks]",
-    ] {
-        let error = parse(&format!("{section}\nnone-such = 1\n")).unwrap_err();
-        let known = error.split_once("expected one of").unwrap().1;
-        for key in known.split('`').skip(1).step_by(2) {
+    for section in ["", "delivery", "policy", "sending", "execution", "hooks"] {
+        let keys = wording::keys(section);
+        assert!(!keys.is_empty(), "{section}");
+        for key in keys {
             assert!(
                 page.contains(&format!("**{key}**"))
                     || page.contains(&format!("# [{key}]"))

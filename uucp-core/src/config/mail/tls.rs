@@ -213,9 +213,12 @@ mod tests {
             ),
             (
                 "[neighbour.leaf.tls]\npin = []\n",
-                "mail.toml:2: unknown field `pin`",
+                "mail.toml:2: 'pin' is not a key of [neighbour.leaf.tls]; did you mean 'pins'?",
             ),
-            ("[tls]\nlogin = false\n", "mail.toml:1: unknown field `tls`"),
+            (
+                "[tls]\nlogin = false\n",
+                "mail.toml:1: [tls] is a section of a neighbour: [neighbour.NAME.tls]",
+            ),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.starts_with(told), "{error}");

@@ -4,6 +4,7 @@
 
 mod calling;
 mod convert;
+mod foreseen;
 mod json;
 mod options;
 mod ports;

@@ -77,6 +77,18 @@ impl Config {
         Ok(config)
     }
 
+    /// The login names of all passwd files; `None` where there is no such file.
+    #[must_use]
+    pub fn passwd_logins(&self) -> Option<Vec<Vec<u8>>> {
+        let lists: Vec<_> = self
+            .files
+            .passwd
+            .iter()
+            .filter_map(|file| passwd::names(file))
+            .collect();
+        (!lists.is_empty()).then(|| lists.concat())
+    }
+
     /// Reads all other files of Taylor's, and the `unknown` commands, for what is wrong with them.
     pub fn check_other_files(&self, known: Known, faults: &mut Faults) {
         if let Ok(name) = SystemName::parse(b"unknown") {

@@ -108,6 +108,16 @@ pub(super) fn check(file: &Path, fault: OnFault<'_>) -> Result<(), ConfigError> 
     Ok(())
 }
 
+/// The login names of a passwd file, as far as it can be read; `None` where there is none.
+pub(super) fn names(file: &Path) -> Option<Vec<Vec<u8>>> {
+    let mut lines = Lines::open(file, Style::Secret).ok()??;
+    let mut names = Vec::new();
+    while let Ok(Some(line)) = lines.next_line() {
+        names.extend(parse_line(&line).ok().flatten().map(|login| login.name));
+    }
+    Some(names)
+}
+
 /// Whether two hashes are the same, in a time that does not depend on where they differ.
 fn same(one: &[u8], other: &[u8]) -> bool {
     let pairs = one.iter().zip(other);

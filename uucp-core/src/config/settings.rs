@@ -195,12 +195,18 @@ impl Settings {
             command_path: ["/bin", "/usr/bin", "/usr/local/bin", "/usr/sbin"]
                 .map(PathBuf::from)
                 .to_vec(),
-            commands: CommandRules::Listed(vec!["rnews".to_owned(), "rmail".to_owned()]),
+            commands: Self::usual_commands(),
             free_space: 50_000,
             forward_from: nobody(),
             forward_to: nobody(),
             pubdir: None,
         }
+    }
+
+    /// The commands where no sys file names any.
+    #[must_use]
+    pub fn usual_commands() -> CommandRules {
+        CommandRules::Listed(vec!["rnews".to_owned(), "rmail".to_owned()])
     }
 
     /// Whether the system may be called at a moment, and with what; `None`: not now.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::Site;
+use super::{Site, make_program};
 
 /// The lines of standard error that begin a message.
 fn messages(err: &str) -> Vec<&str> {
@@ -27,7 +27,7 @@ pub(crate) fn assert_found(site: &Site, wanted: &[&str]) {
 
 pub(crate) fn config(more: &str) -> String {
     format!(
-        "nodename alpha\nspool FOLDER/spool\nlogfile FOLDER/spool/Log\nstatfile FOLDER/spool/Stats\nlockdir FOLDER/spool\n{more}"
+        "nodename alpha\nspool FOLDER/spool\nlogfile FOLDER/spool/Log\nstatfile FOLDER/spool/Stats\nlockdir FOLDER/spool\npubdir FOLDER/pub\n{more}"
     )
 }
 
@@ -40,11 +40,11 @@ fn words_of_config_that_nobody_knows_and_files_that_are_missing() {
     assert_found(
         &site,
         &[
-            "config: line 6, column 1: 'spol' is not a command of a config file, and every program ignores it",
-            "config: line 7, column 13: sys2 is not there",
-            "config: line 8, column 10: nowhere is not there",
-            "config: line 11, column 6: 'debag' is not a command",
-            "config: line 12, column 18: uucico speaks no link protocol 'q'",
+            "config: line 7, column 1: 'spol' is not a command of a config file, and every program ignores it",
+            "config: line 8, column 13: sys2 is not there",
+            "config: line 9, column 10: nowhere is not there",
+            "config: line 12, column 6: 'debag' is not a command",
+            "config: line 13, column 18: uucico speaks no link protocol 'q'",
         ],
     );
     let ran = site.run(&[]);
@@ -200,6 +200,59 @@ fn everything_in_mail_toml() {
     site.write("mail.toml", "[neighbour.guest.policy]\nkept-limit = 1\n");
     site.write("config", &config("unknown commands rmail\n"));
     assert_found(&site, &[]);
+}
+
+#[test]
+fn what_is_wrong_in_mail_toml_has_a_caret_too() {
+    let text = "[sending]\n\tfromat = \"bsmtp\"\n";
+    let site = Site::new(&[("mail.toml", text)]);
+    let err = site.run(&[]).err;
+    let shown = "mail.toml:2: 'fromat' is not a key of [sending]; did you mean 'format'?\n     fromat = \"bsmtp\"\n     ^^^^^^\n";
+    assert!(err.contains(shown), "{err}");
+}
+
+#[test]
+fn what_fails_when_it_is_tried_is_noted() {
+    let sys = "system hub\naddress hub.example\ncalled-login Uhub\ncommand-path FOLDER/bin /nowhere\ncommands rmail rgsmtp\n\
+        system leaf\nport tcp\ntime never\ncalled-login Uleaf\n\
+        system radio\ntime any\nport tcp\n";
+    let site = Site::new(&[("sys", sys), ("port", TCP), ("passwd", "Uleaf x\n")]);
+    let note = "note: system 'hub' has a port or an address and no time, and is never called";
+    let login = "note: system 'hub': nobody can log in as 'Uhub'";
+    let check = |more: &[&str]| {
+        let err = site.run(&[]).err;
+        let mut told: Vec<&str> = messages(&err);
+        told.retain(|line| !line.starts_with(note) && !line.starts_with(login));
+        assert_eq!(messages(&err).len(), told.len() + 2, "{err}");
+        assert_eq!(told.len(), more.len(), "{err}");
+        assert!(more.iter().all(|one| err.contains(one)), "{err}");
+    };
+    let nowhere =
+        "there is none in bin /nowhere; name the folder where it is with 'command-path' in sys";
+    check(&[nowhere]);
+    make_program(&site.path("bin/rsmtp"));
+    let link = "'commands' permits rgsmtp, and there is none in bin /nowhere; 'ln -s rsmtp bin/rgsmtp' makes it";
+    check(&[link]);
+    fs::set_permissions(site.path("pub"), fs::Permissions::from_mode(0o775)).unwrap();
+    check(&[link, "pub: not everybody can write in the public directory"]);
+    fs::remove_dir(site.path("pub")).unwrap();
+    check(&[link, "pub: the public directory is not there"]);
+    assert_eq!(site.run(&[]).status, Some(0), "notes are no faults");
+}
+
+/// What is missing is told in one go, with what makes it.
+#[test]
+fn folders_of_journals_are_told_beside_a_missing_spool() {
+    let site = Site::new(&[]);
+    fs::remove_dir(site.path("spool")).unwrap();
+    site.write("config", &config("logfile /proc/1/uucp/Log\n"));
+    let journal = "/proc/1/uucp: the folder for 'logfile' is not there";
+    assert_found(&site, &["spool: the spool directory is not there", journal]);
+    let err = site.run(&[]).err;
+    assert!(
+        err.contains("'install -d -o ") && err.contains(" /proc/1/uucp'"),
+        "{err}"
+    );
 }
 
 #[test]

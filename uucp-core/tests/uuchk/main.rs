@@ -10,12 +10,18 @@ mod faults;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A configuration in a folder.
 struct Site {
     folder: tempfile::TempDir,
+}
+
+/// Something that can be run.
+fn make_program(path: &Path) {
+    fs::write(path, "").unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// What a run printed, and how it ended.
@@ -30,10 +36,7 @@ impl Site {
     fn new(files: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let site = Self { folder };
-        site.write(
-            "config",
-            "nodename alpha\nspool FOLDER/spool\nlogfile FOLDER/spool/Log\nstatfile FOLDER/spool/Stats\nlockdir FOLDER/spool\n",
-        );
+        site.write("config", &faults::config(""));
         site.make_spool();
         for (name, text) in files {
             site.write(name, text);
@@ -45,6 +48,9 @@ impl Site {
     fn make_spool(&self) {
         let spool = self.path("spool");
         fs::create_dir(&spool).unwrap();
+        self.make("pub", 0o1777);
+        self.make("bin", 0o755);
+        make_program(&self.path("bin/rmail"));
         if spool.metadata().unwrap().uid() == 0 {
             chown(&spool, Some(65534), Some(65534)).unwrap();
         }
@@ -52,6 +58,11 @@ impl Site {
 
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    fn make(&self, name: &str, mode: u32) {
+        fs::create_dir(self.path(name)).unwrap();
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
     }
 
     /// `FOLDER` is the folder.
@@ -86,7 +97,7 @@ impl Site {
     }
 }
 
-const SYS: &str = "time never\n\
+const SYS: &str = "time never\ncommand-path FOLDER/bin\n\
     system hub\nalias nabe\ntime Any 5\ntimegrade C Wk0800-1700\nport tcp\naddress hub.example\ncall-login me\n\
     call-password secret\ncalled-login Uhub\ncalled-local-size 5000 Mo\ncommands rmail\nforward leaf\n\
     system leaf\ncalled-login Uleaf\n";

@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use nix::unistd::{Gid, Uid, User, geteuid, getgrouplist};
+use nix::unistd::{Gid, Group, Uid, User, getegid, geteuid, getgrouplist};
 
+use super::foreseen;
 use crate::config::mail::{FILE_NAME, MailConfig, MethodName, Places};
 use crate::config::{Config, Faults, PortChoice, Settings, System};
 use crate::engine;
@@ -17,7 +18,8 @@ use crate::owner;
 /// Looks at everything; `systems` are all that the sys files describe.
 pub(super) fn look(config: &Config, systems: &[System], faults: &mut Faults) {
     let owner = spool(config, faults);
-    if let Some(owner) = &owner {
+    let usual = owner.is_none().then(Owner::usual);
+    if let Some(owner) = owner.as_ref().or(usual.as_ref()) {
         journals(config, owner, faults);
     }
     for system in systems {
@@ -39,6 +41,7 @@ pub(super) fn look(config: &Config, systems: &[System], faults: &mut Faults) {
             faults.push(format!("{file}:{line}: {text}"));
         }
     }
+    foreseen::look(config, systems, &mail, faults);
     if mail.confines()
         && let Err(error) = engine::can_confine()
     {
@@ -50,22 +53,35 @@ pub(super) fn look(config: &Config, systems: &[System], faults: &mut Faults) {
 struct Owner {
     uid: Uid,
     name: String,
+    group: String,
     groups: Vec<Gid>,
 }
 
 impl Owner {
     fn of(spool: &Metadata) -> Self {
-        let uid = Uid::from_raw(spool.uid());
+        Self::new(Uid::from_raw(spool.uid()), Gid::from_raw(spool.gid()))
+    }
+
+    /// Who it will be where there is no spool yet: uucp, else whoever runs this.
+    fn usual() -> Self {
+        let uucp = User::from_name("uucp").ok().flatten();
+        let (uid, gid) = uucp.map_or_else(|| (geteuid(), getegid()), |uucp| (uucp.uid, uucp.gid));
+        Self::new(uid, gid)
+    }
+
+    fn new(uid: Uid, gid: Gid) -> Self {
         let groups = match User::from_uid(uid) {
             Ok(Some(user)) => std::ffi::CString::new(user.name)
                 .ok()
                 .and_then(|name| getgrouplist(&name, user.gid).ok()),
             _ => None,
         };
+        let group = Group::from_gid(gid).ok().flatten();
         Self {
             uid,
             name: owner::name(uid),
-            groups: groups.unwrap_or_else(|| vec![Gid::from_raw(spool.gid())]),
+            group: group.map_or_else(|| gid.to_string(), |group| group.name),
+            groups: groups.unwrap_or_else(|| vec![gid]),
         }
     }
 
@@ -147,7 +163,23 @@ fn journals(config: &Config, owner: &Owner, faults: &mut Faults) {
         ("statfile", &config.statfile),
         ("lockdir", &config.lockdir),
     ] {
-        if !owner.may_have(path) {
+        let folder = if word == "lockdir" {
+            Some(path.as_path())
+        } else {
+            path.parent()
+        };
+        // What will be in a spool that is still to be made is the owner's.
+        if owner.may_have(path) || path.starts_with(&config.spool) {
+            continue;
+        }
+        if let Some(folder) = folder.filter(|folder| !folder.exists()) {
+            faults.push(format!(
+                "{0}: the folder for '{word}' is not there, and user {1} may not make it; 'install -d -o {1} -g {2} {0}', or name another place with '{word}' in config",
+                folder.display(),
+                owner.name,
+                owner.group
+            ));
+        } else {
             faults.push(format!(
                 "{0}: user {1}, whose spool it is, may not write there; give it to {1}, or name another place with '{word}' in config",
                 path.display(),

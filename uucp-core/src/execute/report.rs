@@ -56,7 +56,7 @@ pub(super) fn tell_postmaster(
     let system = &story.execution.system;
     let _ = writeln!(
         text,
-        "\nIts files are kept in {}/.Failed/{system}/, {} among them.\nMoved back to {}/{system}/, they are tried again.",
+        "\nIts files are kept in {}/.Failed/{system}/, {} among them.\nMoved back to X. and D. in {}/{system}/, they are tried again.",
         spool.root().display(),
         story.execution.name,
         spool.root().display(),

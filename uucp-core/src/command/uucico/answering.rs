@@ -349,7 +349,9 @@ impl Site<'_> {
         {
             return Err(Failure::new(
                 Status::NotPermitted,
-                format!("-u {name}: only root and the owner of the spool may set the login name"),
+                format!(
+                    "--login {name}: only root and the owner of the spool may set the login name"
+                ),
             ));
         }
         let known = certified.map(|one| one.login(&self.config)).transpose();

@@ -1,6 +1,6 @@
 //! One message, from standard input to the MTA.
 
-use std::io::Read;
+use std::io::{BufRead as _, Read};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use uucp_core::execute::series;
 use uucp_core::receive::bang_mail::{self, Call};
 use uucp_core::receive::{MessageOptions, Origin, Series, Site};
 use uucp_core::stop;
-use uucp_core::sysexits::Failure;
+use uucp_core::sysexits::{Failure, Status};
 
 use crate::cli::{self, Arguments};
 
@@ -24,6 +24,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut origin = Origin::from_environment(|name| std::env::var_os(name))?;
     let series = Series::from_variable(std::env::var_os(series::VARIABLE).as_deref());
     let options = &arguments.message;
+    if origin.neighbour.is_none() && options.recipients.is_empty() && nothing_comes() {
+        let text = "no recipient and no message; 'rmail RECIPIENT ... <MESSAGE' sends one";
+        return Err(Failure::new(Status::Usage, text));
+    }
     let site = Site::load(options.config.as_deref(), &options.delivery, &origin)?;
     let whose = origin.clone();
     let mut receiver = bang_mail::receiver(&site, &whose)?;
@@ -53,6 +57,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         )?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether standard input ends where it begins. What cannot be read is told when it is read.
+fn nothing_comes() -> bool {
+    std::io::stdin()
+        .lock()
+        .fill_buf()
+        .is_ok_and(<[u8]>::is_empty)
 }
 
 fn receive_one(

@@ -93,6 +93,25 @@ fn every_trouble_of_our_own_is_75_with_a_line() {
 }
 
 #[test]
+fn a_person_who_gives_neither_recipient_nor_message_is_told_how() {
+    let server = Server::accepting();
+    let site = Home::with_smtp(&server);
+    let run = site.rmail_as(&[], &[], b"");
+    assert_eq!(run.status, 75);
+    assert!(
+        run.stderr.starts_with(
+            "4.3.5 rmail: no recipient and no message; 'rmail RECIPIENT ... <MESSAGE'"
+        ),
+        "{}",
+        run.stderr
+    );
+    assert!(!site.path("spool/.Mail/aside").exists());
+    // A neighbour's is his, and has an end.
+    assert_eq!(site.rmail(&[], "").status, 0);
+    assert_eq!(site.contents("spool/.Mail/aside/hub").len(), 1);
+}
+
+#[test]
 fn a_person_may_name_the_way_by_option() {
     let server = Server::accepting();
     let site = Home::with_mail_toml("[delivery]\nmethod = \"maildir\"\n");

@@ -7,7 +7,7 @@ use std::io::{self, Read, Seek, Write};
 use std::path::Path;
 
 use tempfile::SpooledTempFile;
-use uucp_core::bsmtp::{Event, Limits, Reader, Transaction, Verb};
+use uucp_core::bsmtp::{Cut, Event, Limits, Reader, Transaction, Verb};
 use uucp_core::sysexits::{Failure, Status};
 
 /// Batches up to this size are held in memory; mail is seldom larger.
@@ -35,7 +35,7 @@ impl Batch {
         let mut file = tempfile::spooled_tempfile_in(MEMORY, folder);
         let mut reader = Reader::new(Limits::default());
         let mut pieces = Pieces::new();
-        let mut fault = None;
+        let mut fault: Option<String> = None;
         loop {
             let piece = pieces
                 .next(source)
@@ -49,7 +49,7 @@ impl Batch {
                 match event {
                     Event::Begin(transaction) => check(&transaction)?,
                     Event::Fault(what) | Event::Broken(what) => {
-                        fault.get_or_insert(what);
+                        fault.get_or_insert_with(|| what.to_string());
                     }
                     _ => {}
                 }
@@ -59,10 +59,15 @@ impl Batch {
         let end = reader.finish();
         // Whoever was killed while he wrote comes again.
         if let Some(cut) = end.cut {
-            return Err(Failure::temporary(cut));
+            return Err(Failure::temporary(
+                match fault.or_else(|| refused_in(&cut)) {
+                    Some(fault) => format!("{fault}; and {cut}"),
+                    None => cut.to_string(),
+                },
+            ));
         }
         if let Some(fault) = fault {
-            return Err(Failure::new(Status::DataError, fault.to_string()));
+            return Err(Failure::new(Status::DataError, fault));
         }
         if end.messages == 0 {
             return Err(Failure::temporary("no message on standard input"));
@@ -80,6 +85,17 @@ impl Batch {
             .rewind()
             .map_err(|e| Failure::temporary(format!("cannot read the batch again: {e}")))?;
         visit(&mut self.file, visitor)
+    }
+}
+
+/// What is wrong in an envelope that has no end: it says more than that.
+fn refused_in(cut: &Cut) -> Option<String> {
+    match cut {
+        Cut::Envelope { transaction, .. } => {
+            let refused = transaction.refused.first()?;
+            Some(format!("{refused}: '{}'", refused.text.escape_ascii()))
+        }
+        _ => None,
     }
 }
 

@@ -154,6 +154,16 @@ impl Visitor for Queue<'_> {
     }
 }
 
+/// An address as it is; in quotes where it would not look like one word.
+fn quoted(address: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_graphic() && c != '\'';
+    if !address.is_empty() && address.chars().all(is_plain) {
+        address.to_owned()
+    } else {
+        format!("'{}'", address.escape_default())
+    }
+}
+
 /// `--dry-run`: prints what would be queued.
 struct DryRun<'a> {
     link: &'a Link<'a>,
@@ -182,7 +192,12 @@ impl Visitor for DryRun<'_> {
         let grade = self.link.sending.grade_with_priority(size, priority);
         let line = format!("{} {grade} {size} ", self.link.system);
         out.extend_from_slice(line.as_bytes());
-        out.extend_from_slice(transaction.summary().as_bytes());
+        out.extend_from_slice(b"from ");
+        out.extend_from_slice(quoted(&transaction.sender.to_string()).as_bytes());
+        for (number, recipient) in transaction.recipients.iter().enumerate() {
+            out.extend_from_slice(if number == 0 { b" to " } else { b" " });
+            out.extend_from_slice(quoted(&recipient.address.to_string()).as_bytes());
+        }
         out.push(b'\n');
         for refused in &transaction.refused {
             out.extend_from_slice(format!("refused {refused}\n").as_bytes());

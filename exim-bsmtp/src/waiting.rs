@@ -114,6 +114,10 @@ impl Shown {
 }
 
 fn cancel(arguments: &Arguments, system: &OsStr) -> Result<ExitCode, Failure> {
+    if arguments.systems.is_empty() {
+        let text = "--cancel=SYSTEM wants the names of messages behind it, as --list shows them";
+        return Err(Failure::new(Status::Usage, text));
+    }
     let (config, spool) = open(arguments)?;
     let system = look_up(&config, system)?.name;
     let outbox = Outbox::new(&spool, &system);

@@ -14,7 +14,7 @@ use uucp_core::collect::Batch;
 use uucp_core::owner::as_starter;
 use uucp_core::report::note;
 use uucp_core::spool::{
-    Delivery, Journal, LocalMailDraft, SealedMessage, Spool, Submission, SubmissionKey,
+    Delivery, Journal, LocalMailDraft, SealedMessage, Severity, Spool, Submission, SubmissionKey,
 };
 use uucp_core::sysexits::{Failure, Status};
 
@@ -288,6 +288,10 @@ impl<'a> Pass<'a> {
                 // Durable before the record says that it is dealt with.
                 let kept = as_starter(|| unread::keep(self.batch, &self.unread))?;
                 let kept = format!("what was not understood is in {}", kept.display());
+                let mut journal = Journal::open(self.link.config, "exim-bsmtp");
+                for line in self.problems.iter().chain([&kept]) {
+                    journal.log(Some(&self.link.system), None, Severity::Error, line);
+                }
                 text.push_str("\n\n");
                 text.push_str(&kept);
                 text.push('\n');

@@ -172,6 +172,14 @@ fn what_is_not_understood_is_kept_and_told_once() {
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].contains("this is no command"), "{told:?}");
     assert!(told[0].contains("hub.unread."), "{told:?}");
+    let log = fs::read_to_string(site.root.join("Log")).unwrap();
+    for text in [
+        "this is no command",
+        "what was not understood is in ",
+        ".unread.",
+    ] {
+        assert!(log.contains(text), "{text}: {log}");
+    }
     assert_eq!(collect(&site, &[]).said, "");
 }
 

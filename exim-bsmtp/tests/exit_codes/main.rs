@@ -172,6 +172,27 @@ fn a_cut_batch_queues_nothing_of_it() {
     site.assert_clean();
 }
 
+/// It is repeated, since the rest of it may still come; but what is wrong is told.
+#[test]
+fn a_cut_batch_tells_the_bad_command_before_the_cut() {
+    let site = Site::new();
+    for (batch, told) in [
+        ("MAIL WAT\n", "4.3.0 exim-bsmtp: line 1: "),
+        (
+            "WAT\nMAIL FROM:<a@x>\n",
+            "4.3.0 exim-bsmtp: line 1: 'WAT' is not a command",
+        ),
+    ] {
+        let outcome = site.queue("1", batch.as_bytes());
+        assert_refused(&outcome, 75, told);
+        assert!(
+            outcome.said.contains("WAT") && outcome.said.contains("cut"),
+            "{outcome:?}"
+        );
+    }
+    site.assert_clean();
+}
+
 #[test]
 fn one_bad_message_of_many_is_reported_and_the_others_are_queued() {
     let site = Site::new();
@@ -302,7 +323,7 @@ fn the_deadline_is_answered_with_75() {
 fn dry_run_queues_nothing_and_shows_all() {
     let site = Site::new();
     let batch = [
-        exim("b@l", &["a@x", "c@x"], "hello\n"),
+        exim("b@l", &["a@x", "no at", "c@x"], "hello\n"),
         exim("", &["d@x", "\"open"], "hello\n"),
     ]
     .concat();
@@ -311,11 +332,15 @@ fn dry_run_queues_nothing_and_shows_all() {
     assert_eq!(
         outcome.said.lines().take(2).collect::<Vec<_>>(),
         [
-            "hub C 6 from b@l to a@x and 1 more",
+            "hub C 6 from b@l to a@x 'no at' c@x",
             "hub C 6 from <> to d@x"
         ]
     );
-    assert!(outcome.said.contains("refused line 9:"), "{}", outcome.said);
+    assert!(
+        outcome.said.contains("refused line 10:"),
+        "{}",
+        outcome.said
+    );
     assert!(site.files().is_empty());
 }
 

@@ -102,6 +102,12 @@ fn what_is_cancelled_is_gone_and_nothing_else() {
     assert_eq!(again.status, Some(1), "{again:?}");
     assert!(again.said.contains("does not wait"), "{again:?}");
     assert_eq!(cancel("nonsense").status, Some(64));
+    let nothing = site.run(&["--cancel=hub"], b"");
+    assert_eq!(nothing.status, Some(64));
+    assert!(
+        nothing.said.contains("wants the names of messages"),
+        "{nothing:?}"
+    );
     assert_eq!(
         site.run(&["--cancel=nowhere", names[0]], b"").status,
         Some(68)

@@ -90,13 +90,18 @@ pub(crate) struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Reads the batch from its beginning.
     pub(crate) fn new(site: &'a Site, origin: &'a Origin, batch: File) -> io::Result<Self> {
+        let now = site.observed_now().map_err(io::Error::other)?;
+        Self::at(site, origin, batch, now)
+    }
+
+    fn at(site: &'a Site, origin: &'a Origin, batch: File, now: ObservedTime) -> io::Result<Self> {
         let neighbour = origin.neighbour.as_ref();
         let state = &site.around.state;
         Ok(Self {
             site,
             origin,
             kept: Kept::open(state, neighbour, u64::MAX)?,
-            now: site.observed_now().map_err(io::Error::other)?,
+            now,
             messages: Messages::new(batch),
             names: site.names(),
             limit: site.mail.policy(neighbour).message_limit,
@@ -121,7 +126,7 @@ impl<'a> Batch<'a> {
     pub(crate) fn trial(site: &'a Site, origin: &'a Origin, batch: File) -> io::Result<Self> {
         Ok(Self {
             is_trial: true,
-            ..Self::new(site, origin, batch)?
+            ..Self::at(site, origin, batch, ObservedTime::default())?
         })
     }
 

@@ -44,9 +44,9 @@ pub(crate) struct Arguments {
     /// With --list or --dry-run: as JSON
     #[arg(long, conflicts_with = "retry")]
     pub(crate) json: bool,
-    /// The batch, instead of standard input
+    /// The batch, instead of standard input; with --list or --dry-run any number of them
     #[arg(value_name = "FILE")]
-    pub(crate) batch: Option<PathBuf>,
+    pub(crate) batch: Vec<PathBuf>,
 }
 
 /// Takes one compressed message from standard input, with its `From ` lines, and hands it to this system's MTA.

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use uucp_core::codec::{self, CodecError, Dictionaries, Format, Limits};
+use uucp_core::sysexits::Failure;
 
 /// How much is copied at a time, in bytes.
 const BLOCK: usize = 64 * 1024;
@@ -36,7 +37,7 @@ pub(crate) enum Opened {
 }
 
 impl Input {
-    /// Takes all of `source`, into an unnamed file in `state`. A file of the spool, which is complete and changes no more, is
+    /// Takes all of `source`, into an unnamed file in `state`, in the system's own place for such where that is not there. A file of the spool, which is complete and changes no more, is
     /// used where it lies: `in_place`.
     pub(crate) fn take(mut source: File, state: &Path, in_place: bool) -> io::Result<Self> {
         let is_file = source.metadata()?.is_file();
@@ -93,6 +94,26 @@ impl Input {
         pour(&mut file, &mut Hashing(&mut hash))?;
         Ok(hash.finalize().into())
     }
+}
+
+/// What the state of a kept message is called, behind the message's name.
+const STATE: &str = "retry";
+
+/// Whether this is not a message but the state of one that is kept beside it.
+pub(crate) fn is_state(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == STATE)
+}
+
+/// Opens a batch that is named.
+pub(crate) fn open_file(path: &Path) -> Result<File, Failure> {
+    if is_state(path) {
+        return Err(Failure::temporary(format!(
+            "{} is no batch: it says when {} is offered again",
+            path.display(),
+            path.with_extension("").display()
+        )));
+    }
+    File::open(path).map_err(|e| Failure::temporary(format!("cannot open {}: {e}", path.display())))
 }
 
 /// What the input is, and its bytes where they are not those of the input itself.

@@ -1,6 +1,8 @@
 //! `--list` and `--dry-run`: what is in a batch, and what would become of it. Nothing is handed over and nothing kept.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -13,13 +15,17 @@ use uucp_core::sysexits::Failure;
 
 use crate::batch::Batch;
 use crate::cli::Arguments;
-use crate::input::{Input, Opened};
+use crate::input::{Input, Opened, is_state, open_file};
+use crate::run::standard_input;
 use crate::unbatch::unreadable;
 
 /// A batch. Bytes that are not UTF-8 are shown as U+FFFD.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Shown {
+    /// Where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
     format: String,
     messages: Vec<ShownMessage>,
     faults: Vec<String>,
@@ -39,14 +45,49 @@ struct ShownMessage {
     fate: Option<String>,
 }
 
-/// Shows the batch.
+/// One batch, or several.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum All {
+    One(Shown),
+    Many(Vec<Shown>),
+}
+
+/// Shows the batches. Of kept messages, the files that say when they are offered again are passed over.
 pub(crate) fn run(
     site: &Site,
     origin: &Origin,
-    opened: Opened,
     arguments: &Arguments,
 ) -> Result<ExitCode, Failure> {
-    let shown = match opened {
+    let files = &arguments.batch;
+    let is_beside = |path: &PathBuf| is_state(path) && files.contains(&path.with_extension(""));
+    let wanted: Vec<&PathBuf> = files.iter().filter(|path| !is_beside(path)).collect();
+    let all = match wanted.as_slice() {
+        [] => All::One(show(site, origin, standard_input()?, arguments)?),
+        [path] => All::One(show(site, origin, open_file(path)?, arguments)?),
+        many => {
+            let mut all = Vec::new();
+            for path in many {
+                let shown = show(site, origin, open_file(path)?, arguments)?;
+                let file = Some(path.display().to_string());
+                all.push(Shown { file, ..shown });
+            }
+            All::Many(all)
+        }
+    };
+    print(&all, arguments.json, All::text)
+}
+
+/// A file is read where it lies. Neither the spool nor the state directory is needed.
+fn show(
+    site: &Site,
+    origin: &Origin,
+    source: File,
+    arguments: &Arguments,
+) -> Result<Shown, Failure> {
+    let state = &site.around.state;
+    let opened = Input::take(source, state, true).and_then(|input| input.open(state));
+    Ok(match opened.map_err(|e| unreadable(&e))? {
         Opened::Whole(input) => {
             let mut shown = look(&input)?;
             if arguments.dry_run {
@@ -55,17 +96,18 @@ pub(crate) fn run(
             shown
         }
         Opened::Cut(input, why) | Opened::Damaged(input, why) => Shown {
+            file: None,
             format: input.format.to_string(),
             messages: Vec::new(),
             faults: Vec::new(),
             cut: Some(why),
         },
-    };
-    print(&shown, arguments.json, Shown::text)
+    })
 }
 
 fn look(input: &Input) -> Result<Shown, Failure> {
     let mut shown = Shown {
+        file: None,
         format: input.format.to_string(),
         messages: Vec::new(),
         faults: Vec::new(),
@@ -140,10 +182,22 @@ impl ShownMessage {
     }
 }
 
+impl All {
+    fn text(&self) -> String {
+        match self {
+            Self::One(one) => one.text(),
+            Self::Many(many) => many.iter().map(Shown::text).collect(),
+        }
+    }
+}
+
 impl Shown {
-    /// A line a message, and one for the batch.
+    /// A line a message, and one for the batch; its name before that, where there are several.
     fn text(&self) -> String {
         let mut text = String::new();
+        if let Some(file) = &self.file {
+            let _ = writeln!(text, "{file}:");
+        }
         for message in &self.messages {
             let ShownMessage {
                 sender,
@@ -163,9 +217,12 @@ impl Shown {
         let end = self.cut.as_deref().unwrap_or("whole");
         let _ = writeln!(
             text,
-            "{}, {} messages, {end}",
+            "{}, {}, {end}",
             self.format,
-            self.messages.len()
+            match self.messages.len() {
+                1 => "1 message".to_owned(),
+                count => format!("{count} messages"),
+            }
         );
         text.replace(|c: char| c.is_control() && c != '\n', "?")
     }

@@ -7,6 +7,7 @@ use uucp_core::receive::bang_mail::BangMail;
 use uucp_core::receive::kept::Kept;
 use uucp_core::receive::mail::{Mail, Source};
 use uucp_core::receive::{Origin, Site};
+use uucp_core::spool::{Journal, Severity};
 use uucp_core::sysexits::Failure;
 
 use crate::hand_over::hand_over;
@@ -45,6 +46,10 @@ pub(crate) fn deliver(site: &Site, origin: &Origin, mail: BangMail) -> Result<Sa
     }));
     let (_, tally) = hand_over(site, origin, one, recipients as u64)?;
     let said = said(&tally);
+    let mut journal = Journal::open(&site.config, "crmail");
+    for aside in &tally.aside {
+        journal.log(origin.neighbour.as_ref(), None, Severity::Error, aside);
+    }
     if let Some(trouble) = tally.trouble {
         return Err(Failure::temporary(trouble));
     }

@@ -22,7 +22,11 @@ pub(crate) fn run(site: &Site, all: bool) -> Result<ExitCode, Failure> {
             "kept messages: {} delivered, {} refused, {} wait on",
             tally.delivered, tally.refused, tally.waiting
         );
-        Journal::open(&site.config, "rsmtp").log(None, None, Severity::Info, &text);
+        let mut journal = Journal::open(&site.config, "rsmtp");
+        journal.log(None, None, Severity::Info, &text);
+        for aside in &tally.aside {
+            journal.log(None, None, Severity::Error, aside);
+        }
     }
     if let Some(trouble) = tally.trouble {
         return Err(Failure::temporary(trouble));

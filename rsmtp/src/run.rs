@@ -8,10 +8,10 @@ use std::process::ExitCode;
 use uucp_core::codec::Format;
 use uucp_core::receive::bang_mail::{self, Call};
 use uucp_core::receive::{DeliveryOptions, Origin, Site};
-use uucp_core::sysexits::Failure;
+use uucp_core::sysexits::{Failure, Status};
 
 use crate::cli::{Arguments, MessageArguments};
-use crate::input::{Input, Opened};
+use crate::input::{self, Input, Opened};
 use crate::message::deliver;
 use crate::unbatch::{Unbatching, unreadable};
 use crate::{list, retry};
@@ -22,15 +22,23 @@ pub(crate) fn batch(arguments: &Arguments) -> Result<ExitCode, Failure> {
     if arguments.retry {
         return retry::run(&site, arguments.now);
     }
-    let source = match &arguments.batch {
-        None => standard_input()?,
-        Some(path) => File::open(path)
-            .map_err(|e| Failure::temporary(format!("cannot open {}: {e}", path.display())))?,
+    if arguments.list || arguments.dry_run {
+        return list::run(&site, &origin, arguments);
+    }
+    let source = match arguments.batch.as_slice() {
+        [] => standard_input()?,
+        [path] => input::open_file(path)?,
+        many => {
+            return Err(Failure::new(
+                Status::Usage,
+                format!(
+                    "{} files are too many, one is handed over at a time",
+                    many.len()
+                ),
+            ));
+        }
     };
     let opened = open(source, &site, &origin)?;
-    if arguments.list || arguments.dry_run {
-        return list::run(&site, &origin, opened, arguments);
-    }
     let unbatching = Unbatching {
         site: &site,
         origin: &origin,
@@ -84,7 +92,7 @@ fn site(
     Ok((site, origin))
 }
 
-fn standard_input() -> Result<File, Failure> {
+pub(crate) fn standard_input() -> Result<File, Failure> {
     let stdin = std::io::stdin().as_fd().try_clone_to_owned();
     stdin.map(File::from).map_err(|e| unreadable(&e))
 }

@@ -1,7 +1,10 @@
 //! One input to its end: its messages to the MTA, and what is not a message to whoever must look at it.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
 
+use uucp_core::delivery::SET_ASIDE_HEADER;
 use uucp_core::receive::handing::Tally;
 use uucp_core::receive::{Marks, Origin, Site};
 use uucp_core::report::note::shown;
@@ -31,6 +34,9 @@ impl Unbatching<'_> {
             Opened::Damaged(input, why) => return self.set_aside(&input, &why).map(Some),
         };
         let reader = || input.reader().map_err(|e| unreadable(&e));
+        if self.origin.neighbour.is_none() && is_set_aside(reader()?).map_err(|e| unreadable(&e))? {
+            return Err(Failure::temporary(SET_ASIDE));
+        }
         let survey = Survey::of(reader()?).map_err(|e| unreadable(&e))?;
         if survey.messages == 0 {
             return self.end_without_messages(&input, &survey);
@@ -87,7 +93,7 @@ impl Unbatching<'_> {
             .get_or_make(&key, "cut", now)
             .map_err(Failure::temporary)?;
         let whole = survey.map_or(0, |survey| survey.messages);
-        let text = format!("{why}; {whole} whole messages before that");
+        let text = format!("{why}; {} before that", whole_messages(whole));
         if now.since(mark.since) < self.site.times(neighbour, now).age_limit {
             // Our uuxqt logs what a command that fails has said.
             if !self.origin.is_by_our_uuxqt() {
@@ -113,9 +119,9 @@ impl Unbatching<'_> {
 
     fn log_tally(&self, tally: &Tally, batch: &Batch<'_>) {
         let mut text = format!(
-            "{} messages: {} delivered, {} refused, {} kept, {} known before; \
+            "{}: {} delivered, {} refused, {} kept, {} known before; \
              recipients: {} delivered, {} refused, {} kept",
-            batch.read,
+            messages(batch.read),
             tally.delivered,
             tally.refused,
             tally.waiting + tally.held,
@@ -131,6 +137,9 @@ impl Unbatching<'_> {
             let _ = write!(text, "; refused: {refusal}");
         }
         self.log(Severity::Info, &text);
+        for aside in &tally.aside {
+            self.log(Severity::Error, aside);
+        }
     }
 
     fn log(&self, severity: Severity, text: &str) {
@@ -146,11 +155,24 @@ impl Unbatching<'_> {
     }
 }
 
+/// What is told of a message that was set aside: it would only be set aside once more.
+const SET_ASIDE: &str = "this message was set aside with its envelope in its first lines, and is no batch; \
+                         'sendmail -i -f SENDER -- RECIPIENT ... <FILE' or rmail(8) delivers it";
+
+/// Whether a message that was set aside begins here.
+fn is_set_aside(input: File) -> io::Result<bool> {
+    let mut beginning = Vec::new();
+    input
+        .take(SET_ASIDE_HEADER.len() as u64)
+        .read_to_end(&mut beginning)?;
+    Ok(beginning == SET_ASIDE_HEADER.as_bytes())
+}
+
 /// What is worth a line though the input is done.
 pub(crate) fn said(tally: &Tally) -> Said {
     let others = |count: u64| match count {
         0 | 1 => String::new(),
-        count => format!(" (and {} more messages)", count - 1),
+        count => format!(" (and {} more)", messages(count - 1)),
     };
     if let Some(refusal) = &tally.refusal {
         return Some(format!("{refusal}{}", others(tally.refused)));
@@ -161,6 +183,20 @@ pub(crate) fn said(tally: &Tally) -> Said {
         "{} kept for later: {reason}{others}",
         reason.status
     ))
+}
+
+fn whole_messages(count: u64) -> String {
+    match count {
+        1 => "1 whole message".to_owned(),
+        count => format!("{count} whole messages"),
+    }
+}
+
+fn messages(count: u64) -> String {
+    match count {
+        1 => "1 message".to_owned(),
+        count => format!("{count} messages"),
+    }
 }
 
 fn faults(survey: &Survey) -> String {
@@ -177,6 +213,6 @@ fn faults(survey: &Survey) -> String {
     text
 }
 
-pub(crate) fn unreadable(error: &std::io::Error) -> Failure {
+pub(crate) fn unreadable(error: &io::Error) -> Failure {
     Failure::temporary(format!("cannot read the input: {error}"))
 }

@@ -112,6 +112,76 @@ fn reports_heed_what_the_sender_asked_for() {
     assert!(!text.contains("nobody2") && !text.contains("\r\nbody"));
 }
 
+/// Nothing else says where they are.
+#[test]
+fn each_message_that_is_set_aside_is_in_the_log() {
+    let server = Server::answering("RCPT", "451 4.7.1 come back");
+    let site = Home::with_smtp(&server);
+    let reports = |first: usize| -> String {
+        let ids = first..first + 2;
+        ids.map(|n| message("", &["nobody@leaf.lab"], &n.to_string()))
+            .collect()
+    };
+    assert_eq!(site.rsmtp(reports(1).as_bytes()).status, 0);
+    assert_eq!(site.kept("hub"), 2);
+    server.answer(|line| {
+        line.starts_with("RCPT")
+            .then(|| "550 5.1.1 no such user".to_owned())
+    });
+    assert_eq!(site.by_hand(&["--retry", "--now"], b"").status, 0);
+    assert_eq!(site.kept("hub"), 0);
+    let log = || std::fs::read_to_string(site.path("Log")).unwrap();
+    let each = "5.1.1 nobody@leaf.lab: ";
+    let logged = || {
+        let log = log();
+        log.lines()
+            .filter(|line| {
+                line.contains("ERROR") && line.contains(each) && line.contains("; set aside as ")
+            })
+            .count()
+    };
+    assert_eq!(logged(), 2, "{}", log());
+    assert_eq!(site.rsmtp(reports(3).as_bytes()).status, 0);
+    assert_eq!(logged(), 4, "{}", log());
+}
+
+/// As the manual page says: with the envelope of its first lines it goes to the MTA like any other message.
+#[test]
+fn what_was_set_aside_is_delivered_by_rmail_and_not_set_aside_again() {
+    let server = Server::answering("RCPT", "550 5.1.1 no such user");
+    let site = Home::with_smtp(&server);
+    assert_eq!(
+        site.rsmtp(message("", &["alice@leaf.lab"], "1").as_bytes())
+            .status,
+        0
+    );
+    let aside = || -> Vec<std::path::PathBuf> {
+        let folders = std::fs::read_dir(site.path("spool/.Mail/aside"))
+            .unwrap()
+            .flatten();
+        let files = folders.flat_map(|one| std::fs::read_dir(one.path()).unwrap().flatten());
+        files.map(|file| file.path()).collect()
+    };
+    let file = aside().remove(0);
+    let run = site.by_hand(&[file.to_str().unwrap()], b"");
+    assert_eq!(run.status, 75);
+    assert!(
+        run.stderr
+            .contains("'sendmail -i -f SENDER -- RECIPIENT ... <FILE'"),
+        "{run:?}"
+    );
+    assert_eq!(aside().len(), 1);
+    server.answer(|_| None);
+    let content = std::fs::read(&file).unwrap();
+    // crmail is rmail for data that may be compressed.
+    let run = site.under_name("crmail", &[], &["alice@leaf.lab"], &content);
+    assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+    let got = server.messages();
+    assert_eq!(got.len(), 1);
+    assert_eq!(got[0].recipients, ["alice@leaf.lab"]);
+    assert!(got[0].content.contains("body of 1"), "{}", got[0].content);
+}
+
 #[test]
 fn nobody_reports_about_a_report() {
     let server = Server::answering("RCPT", "550 5.1.1 no such user");

@@ -72,6 +72,62 @@ fn a_look_changes_nothing() {
 }
 
 #[test]
+fn a_look_needs_no_spool_and_takes_several_files() {
+    let site =
+        Home::with_mail_toml("[delivery]\nmethod = \"maildir\"\nmaildir = \"/nonexistent/%u\"\n");
+    // Nobody can make anything there.
+    let config = site.path("etc/config");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let spool = format!("spool {}", site.path("spool").display());
+    std::fs::write(&config, text.replace(&spool, "spool /proc/none")).unwrap();
+    let write = |name: &str, content: &str| {
+        std::fs::write(site.path(name), content).unwrap();
+        site.path(name).display().to_string()
+    };
+    let one = write("one", &message("bob@far.example", &["alice@leaf.lab"], "1"));
+    let state = write("one.retry", "1 345 -\n");
+    let three = write("three", &three());
+    for look in ["--list", "--dry-run"] {
+        let run = site.by_hand(&[look, &one], b"");
+        assert_eq!((run.status, run.stderr.as_str()), (0, ""));
+        assert!(
+            run.stdout.ends_with("plain, 1 message, whole\n"),
+            "{}",
+            run.stdout
+        );
+        let run = site.by_hand(&[look], self::three().as_bytes());
+        assert!(
+            run.stdout.ends_with("plain, 3 messages, whole\n"),
+            "{run:?}"
+        );
+        // What is beside a kept message is no message.
+        let run = site.by_hand(&[look, &one, &state], b"");
+        assert!(
+            run.status == 0 && run.stdout.ends_with("1 message, whole\n"),
+            "{run:?}"
+        );
+        let run = site.by_hand(&[look, &one, &state, &three], b"");
+        assert_eq!(run.stdout.lines().count(), 8, "{run:?}");
+        assert!(run.stdout.starts_with(&format!("{one}:\n")), "{run:?}");
+        let run = site.by_hand(&[look, "--json", &one, &three], b"");
+        let json: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!(json[1]["file"], three.as_str());
+        assert_eq!(json[1]["messages"].as_array().unwrap().len(), 3);
+    }
+    for words in [&["--list", &state][..], &[&state]] {
+        let run = site.by_hand(words, b"");
+        assert_eq!(run.status, 75);
+        let told = format!("one.retry is no batch: it says when {one} is offered again");
+        assert!(run.stderr.contains(&told), "{run:?}");
+    }
+    let run = site.by_hand(&[&one, &three], b"");
+    assert!(
+        run.status == 75 && run.stderr.contains("2 files are too many"),
+        "{run:?}"
+    );
+}
+
+#[test]
 fn a_file_may_be_named_and_a_wrong_option_is_75() {
     let server = Server::accepting();
     let site = Home::with_smtp(&server);

@@ -41,6 +41,7 @@ pub use message::{Message, MessageReader, Oversize};
 pub use offer::{Offer, RecipientWishes, Success, Wishes};
 pub use pool::{Feed, Pool};
 pub use sendmail::Flavour;
+pub use settle::aside::{HEADER as SET_ASIDE_HEADER, is_place};
 pub use settle::{Consignment, Plan, Receiver, Settled};
 
 /// What became of one recipient.

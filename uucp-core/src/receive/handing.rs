@@ -12,7 +12,7 @@ use crate::address::{Address, Envelope};
 use crate::bsmtp::{Hold, Recipient};
 use crate::config::mail::Policy;
 use crate::delivery::{
-    Feed, Ledger, Offer, Outcome, Plan, Receiver, Reply, Settled, Success, Wishes,
+    Feed, Ledger, Offer, Outcome, Plan, Receiver, Reply, Settled, Success, Wishes, is_place,
 };
 use crate::execute::retry::wait_after;
 use crate::spool::ObservedTime;
@@ -50,6 +50,8 @@ pub struct Tally {
     pub recipients_waiting: u64,
     /// One of the refusals, and what became of it.
     pub refusal: Option<String>,
+    /// What was set aside: for whom it was, why, and where it is.
+    pub aside: Vec<String>,
     /// One of the reasons to wait.
     pub reason: Option<Reply>,
     /// Why a message could not even be kept: it must come again.
@@ -67,6 +69,7 @@ impl Tally {
         self.recipients_delivered += other.recipients_delivered;
         self.recipients_refused += other.recipients_refused;
         self.recipients_waiting += other.recipients_waiting;
+        self.aside.extend(other.aside);
         self.refusal = self.refusal.take().or(other.refusal);
         self.reason = self.reason.take().or(other.reason);
         self.trouble = self.trouble.take().or(other.trouble);
@@ -267,13 +270,12 @@ impl<'a, S: Source> Handing<'a, S> {
         tally.recipients_waiting += settled.waiting.len() as u64;
         if let Some((recipient, reply)) = settled.refused.first() {
             tally.refused += 1;
-            tally.refusal.get_or_insert_with(|| {
-                let note = settled
-                    .notes
-                    .first()
-                    .map_or("the sender is told", String::as_str);
-                format!("{} {recipient}: {reply}; {note}", reply.status)
-            });
+            let told = |note: &str| format!("{} {recipient}: {reply}; {note}", reply.status);
+            let first = settled.notes.first();
+            let first = first.map_or("the sender is told", String::as_str);
+            tally.refusal.get_or_insert_with(|| told(first));
+            let places = settled.notes.iter().filter(|note| is_place(note));
+            tally.aside.extend(places.map(|note| told(note)));
         }
         if settled.waiting.is_empty() {
             tally.delivered += u64::from(settled.refused.is_empty());

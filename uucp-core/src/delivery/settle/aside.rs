@@ -11,6 +11,17 @@ use super::super::{Message, Reply};
 use crate::address::{Address, Envelope};
 use crate::spool::{OfFile, create_shared, make_shared_directory};
 
+/// What a message that was set aside begins with.
+pub const HEADER: &str = "X-Bangpath-Set-Aside: ";
+/// What a note about one begins with.
+pub(super) const NOTE: &str = "set aside as ";
+
+/// Whether a note tells where a message was set aside.
+#[must_use]
+pub fn is_place(note: &str) -> bool {
+    note.starts_with(NOTE)
+}
+
 /// What is kept.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Kept<'a> {
@@ -79,7 +90,7 @@ impl Place<'_> {
 
 fn header(kept: &Kept<'_>) -> String {
     let mut lines = format!(
-        "X-Bangpath-Set-Aside: {}\nX-Bangpath-Sender: {}\n",
+        "{HEADER}{}\nX-Bangpath-Sender: {}\n",
         kept.why, kept.envelope.sender
     );
     for (recipient, reply) in kept.refused {

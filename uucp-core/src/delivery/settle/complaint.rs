@@ -201,7 +201,7 @@ impl Receiver<'_> {
             let text = format!("cannot set a message aside in {}: {e}", folder.display());
             Reply::new("4.3.0", text)
         })?;
-        let aside = format!("set aside as {}: {why}", place.display());
+        let aside = format!("{}{}: {why}", aside::NOTE, place.display());
         Ok(match self.notify_postmaster(refused, &aside) {
             None => aside,
             Some(trouble) => format!("{aside}; {trouble}"),

@@ -30,9 +30,13 @@ impl Findings {
     }
 
     /// A file goes; too early, if there is a reason to say so.
-    fn removal(&mut self, line: usize, path: &Path, early: Option<String>) {
+    fn removal(&mut self, line: usize, path: &Path, early: Option<&String>) {
         let what = format!("{} is removed", path.display());
-        self.answer(line, &what, early.as_slice());
+        self.answer(
+            line,
+            &what,
+            early.map(std::slice::from_ref).unwrap_or_default(),
+        );
     }
 
     /// Panics unless at least `least` answers were seen, and all were right.

@@ -100,7 +100,7 @@ pub fn check_removal(steps: &[Step], spool: &Path) -> Findings {
                 *removed += 1;
                 let early = (*removed > confirmed)
                     .then(|| format!("only {confirmed} confirmations had come"));
-                findings.removal(step.line, &path, early);
+                findings.removal(step.line, &path, early.as_ref());
             }
             _ => {}
         }

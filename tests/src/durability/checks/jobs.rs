@@ -41,7 +41,7 @@ pub fn check_execution(steps: &[Step], spool: &Path) -> Findings {
                     }
                     _ => continue,
                 };
-                findings.removal(step.line, &path, early);
+                findings.removal(step.line, &path, early.as_ref());
             }
             _ => {}
         }

@@ -37,8 +37,8 @@ pub(crate) enum Opened {
 }
 
 impl Input {
-    /// Takes all of `source`, into an unnamed file in `state`, in the system's own place for such where that is not there. A file of the spool, which is complete and changes no more, is
-    /// used where it lies: `in_place`.
+    /// Takes all of `source`, into an unnamed file in `state`, in the system's own place for such where that is not there. A file of
+    /// the spool, which is complete and changes no more, is used where it lies: `in_place`.
     pub(crate) fn take(mut source: File, state: &Path, in_place: bool) -> io::Result<Self> {
         let is_file = source.metadata()?.is_file();
         let raw = if in_place && is_file && source.stream_position()? == 0 {

@@ -17,7 +17,7 @@ use crate::batch::Batch;
 use crate::cli::Arguments;
 use crate::input::{Input, Opened, is_state, open_file};
 use crate::run::standard_input;
-use crate::unbatch::unreadable;
+use crate::unbatch::{messages, unreadable};
 
 /// A batch. Bytes that are not UTF-8 are shown as U+FFFD.
 #[derive(Debug, Serialize)]
@@ -219,10 +219,7 @@ impl Shown {
             text,
             "{}, {}, {end}",
             self.format,
-            match self.messages.len() {
-                1 => "1 message".to_owned(),
-                count => format!("{count} messages"),
-            }
+            messages(self.messages.len() as u64)
         );
         text.replace(|c: char| c.is_control() && c != '\n', "?")
     }

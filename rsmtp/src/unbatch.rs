@@ -192,7 +192,8 @@ fn whole_messages(count: u64) -> String {
     }
 }
 
-fn messages(count: u64) -> String {
+/// So many messages, in words.
+pub(crate) fn messages(count: u64) -> String {
     match count {
         1 => "1 message".to_owned(),
         count => format!("{count} messages"),

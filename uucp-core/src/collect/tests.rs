@@ -92,18 +92,23 @@ fn a_file_is_moved_aside_and_goes() {
     assert!(site.names().is_empty());
 }
 
+/// A child that is being started has a copy of every descriptor until it is executed.
+fn die_while_starting_a_child(batch: Batch) -> File {
+    let Batch {
+        _open: Held(file), ..
+    } = &batch;
+    let copy = file.try_clone().unwrap();
+    drop(batch);
+    copy
+}
+
 #[test]
 fn one_who_died_is_followed() {
     let site = Site::new();
     site.put("leaf.example", MAIL);
     let batch = site.take().unwrap().unwrap();
     let path = batch.path().to_owned();
-    // A child that is being started has a copy of every descriptor until it is executed.
-    let Batch {
-        _open: Held(file), ..
-    } = &batch;
-    let _copy = file.try_clone().unwrap();
-    drop(batch);
+    let _copy = die_while_starting_a_child(batch);
     // More has come since.
     site.put("leaf.example", b"more");
     let found = site.drop_box.look().unwrap();
@@ -178,12 +183,7 @@ fn a_child_that_is_being_started_does_not_keep_a_directory() {
     site.put("hub/1", MAIL);
     let batch = site.take().unwrap().unwrap();
     let path = batch.path().to_owned();
-    // It has a copy of every descriptor until it is executed.
-    let Batch {
-        _open: Held(file), ..
-    } = &batch;
-    let _copy = file.try_clone().unwrap();
-    drop(batch);
+    let _copy = die_while_starting_a_child(batch);
     assert!(site.drop_box.resume(&path).unwrap().is_some());
 }
 

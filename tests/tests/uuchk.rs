@@ -132,7 +132,10 @@ fn what_is_shown_is_what_taylors_uuchk_shows() {
     for (name, text) in [
         ("config", CONFIG),
         ("sys", SYS),
-        ("sys2", "system last\n"),
+        (
+            "sys2",
+            "time any\ncommand-path /usr/bin /usr/sbin\ncommands rsmtp spool\nsystem armada\nsystem last\nport tcp\n",
+        ),
         ("port", PORT),
         ("dial", DIAL),
         ("call", "beta Ualpha secret\n"),

@@ -259,21 +259,20 @@ impl<'a> Layer<'a> {
 /// Whether a command says how to call: an alternate without any is not tried.
 pub(super) fn is_about_calling(command: Command<'_>) -> bool {
     let key = command.key();
-    Chat::COMMANDS.contains(&key.as_str())
+    says_where_to_call(command)
+        || Chat::COMMANDS.contains(&key.as_str())
         || matches!(
             key.as_str(),
-            "time"
-                | "timegrade"
-                | "speed"
-                | "baud"
-                | "speed-range"
-                | "baud-range"
-                | "port"
-                | "phone"
-                | "address"
-                | "call-login"
-                | "call-password"
+            "time" | "timegrade" | "call-login" | "call-password"
         )
+}
+
+/// Whether a command says where, or over what.
+pub(super) fn says_where_to_call(command: Command<'_>) -> bool {
+    matches!(
+        command.key().as_str(),
+        "speed" | "baud" | "speed-range" | "baud-range" | "port" | "phone" | "address"
+    )
 }
 
 /// Adds to a list, or begins it anew.

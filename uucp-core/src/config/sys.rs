@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::Config;
-use super::apply::{Layer, is_about_calling};
+use super::apply::{Layer, is_about_calling, says_where_to_call};
 use super::command::Command;
 use super::error::ConfigError;
 use super::lines::{Line, Lines, Style};
@@ -187,10 +187,10 @@ impl Sections {
         all.try_fold(None, |_, command| command.one_boolean().map(Some))
     }
 
-    /// Whether a section has a command about calling.
-    fn says_how_to_call(&self, index: usize) -> bool {
+    /// Whether a section has a command of a kind.
+    fn has(&self, index: usize, kind: fn(Command<'_>) -> bool) -> bool {
         let section = self.list.get(index);
-        section.is_some_and(|section| self.commands_of(section).any(is_about_calling))
+        section.is_some_and(|section| self.commands_of(section).any(kind))
     }
 
     fn aliases(&self) -> impl Iterator<Item = Command<'_>> {
@@ -245,6 +245,8 @@ fn resolve_with(
     fault: OnFault<'_>,
 ) -> Result<System, ConfigError> {
     let mut timetables = timetables.clone();
+    // A `time` for all systems does not make one of them callable of which nothing else is said.
+    let first_calls = own.has(0, is_about_calling) || defaults.has(0, says_where_to_call);
     let alternates = (0..count_alternates(defaults, own)?).map(|index| {
         let mut settings = base.clone();
         let mut apply = |sections: &Sections, section: Option<&Section>| {
@@ -262,8 +264,12 @@ fn resolve_with(
         settings.alternate = [own, defaults]
             .iter()
             .find_map(|sections| sections.list.get(index)?.alternate.clone());
-        settings.calls =
-            index == 0 || own.says_how_to_call(index) || defaults.says_how_to_call(index);
+        settings.calls = index == 0
+            || own.has(index, is_about_calling)
+            || (first_calls && defaults.has(index, is_about_calling));
+        if index == 0 && !first_calls {
+            settings.time.clear();
+        }
         Ok(settings)
     });
     let alternates = alternates.collect::<Result<_, ConfigError>>()?;

@@ -118,10 +118,8 @@ fn sites_that_are_called_over_tcp() {
     let hostpro = site.load();
     let armada = system(&hostpro, "armada");
     assert!(armada.settings().commands.permits(b"spool"));
-    assert!(
-        armada.settings().can_be_called(),
-        "over any port, if there were one"
-    );
+    // Nobody says where it is: "Calls will never be placed to this system".
+    assert!(!armada.settings().can_be_called());
     assert!(hostpro.check_login(b"Uarmada", b"secr3t").unwrap());
     assert!(!hostpro.check_login(b"Uarmada", b"s3cret").unwrap());
     assert!(!hostpro.check_login(b"Unobody", b"secr3t").unwrap());

@@ -48,6 +48,36 @@ fn alternates_follow_the_first_section_and_the_defaults() {
 }
 
 #[test]
+fn a_time_for_all_systems_is_for_those_of_which_more_is_said() {
+    // Each as Taylor's uuchk shows it: "Calls will never be placed to this system", or not.
+    let called = |text: &str| {
+        let all = systems(text);
+        all[0].for_calling().any(Settings::can_be_called)
+    };
+    for never in [
+        "time any\nsystem a\n",
+        "time any\ncommands rsmtp\nsystem a\ncalled-login Ua\ncommands rsmtp spool\n",
+        "time any\nchat \"\" x\nsystem a\n",
+        "time any\nsystem a\nalternate\ncommands x\n",
+        "time any\nalternate b\naddress h\nsystem a\n",
+    ] {
+        assert!(!called(never), "{never}");
+    }
+    for calls in [
+        "system a\ntime any\n",
+        "time any\nsystem a\ntime any\n",
+        "time any\nsystem a\naddress h\n",
+        "time any\nsystem a\nchat \"\" x\n",
+        "time any\nport tcp\nsystem a\n",
+        "time any\nphone 1\nsystem a\n",
+        "time any\nspeed 9600\nsystem a\n",
+        "time any\nsystem a\nalternate\naddress h\n",
+    ] {
+        assert!(called(calls), "{calls}");
+    }
+}
+
+#[test]
 fn the_login_chooses_among_alternates() {
     let all = systems(
         "system a\ncalled-login Ua\nalternate\ncalled-login Ub\ncommands x\nsystem b\nalternate\ncalled-login Ux\n\

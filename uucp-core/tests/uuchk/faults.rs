@@ -255,6 +255,25 @@ fn folders_of_journals_are_told_beside_a_missing_spool() {
     );
 }
 
+/// A node in a home folder, before its first call: its folders are the user's to make, and nothing is said of uucp.
+#[test]
+fn in_a_home_folder_nothing_is_uucps() {
+    let site = Site::new(&[]);
+    fs::remove_dir(site.path("spool")).unwrap();
+    site.write(
+        "config",
+        &config("logfile FOLDER/log/Log\nstatfile FOLDER/log/Stats\n"),
+    );
+    let err = site.run_at_home().err;
+    let told = messages(&err);
+    assert_eq!(told.len(), 1, "{err}");
+    assert!(
+        told[0].starts_with("spool: the spool directory is not there"),
+        "{err}"
+    );
+    assert!(!err.contains("-o uucp"), "{err}");
+}
+
 #[test]
 fn faults_are_in_the_json_too() {
     let site = Site::new(&[("sys", "system hub\ntime any\nport tpc\n")]);

@@ -18,7 +18,7 @@ use crate::owner;
 /// Looks at everything; `systems` are all that the sys files describe.
 pub(super) fn look(config: &Config, systems: &[System], faults: &mut Faults) {
     let owner = spool(config, faults);
-    let usual = owner.is_none().then(Owner::usual);
+    let usual = owner.is_none().then(|| Owner::usual(config));
     if let Some(owner) = owner.as_ref().or(usual.as_ref()) {
         journals(config, owner, faults);
     }
@@ -62,11 +62,22 @@ impl Owner {
         Self::new(Uid::from_raw(spool.uid()), Gid::from_raw(spool.gid()))
     }
 
-    /// Who it will be where there is no spool yet: uucp, else whoever runs this.
-    fn usual() -> Self {
-        let uucp = User::from_name("uucp").ok().flatten();
-        let (uid, gid) = uucp.map_or_else(|| (geteuid(), getegid()), |uucp| (uucp.uid, uucp.gid));
-        Self::new(uid, gid)
+    /// Who it will be where there is no spool yet: whose home the node is in, else uucp, else whoever runs this.
+    fn usual(config: &Config) -> Self {
+        Self::at_home(config).unwrap_or_else(|| {
+            let uucp = User::from_name("uucp").ok().flatten();
+            let (uid, gid) =
+                uucp.map_or_else(|| (geteuid(), getegid()), |uucp| (uucp.uid, uucp.gid));
+            Self::new(uid, gid)
+        })
+    }
+
+    /// Whoever runs this, where the configuration is that user's own: such a node needs no root, and has no uucp.
+    fn at_home(config: &Config) -> Option<Self> {
+        let us = geteuid();
+        let is_ours = |folder: Metadata| !us.is_root() && folder.uid() == us.as_raw();
+        let at_home = fs::metadata(&config.directory).is_ok_and(is_ours);
+        at_home.then(|| Self::new(us, getegid()))
     }
 
     fn new(uid: Uid, gid: Gid) -> Self {
@@ -113,8 +124,12 @@ fn spool(config: &Config, faults: &mut Faults) -> Option<Owner> {
             return None;
         }
         Err(error) if error.kind() == ErrorKind::NotFound => {
+            let (user, group) = Owner::at_home(config).map_or_else(
+                || ("uucp".to_owned(), "uucp".to_owned()),
+                |owner| (owner.name, owner.group),
+            );
             faults.push(format!(
-                "{shown}: the spool directory is not there; make it with 'install -d -o uucp -g uucp -m 2770 {shown}', or name another with 'spool' in config"
+                "{shown}: the spool directory is not there; make it with 'install -d -o {user} -g {group} -m 2770 {shown}', or name another with 'spool' in config"
             ));
             return None;
         }

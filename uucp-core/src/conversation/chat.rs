@@ -14,6 +14,8 @@ const PAUSE: Duration = Duration::from_millis(500);
 const PROGRAM_TIMEOUTS: u32 = 10;
 /// How long the echo of one byte may take.
 const ECHO: Duration = Duration::from_secs(5);
+/// What a `uucico` says that asks for no login.
+const GREETING: &[u8] = b"\x10Shere";
 
 /// The words that escapes of a script stand for.
 #[derive(Debug, Clone, Default)]
@@ -72,6 +74,8 @@ pub(super) struct ChatRunner {
     /// The last bytes that came in, as many as the longest pattern needs.
     tail: VecDeque<u8>,
     tail_limit: usize,
+    /// How much of the greeting came last; all of it, once it was seen whole.
+    greeting: usize,
     steps: VecDeque<ChatStep>,
 }
 
@@ -94,6 +98,7 @@ impl ChatRunner {
             echo: false,
             tail: VecDeque::new(),
             tail_limit,
+            greeting: 0,
             steps: VecDeque::new(),
         }
     }
@@ -176,6 +181,12 @@ impl ChatRunner {
     }
 
     fn take(&mut self, now: Instant, byte: u8, out: &mut Vec<u8>) {
+        self.greeting = match GREETING.get(self.greeting) {
+            None => self.greeting,
+            Some(&wanted) if wanted == byte => self.greeting + 1,
+            // Its first byte is nowhere else in it.
+            Some(_) => usize::from(GREETING.first() == Some(&byte)),
+        };
         self.tail.push_back(self.strip(byte));
         while self.tail.len() > self.tail_limit {
             self.tail.pop_front();
@@ -245,8 +256,25 @@ impl ChatRunner {
                 self.after_subsend = true;
                 self.send(now, out);
             }
-            None => self.fail("Timed out in chat script".into()),
+            None => self.fail(format!("Timed out in chat script{}", self.looking_for())),
         }
+    }
+
+    /// What is waited for, and why it will not come, as the end of a sentence.
+    pub(super) fn looking_for(&self) -> String {
+        let expect = self
+            .current()
+            .and_then(|exchange| exchange.expect.get(self.alternative));
+        let expect = expect.filter(|expect| !expect.pattern.is_empty());
+        let pattern = expect.map_or_else(String::new, |expect| {
+            format!(", looking for \"{}\"", expect.pattern.escape_ascii())
+        });
+        if self.greeting < GREETING.len() {
+            return pattern;
+        }
+        format!(
+            "{pattern}; the other side asks for no login: start 'uucico -l' there, or say 'chat \"\"' here"
+        )
     }
 
     fn queue(&mut self, items: Vec<SendItem>) {

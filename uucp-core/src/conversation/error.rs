@@ -26,6 +26,9 @@ pub enum ConversationError {
     /// The line was lost.
     #[error("Line disconnected")]
     Disconnected,
+    /// The line was lost while the chat script ran; what it waited for.
+    #[error("Line disconnected in chat script{0}")]
+    InChat(String),
     /// The line was lost between our login and the other side's first string, where those hang up whom it did not like.
     #[error(
         "Line disconnected before the greeting of the other system; are login and password in the call file right (over ssh: key and forced command)?"

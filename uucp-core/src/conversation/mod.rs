@@ -186,6 +186,7 @@ impl Conversation {
             Stage::Handshake(stage) if stage.handshake.awaits_greeting() => {
                 Err(ConversationError::NoGreeting)
             }
+            Stage::Chat(chat) => Err(ConversationError::InChat(chat.looking_for())),
             _ => Err(ConversationError::Disconnected),
         };
         self.finish(now, result);

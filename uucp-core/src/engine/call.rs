@@ -347,11 +347,11 @@ impl Caller<'_> {
         let rules = self.system.for_calling().map(|one| &one.time);
         let next = rules.filter_map(|rules| next_window(rules, now));
         let next = next.min_by_key(|next| next.minutes_after(now));
-        let next = next.map_or_else(
-            || "never is right".to_owned(),
-            |next| format!("right from {next} on"),
+        let why = next.map_or_else(
+            || "never is right; see 'time', 'port' and 'address' in sys".to_owned(),
+            |next| format!("right from {next} on; see 'time' and 'timegrade' in sys"),
         );
-        let text = format!("Wrong time to call ({next}; see 'time' and 'timegrade' in sys)");
+        let text = format!("Wrong time to call ({why})");
         self.not_made(Severity::Info, &text)
     }
 

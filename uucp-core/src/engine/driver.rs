@@ -218,9 +218,14 @@ impl<'a> Driver<'a> {
     /// A line that was lost, in the words of whoever knows why.
     fn explained(&self, result: Result<(), ConversationError>) -> Result<(), ConversationError> {
         match (result, &self.fault) {
-            (Err(ConversationError::Disconnected | ConversationError::NoGreeting), Some(fault)) => {
-                Err(ConversationError::Line(fault.clone()))
-            }
+            (
+                Err(
+                    ConversationError::Disconnected
+                    | ConversationError::InChat(_)
+                    | ConversationError::NoGreeting,
+                ),
+                Some(fault),
+            ) => Err(ConversationError::Line(fault.clone())),
             (result, _) => result,
         }
     }

@@ -24,7 +24,8 @@ fn a_failed_call_is_not_repeated_at_once_unless_forced() {
         .unwrap();
     drop(accept(&lab.listener));
     assert_eq!(caller.wait_with_output().unwrap().status.code(), Some(1));
-    assert!(lab.alpha.log().contains("ERROR: Line disconnected"));
+    let lost = "ERROR: Line disconnected in chat script, looking for \"ogin:\"\n";
+    assert!(lab.alpha.log().contains(lost), "{}", lab.alpha.log());
     assert!(
         lab.alpha.status("beta").starts_with("3 1 "),
         "{}",
@@ -71,7 +72,7 @@ fn what_cannot_be_called_is_told() {
     );
     // It is no error, and no call to tell of.
     let log = lab.alpha.log();
-    let told = ") Wrong time to call (never is right; see 'time' and 'timegrade' in sys)\n";
+    let told = ") Wrong time to call (never is right; see 'time', 'port' and 'address' in sys)\n";
     assert!(log.contains(told), "{log}");
     assert!(!lab.alpha.root.join("spool/.Status/beta").exists());
     lab.listener.set_nonblocking(true).unwrap();

@@ -73,8 +73,41 @@ fn a_subsend_is_sent_when_the_prompt_is_late() {
     chat.handle_timeout(now, &mut out);
     assert_eq!(
         chat.poll_step(),
-        Some(ChatStep::Failed("Timed out in chat script".into()))
+        Some(ChatStep::Failed(
+            "Timed out in chat script, looking for \"ogin:\"".into()
+        ))
     );
+}
+
+/// An inetd line without `-l` at the other side, as an article of 2001 has it.
+#[test]
+fn a_greeting_where_a_prompt_was_expected_is_told() {
+    let script = || {
+        vec![Exchange {
+            expect: vec![expect("ogin:", None)],
+            send: vec![],
+        }]
+    };
+    let told = |came: &[u8]| {
+        let now = Instant::now();
+        let (mut chat, mut out) = (runner(script(), &[]), Vec::new());
+        chat.start(now, &mut out);
+        for byte in came {
+            chat.handle_input(now, &[*byte], &mut out);
+        }
+        chat.handle_timeout(chat.poll_timeout().unwrap(), &mut out);
+        match chat.poll_step() {
+            Some(ChatStep::Failed(reason)) => reason,
+            other => panic!("{other:?}"),
+        }
+    };
+    let no_login = "the other side asks for no login: start 'uucico -l' there";
+    assert!(told(b"\x10Shere=hostpro\0").contains(no_login));
+    assert!(told(b"hello\r\n\x10S\x10Shere\0 ").contains(no_login));
+    for other in [&b""[..], b"\x10S", b"Shere=hostpro", b"Password:"] {
+        let told = told(other);
+        assert_eq!(told, "Timed out in chat script, looking for \"ogin:\"");
+    }
 }
 
 #[test]

@@ -12,6 +12,21 @@ use crate::lab::{Lab, UUCICO, accept, script, terminate, text};
 use crate::server::free_port;
 use crate::skip::skip;
 
+/// As every example with the port in sys shows it.
+#[test]
+fn a_port_of_the_system_itself_is_tcp_in_the_log() {
+    let lab = Lab::new("");
+    let port = lab.listener.local_addr().unwrap().port();
+    let sys = fs::read_to_string(lab.alpha.root.join("etc/sys")).unwrap();
+    let inline = format!("port type tcp\nport service {port}");
+    lab.alpha
+        .write("etc/sys", &sys.replace("port out", &inline));
+    let (caller, answered) = lab.call();
+    assert!(caller.status.success() && answered, "{}", text(&caller));
+    let log = lab.alpha.log();
+    assert!(log.contains(") Calling system beta (port TCP)\n"), "{log}");
+}
+
 #[test]
 fn a_failed_call_is_not_repeated_at_once_unless_forced() {
     let lab = Lab::new("");

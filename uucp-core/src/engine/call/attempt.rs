@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::claim::Claim;
 use super::{Attempt, CallError, Caller};
-use crate::config::{PortConfig, PortKind, Settings};
+use crate::config::{PortChoice, PortConfig, PortKind, Settings};
 use crate::conversation::{CallProfile, ChatWords, Conversation, ConversationError};
 use crate::engine::debugging::Debugging;
 use crate::engine::desk::Desk;
@@ -33,6 +33,18 @@ pub(super) struct Way<'w> {
     pub(super) retry: Option<Duration>,
 }
 
+impl Way<'_> {
+    /// The port in the Log. One that is described with the system has no name of its own: over TCP it is called as by Taylor.
+    fn shown_port(&self) -> &str {
+        let is_inline =
+            matches!(&self.settings.port, PortChoice::Inline(port) if port.name == self.port.name);
+        match self.port.kind {
+            PortKind::Tcp(_) if is_inline => "TCP",
+            _ => &self.port.name,
+        }
+    }
+}
+
 impl<'a> Caller<'a> {
     /// One alternate over one port. The system is locked until the hook after the call has been run.
     pub(super) fn attempt(&self, way: &Way<'_>) -> Result<Attempt, CallError> {
@@ -56,10 +68,10 @@ impl<'a> Caller<'a> {
         if let Claim::OfRound(holder) = line {
             return Ok(Attempt::Behind(holder));
         }
-        let port = &way.port.name;
+        let shown = way.shown_port();
         let shown = match &way.settings.alternate {
-            Some(alternate) => format!("alternate {alternate}, port {port}"),
-            None => format!("port {port}"),
+            Some(alternate) => format!("alternate {alternate}, port {shown}"),
+            None => format!("port {shown}"),
         };
         let name = &self.system.name;
         self.journal(Severity::Info, &format!("Calling system {name} ({shown})"));
@@ -77,7 +89,7 @@ impl<'a> Caller<'a> {
             hooks: &hooks,
             system: name,
             role: CallRole::Caller,
-            port,
+            port: &way.port.name,
         };
         if let Err(reason) = occasion.connect(self.signals) {
             return Ok(self.unreached(StatusKind::DialFailed, reason));

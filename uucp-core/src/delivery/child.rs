@@ -5,19 +5,17 @@
 use std::fs::File;
 use std::io::{self, Seek};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
+use super::said::{LOOK, Said, Watch};
 use crate::ended::{Watched, pid_of};
 
-/// How much of what a child says is kept, in bytes.
-const OUTPUT_LIMIT: usize = 4096;
 /// How long a program that was said goodbye to may take to end.
 const PARTING: Duration = Duration::from_secs(10);
 /// How long one that was killed is waited for.
@@ -45,8 +43,8 @@ pub struct Finished {
 
 /// Runs `command` with `input` as its standard input, from the file's beginning.
 ///
-/// What it says goes into a file, so neither side ever waits for the other's pipe. Processes that it leaves behind (Exim's
-/// delivery) go on: only a child that does not end is killed, and then with its whole group.
+/// What it says goes into a file, so neither side ever waits for the other's pipe; what is too much of it is not kept. Processes
+/// that it leaves behind (Exim's delivery) go on: only a child that does not end is killed, and then with its whole group.
 ///
 /// # Errors
 /// When it cannot be started, or there is no room for what it says.
@@ -58,21 +56,21 @@ pub fn run(
 ) -> io::Result<Finished> {
     let mut input = input.try_clone()?;
     input.rewind()?;
-    let output = output_file(scratch)?;
+    let said = Said::new(scratch)?;
     let child = start(
         command
             .stdin(Stdio::from(input))
-            .stdout(Stdio::from(output.try_clone()?))
-            .stderr(Stdio::from(output.try_clone()?)),
+            .stdout(said.for_child()?)
+            .stderr(said.for_child()?),
     )?;
     let group = pid_of(&child);
-    let ending = match wait(child, limit, || kill_group(group))? {
+    let ending = match wait(child, limit, &said, || kill_group(group))? {
         Some(status) => ending_of(status),
         None => Ending::TimeLimit,
     };
     Ok(Finished {
         ending,
-        said: said(&output)?,
+        said: said.line()?,
     })
 }
 
@@ -80,7 +78,8 @@ pub fn run(
 #[derive(Debug)]
 pub(super) struct Dialogue {
     child: Option<Child>,
-    complaints: File,
+    complaints: Said,
+    _watch: Watch,
 }
 
 impl Dialogue {
@@ -90,18 +89,19 @@ impl Dialogue {
         arguments: &[&str],
         scratch: &Path,
     ) -> io::Result<(Self, OwnedFd, OwnedFd)> {
-        let complaints = output_file(scratch)?;
+        let complaints = Said::new(scratch)?;
         let mut child = start(
             Command::new(command)
                 .args(arguments)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
-                .stderr(Stdio::from(complaints.try_clone()?)),
+                .stderr(complaints.for_child()?),
         )?;
         let ends = child.stdin.take().zip(child.stdout.take());
         let (input, output) = ends.ok_or(io::ErrorKind::BrokenPipe)?;
         let dialogue = Self {
             child: Some(child),
+            _watch: complaints.watch()?,
             complaints,
         };
         Ok((dialogue, input.into(), output.into()))
@@ -113,17 +113,18 @@ impl Dialogue {
         arguments: &[&str],
         scratch: &Path,
     ) -> io::Result<(Self, OwnedFd)> {
-        let complaints = output_file(scratch)?;
+        let complaints = Said::new(scratch)?;
         let mut child = start(
             Command::new(command)
                 .args(arguments)
                 .stdin(Stdio::piped())
-                .stdout(Stdio::from(complaints.try_clone()?))
-                .stderr(Stdio::from(complaints.try_clone()?)),
+                .stdout(complaints.for_child()?)
+                .stderr(complaints.for_child()?),
         )?;
         let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
         let dialogue = Self {
             child: Some(child),
+            _watch: complaints.watch()?,
             complaints,
         };
         Ok((dialogue, input.into()))
@@ -133,7 +134,7 @@ impl Dialogue {
     pub(super) fn end(mut self) -> Finished {
         let ended = self.child.take().map(|child| {
             let group = pid_of(&child);
-            wait(child, PARTING, || kill_group(group))
+            wait(child, PARTING, &self.complaints, || kill_group(group))
         });
         let ending = match ended {
             Some(Ok(Some(status))) => ending_of(status),
@@ -147,7 +148,7 @@ impl Dialogue {
 
     /// What it said on standard error.
     pub(super) fn said(&self) -> String {
-        said(&self.complaints).unwrap_or_default()
+        self.complaints.line().unwrap_or_default()
     }
 
     /// Ends it, with its children, whatever it does.
@@ -163,7 +164,7 @@ impl Drop for Dialogue {
     fn drop(&mut self) {
         if let Some(child) = self.child.take() {
             let leader = pid_of(&child);
-            let _ = wait(child, PARTING, || {
+            let _ = wait(child, PARTING, &self.complaints, || {
                 let _ = kill(leader, Signal::SIGKILL);
             });
         }
@@ -182,10 +183,23 @@ fn kill_group(group: Pid) {
 }
 
 /// Waits for its end; `None` where it did not end in time and `stop` was called.
-fn wait(mut child: Child, limit: Duration, stop: impl FnOnce()) -> io::Result<Option<ExitStatus>> {
+fn wait(
+    mut child: Child,
+    limit: Duration,
+    said: &Said,
+    stop: impl FnOnce(),
+) -> io::Result<Option<ExitStatus>> {
     let watched = Watched::new(&child);
-    if watched.ends_within(limit)? {
-        return child.wait().map(Some);
+    let start = Instant::now();
+    loop {
+        let left = limit.saturating_sub(start.elapsed());
+        if watched.ends_within(left.min(LOOK))? {
+            return child.wait().map(Some);
+        }
+        said.cut_back();
+        if left.is_zero() {
+            break;
+        }
     }
     stop();
     // One that runs as somebody else by now (Exim) cannot be killed: it is left alone, and never waited for without end.
@@ -195,30 +209,11 @@ fn wait(mut child: Child, limit: Duration, stop: impl FnOnce()) -> io::Result<Op
     Ok(None)
 }
 
-fn output_file(scratch: &Path) -> io::Result<File> {
-    tempfile::tempfile_in(scratch).or_else(|_| tempfile::tempfile())
-}
-
-fn said(output: &File) -> io::Result<String> {
-    // Not by the file's position, which the child shares.
-    let mut said = vec![0; OUTPUT_LIMIT];
-    let length = output.read_at(&mut said, 0)?;
-    said.truncate(length);
-    Ok(one_line(&said))
-}
-
 fn ending_of(status: ExitStatus) -> Ending {
     match (status.code(), status.signal()) {
         (Some(code), _) => Ending::Exit(code),
         (None, signal) => Ending::Signal(signal.unwrap_or(0)),
     }
-}
-
-fn one_line(said: &[u8]) -> String {
-    String::from_utf8_lossy(said)
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
 }
 
 #[cfg(test)]
@@ -252,6 +247,29 @@ mod tests {
         // `wait` for a grandchild: both must go, or this test hangs on the waiter.
         let finished = shell("sleep 1000 & wait", Duration::from_millis(50));
         assert_eq!(finished.ending, Ending::TimeLimit);
+    }
+
+    /// Says three megabytes on standard error, and goes on when most of that is gone again, for good.
+    const FLOOD: &str = "is_short() { [ $(stat -L -c %s /proc/self/fd/2) -lt 1000000 ]; }; \
+        echo first >&2; head -c 3000000 /dev/zero | tr '\\0' x >&2; \
+        for look in $(seq 10000); do is_short && break; done; \
+        [ $look -lt 10000 ] && echo more >&2 && is_short && echo cut";
+
+    #[test]
+    fn of_one_that_says_too_much_the_beginning_is_kept() {
+        let finished = shell(&format!("{FLOOD} && exit 7"), Duration::from_mins(2));
+        assert_eq!(finished.ending, Ending::Exit(7));
+        assert!(finished.said.starts_with("first xxx"), "{}", finished.said);
+        assert!(finished.said.len() <= 4096, "{}", finished.said.len());
+        let folder = tempfile::tempdir().unwrap();
+        let script = ["-c", FLOOD];
+        let (talk, _, output) =
+            Dialogue::start(Path::new("/bin/sh"), &script, folder.path()).unwrap();
+        let heard = io::read_to_string(File::from(output)).unwrap();
+        assert_eq!(heard, "cut\n");
+        let finished = talk.end();
+        assert_eq!(finished.ending, Ending::Exit(0));
+        assert!(finished.said.starts_with("first xxx"), "{}", finished.said);
     }
 
     #[test]

@@ -23,6 +23,7 @@ mod offer;
 mod parts;
 mod policy;
 mod pool;
+mod said;
 mod sendmail;
 pub(crate) mod settle;
 mod smtp;

@@ -1,7 +1,7 @@
 //! The few operations that change the disk, each with its order of syncs. Everything else in the spool is made of these.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread::Builder;
@@ -11,7 +11,7 @@ use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use super::error::At;
-use super::fault::step;
+use super::fault::{self, step};
 use super::sharing::{give_to_group, give_to_owner, open_directory};
 use super::{SpoolError, regular};
 
@@ -93,9 +93,8 @@ pub(super) fn create_new_in(directory: &Path, name: &str) -> Result<File, SpoolE
 }
 
 /// Writes all bytes.
-pub(super) fn write_all(mut file: &File, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
-    step("write", path).at("write", path)?;
-    file.write_all(bytes).at("write", path)
+pub(super) fn write_all(file: &File, path: &Path, bytes: &[u8]) -> Result<(), SpoolError> {
+    fault::write_all(file, path, bytes).at("write", path)
 }
 
 /// Asks for the file's data to be written out, without waiting: several files that are synced after this share the journal's

@@ -14,13 +14,24 @@ pub(crate) fn step(_what: &'static str, _path: &std::path::Path) -> std::io::Res
     Ok(())
 }
 
+/// Writes all bytes, if that may be done.
+#[cfg(not(test))]
+pub(crate) fn write_all(
+    mut file: &std::fs::File,
+    _path: &std::path::Path,
+    bytes: &[u8],
+) -> std::io::Result<()> {
+    std::io::Write::write_all(&mut file, bytes)
+}
+
 #[cfg(test)]
-pub(crate) use armed::{Trouble, arm, disarm, record, step};
+pub(crate) use armed::{Trouble, arm, disarm, record, step, write_all};
 
 #[cfg(test)]
 mod armed {
     use std::cell::RefCell;
-    use std::io;
+    use std::fs::File;
+    use std::io::{self, Write as _};
     use std::path::{Path, PathBuf};
 
     use nix::errno::Errno;
@@ -93,5 +104,17 @@ mod armed {
             plan.record.push((what, path.to_path_buf()));
             Ok(())
         })
+    }
+
+    /// A step as well. What meets the trouble writes half: so does a disk that becomes full, and who dies.
+    pub(crate) fn write_all(mut file: &File, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let was_dead = PLAN.with_borrow(|plan| plan.dead);
+        let may = step("write", path);
+        let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
+        match may {
+            Ok(()) => file.write_all(bytes),
+            Err(error) if was_dead => Err(error),
+            Err(error) => file.write_all(half).and(Err(error)),
+        }
     }
 }

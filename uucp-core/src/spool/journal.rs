@@ -1,14 +1,13 @@
 //! Log and Stats, in Taylor's exact formats: what uulog, uustat and people's scripts read.
 
 use std::fs::File;
-use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Zoned;
 
-use super::{durable, sharing};
+use super::{durable, fault, sharing};
 use crate::config::Config;
 use crate::limits::may_be_as_long;
 use crate::name::SystemName;
@@ -249,13 +248,17 @@ impl Appender {
     }
 
     fn append(&mut self, line: &str) {
-        let result = self.current().and_then(|mut file| {
+        let result = self.current().and_then(|file| {
             // A part of a line would become another's beginning.
             let found = file.metadata()?;
             if found.is_file() && !may_be_as_long(found.len() + line.len() as u64) {
                 return Err(std::io::ErrorKind::FileTooLarge.into());
             }
-            file.write_all(line.as_bytes())
+            let written = fault::write_all(file, Path::new("journal"), line.as_bytes());
+            if written.is_err() && found.is_file() {
+                cut_back(file, found.len(), line);
+            }
+            written
         });
         if let Err(error) = result {
             self.file = None;
@@ -284,6 +287,14 @@ impl Appender {
         self.file
             .as_ref()
             .ok_or_else(|| std::io::ErrorKind::NotFound.into())
+    }
+}
+
+/// Takes away the part of a line that a full disk has had room for, unless it is another's line that stands there now.
+fn cut_back(file: &File, before: u64, line: &str) {
+    let part = before..before + line.len() as u64;
+    if file.metadata().is_ok_and(|now| part.contains(&now.len())) {
+        let _ = file.set_len(before);
     }
 }
 
@@ -373,6 +384,27 @@ mod tests {
         );
         assert_eq!(word(&[b'u'; 64]), "u".repeat(64));
         assert_eq!(word(&[b'u'; 8000]), format!("{}...", "u".repeat(64)));
+    }
+
+    #[test]
+    fn a_full_disk_leaves_no_part_of_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("Log");
+        let mut journal = Journal::open_at("uucico", &log, &folder.path().join("Stats"));
+        for text in ["one", "lost", "two"] {
+            if text == "lost" {
+                fault::arm(0, fault::Trouble::DiskFull);
+            }
+            journal.log(None, None, Severity::Info, text);
+            assert_eq!(fault::disarm(), text == "lost");
+        }
+        let content = std::fs::read_to_string(&log).unwrap();
+        let ends: Vec<_> = content
+            .lines()
+            .map(|line| line.rsplit(' ').next())
+            .collect();
+        assert_eq!(ends, [Some("one"), Some("two")], "{content}");
+        assert_eq!(content.matches("uucico").count(), 2, "{content}");
     }
 
     #[test]

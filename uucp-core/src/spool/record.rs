@@ -312,7 +312,41 @@ impl Spool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::{self, Trouble};
     use super::*;
+
+    /// So long that the half of it which a full disk takes is longer than a short one.
+    fn part(count: usize) -> Part {
+        Part {
+            recipients: vec![b"joe@x.example".to_vec(); count],
+            ..Part::default()
+        }
+    }
+
+    #[test]
+    fn what_was_cut_is_not_there_before_or_behind_what_follows() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("record");
+        let whole = [part(1).emit(), part(2).emit()].concat();
+        for trouble in [Trouble::DiskFull, Trouble::Death] {
+            std::fs::write(&path, part(1).emit()).unwrap();
+            let (mut record, _) = Record::read(path.clone()).unwrap();
+            let mut kept = Vec::new();
+            fault::arm(0, trouble);
+            record
+                .make_durable(&part(20), None, &mut |keep| kept.push(keep))
+                .unwrap_err();
+            fault::disarm();
+            let is_cut_back = std::fs::read(&path).unwrap() == part(1).emit();
+            assert_eq!(is_cut_back, trouble == Trouble::DiskFull);
+            // What it names may go only where it is certainly not on the disk.
+            assert_eq!(kept.last(), Some(&!is_cut_back));
+            let (mut record, parts) = Record::read(path.clone()).unwrap();
+            assert_eq!(parts, [part(1)]);
+            record.make_durable(&part(2), None, &mut |_| {}).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "{trouble:?}");
+        }
+    }
 
     proptest::proptest! {
         #[test]

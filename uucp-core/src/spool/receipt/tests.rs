@@ -80,6 +80,28 @@ fn a_cut_line_is_cut_off_and_the_next_one_is_whole() {
 }
 
 #[test]
+fn a_line_that_a_full_disk_has_cut_does_not_spoil_the_next() {
+    for steps in 0.. {
+        let test = TestSpool::new();
+        let mut receipts = load(&test);
+        let mut receive =
+            |number, moves| receipts.receive(&[receipt(key(number), moves)], ObservedTime(1));
+        receive(1, Vec::new()).unwrap();
+        fault::arm(steps, fault::Trouble::DiskFull);
+        let told = receive(2, moves(&test));
+        let met = fault::disarm();
+        assert_eq!(told.is_ok(), !met, "{steps}");
+        receive(3, Vec::new()).unwrap();
+        let there = load(&test);
+        assert!(there.contains(key(1)) && there.contains(key(3)), "{steps}");
+        if !met {
+            assert!(there.contains(key(2)));
+            break;
+        }
+    }
+}
+
+#[test]
 fn a_damaged_line_and_what_follows_it_are_none() {
     let test = TestSpool::new();
     let mut receipts = load(&test);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::drop_box::{ASIDE, Held, UNREAD};
 use super::error::{At, CollectError};
+use crate::spool::fault::step;
 
 /// A batch that was moved aside and is locked: nobody else reads it, nobody appends to it.
 #[derive(Debug)]
@@ -105,15 +106,15 @@ impl Batch {
         })
     }
 
-    /// Removes those of its files that are as long as they were when they were read; a batch that is one file stays.
+    /// Removes those of its files that are as long as they were when they were read.
     ///
     /// # Errors
     /// When they cannot be removed.
     pub fn remove_files(&self, read: &[(PathBuf, u64)]) -> Result<(), CollectError> {
-        for (file, length) in read.iter().filter(|_| self.directory) {
+        for (file, length) in read {
             let metadata = fs::symlink_metadata(file).at("examine", file)?;
             if metadata.is_file() && metadata.len() == *length {
-                fs::remove_file(file).at("remove", file)?;
+                remove(file)?;
             }
         }
         Ok(())
@@ -125,11 +126,19 @@ impl Batch {
     /// When it cannot be removed; it is found again next time, then.
     pub fn remove(self) -> Result<(), CollectError> {
         if !self.directory {
-            return fs::remove_file(&self.path).at("remove", &self.path);
+            return remove(&self.path);
         }
         for file in self.files()? {
-            fs::remove_file(&file).at("remove", &file)?;
+            remove(&file)?;
         }
-        fs::remove_dir(&self.path).at("remove", &self.path)
+        step("remove", &self.path)
+            .and_then(|()| fs::remove_dir(&self.path))
+            .at("remove", &self.path)
     }
+}
+
+fn remove(file: &Path) -> Result<(), CollectError> {
+    step("remove", file)
+        .and_then(|()| fs::remove_file(file))
+        .at("remove", file)
 }

@@ -16,6 +16,7 @@ use super::error::{At, CollectError};
 use super::lockfile::{self, LockFile, STALE, is_lock, with_suffix};
 use super::unique;
 use crate::clock::is_older;
+use crate::spool::fault::step;
 
 /// Between the system and what is unique in the name of a batch that was moved aside.
 pub(super) const ASIDE: &str = ".batch.";
@@ -148,7 +149,9 @@ impl DropBox {
         if files.is_empty() {
             return Ok(None);
         }
-        fs::create_dir(to).at("create", to)?;
+        step("create", to)
+            .and_then(|()| fs::create_dir(to))
+            .at("create", to)?;
         let open = File::open(to).at("open", to)?;
         // Another who collects may have found it empty, and removed it.
         if open.try_lock().is_err() || !leads_to(to, &open) {
@@ -298,7 +301,9 @@ fn move_locked(from: &Path, to: &Path, wait: Duration) -> Result<Option<File>, C
             if !leads_to(from, &file) {
                 continue;
             }
-            fs::rename(from, to).at("move", from)?;
+            step("move", from)
+                .and_then(|()| fs::rename(from, to))
+                .at("move", from)?;
             return Ok(Some(file));
         }
         if Instant::now() >= deadline {
@@ -328,7 +333,11 @@ fn files_to_take(directory: &Path) -> Result<Vec<PathBuf>, CollectError> {
         let Ok(metadata) = fs::symlink_metadata(&path) else {
             continue;
         };
-        if in_the_making || is_lock(&path, &metadata) {
+        if is_lock(&path, &metadata) {
+            lockfile::sweep(&path);
+            continue;
+        }
+        if in_the_making {
             continue;
         }
         if metadata.is_file() && metadata.len() > 0 && is_done(&path, &metadata) {
@@ -370,7 +379,8 @@ fn is_done(path: &Path, metadata: &fs::Metadata) -> bool {
 }
 
 fn sync_directory(directory: &Path) -> Result<(), CollectError> {
-    File::open(directory)
+    step("sync", directory)
+        .and_then(|()| File::open(directory))
         .and_then(|open| open.sync_all())
         .at("sync", directory)
 }

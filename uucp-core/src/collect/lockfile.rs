@@ -22,6 +22,7 @@ use super::drop_box::{lock_writing, open_for_lock};
 use super::error::{At, CollectError};
 use super::unique;
 use crate::clock::is_older;
+use crate::spool::fault::step;
 
 /// Exim's `lockfile_timeout`.
 pub(super) const STALE: Duration = Duration::from_mins(30);
@@ -48,7 +49,7 @@ struct Post(PathBuf);
 
 impl Drop for Post {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = step("remove", &self.0).and_then(|()| fs::remove_file(&self.0));
     }
 }
 
@@ -84,17 +85,17 @@ impl LockFile {
         suffix.push(host);
         suffix.push(format!(".{}", unique()));
         let post = Post(with_suffix(&path, &suffix));
-        let mut own = File::options()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&post.0)
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        let mut own = step("create", &post.0)
+            .and_then(|()| options.open(&post.0))
             .at("create", &post.0)?;
         lock_new(&own, deadline, || std::thread::sleep(AGAIN))
+            .and_then(|()| step("write", &post.0))
             .and_then(|()| own.write_all(OURS))
             .at("write", &post.0)?;
         loop {
-            let linked = fs::hard_link(&post.0, &path);
+            let linked = step("link", &path).and_then(|()| fs::hard_link(&post.0, &path));
             // Over NFS the answer may be lost; how many links there are is true.
             let metadata = own.metadata().at("examine", &post.0)?;
             if linked.is_ok() || metadata.nlink() == 2 {
@@ -132,7 +133,7 @@ impl Drop for LockFile {
     fn drop(&mut self) {
         // If we were taken for dead, it is another's by now.
         if fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.inode) {
-            let _ = fs::remove_file(&self.path);
+            let _ = step("remove", &self.path).and_then(|()| fs::remove_file(&self.path));
         }
     }
 }

@@ -1,5 +1,6 @@
 mod locks;
 mod odd;
+mod trouble;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};

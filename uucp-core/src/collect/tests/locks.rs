@@ -167,8 +167,15 @@ fn what_one_of_ours_has_left_by_dying_goes_at_once() {
         .unwrap();
     post.set_modified(SystemTime::now() - Duration::from_mins(31))
         .unwrap();
+    // What may be a lock, and what somebody has written, are not that.
+    let old = SystemTime::now() - Duration::from_mins(31);
+    for (other, content) in [("gone.lock", ""), ("hub.lock.other.6", "5 other\n")] {
+        let path = site.put(other, content.as_bytes());
+        let file = File::options().write(true).open(path).unwrap();
+        file.set_modified(old).unwrap();
+    }
     site.drop_box.look().unwrap();
-    assert_eq!(site.names(), [name]);
+    assert_eq!(site.names(), ["gone.lock", name, "hub.lock.other.6"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use suite_tests::alone::{Outcome, wait};
 
 use super::common::{HEADER, Site, exim};
 
+mod full_disk;
 mod odd;
 
 fn drop_box(site: &Site) -> PathBuf {

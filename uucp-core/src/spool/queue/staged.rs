@@ -179,12 +179,12 @@ impl Spool {
         }))
     }
 
-    /// Whether this is a file that the owner of the spool, as whom uucico runs, can read.
+    /// Whether the owner of the spool, as whom uucico runs, can read this.
     fn is_readable(&self, file: &File) -> bool {
         let owner = std::fs::metadata(self.root()).map(|root| root.uid());
         file.metadata().is_ok_and(|file| {
             let by_owner = owner.is_ok_and(|owner| owner == file.uid()) && file.mode() & 0o400 != 0;
-            file.is_file() && (by_owner || file.mode() & 0o004 != 0)
+            by_owner || file.mode() & 0o004 != 0
         })
     }
 }

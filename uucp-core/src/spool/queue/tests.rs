@@ -1,7 +1,7 @@
 //! Queueing: many senders at once, the order of steps, death and a full disk at every step.
 
 use std::collections::BTreeSet;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use super::super::fault::{self, Trouble};
 use super::super::tests::{TestSpool, beta, grade, queue_mail};
@@ -30,6 +30,22 @@ fn a_job_is_its_data_and_its_work_file() {
 
     test.spool.finish_job(&job, &[data]).unwrap();
     assert_eq!(test.files(), [] as [String; 0]);
+}
+
+#[test]
+fn a_users_file_is_linked_where_the_owner_of_the_spool_can_read_it() {
+    let test = TestSpool::new();
+    let path = test.spool.root().join("file");
+    std::fs::write(&path, "hello").unwrap();
+    let link = |mode: u32| {
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        test.spool.stage_link(&beta(), &path).unwrap()
+    };
+    assert_eq!(link(0o400).map(|staged| staged.size()), Some(5));
+    // Who has the rights of all reads it all the same; uucico, which runs as the owner, does not.
+    assert!(link(0o200).is_none());
+    let folder = test.spool.root().to_owned();
+    assert!(test.spool.stage_link(&beta(), &folder).unwrap().is_none());
 }
 
 #[test]

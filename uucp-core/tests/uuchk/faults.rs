@@ -240,6 +240,87 @@ fn what_fails_when_it_is_tried_is_noted() {
     assert_eq!(site.run(&[]).status, Some(0), "notes are no faults");
 }
 
+/// A system of somebody's own, and what there is in his folder `bin`.
+const OWN: &str = "system hub\npubdir FOLDER/own\ncommand-path FOLDER/bin\ntime never\n";
+
+#[test]
+fn only_what_brings_mail_and_cannot_be_run_is_noted() {
+    let site = Site::new(&[(
+        "sys",
+        &format!("{OWN}commands rmail rgsmtp crsmtp ls-of-mine\n"),
+    )]);
+    site.make("own", 0o1777);
+    // A folder is no program, nor is what nobody may run.
+    site.make("bin/rgsmtp", 0o755);
+    site.write("bin/crsmtp", "");
+    let found = |wanted: &[&str]| {
+        let err = site.run(&[]).err;
+        let told = messages(&err);
+        assert_eq!(told.len(), wanted.len(), "{err}");
+        assert!(wanted.iter().all(|one| err.contains(one)), "{err}");
+    };
+    found(&["'commands' permits rgsmtp, ", "'commands' permits crsmtp, "]);
+    // What else rsmtp is called, rmail it is not.
+    make_program(&site.path("bin/rsmtp"));
+    fs::remove_file(site.path("bin/rmail")).unwrap();
+    found(&[
+        "'ln -s rsmtp bin/rgsmtp' makes it",
+        "'ln -s rsmtp bin/crsmtp' makes it",
+        "permits rmail, and there is none in bin; name the folder where it is with 'command-path'",
+    ]);
+}
+
+#[test]
+fn a_public_directory_is_noted_where_files_may_come() {
+    let site = Site::new(&[("sys", OWN)]);
+    let noted = |sys: &str| {
+        site.write("sys", sys);
+        let err = site.run(&[]).err;
+        assert!(err.is_empty() || messages(&err).len() == 1, "{err}");
+        err.contains("note: own: the public directory is not there")
+    };
+    assert!(noted(OWN));
+    assert!(!noted(&format!("{OWN}remote-receive FOLDER/bin\n")));
+}
+
+#[test]
+fn a_login_is_noted_where_a_password_is_asked_for() {
+    let sys = |login: &str| format!("{OWN}called-login {login}\n");
+    let site = Site::new(&[("passwd", "Uleaf x\n")]);
+    site.make("own", 0o1777);
+    let noted = |sys: &str, tls: &str| {
+        site.write("sys", sys);
+        site.write("mail.toml", &format!("[neighbour.hub.tls]\n{tls}\n"));
+        let err = site.run(&[]).err;
+        assert!(err.is_empty() || messages(&err).len() == 1, "{err}");
+        err.contains("note: system 'hub': nobody can log in as ")
+    };
+    assert!(noted(&sys("nobody-of-that-name"), ""));
+    // A user of this machine is somebody.
+    assert!(!noted(&sys("root"), ""));
+    let key = "pins = [\"sha256:KEY\"]".replace("KEY", &"0a".repeat(32));
+    assert!(noted(&sys("nobody-of-that-name"), &key));
+    assert!(!noted(
+        &sys("nobody-of-that-name"),
+        &format!("{key}\nlogin = false")
+    ));
+}
+
+#[test]
+fn each_folder_that_is_written_to_is_looked_at() {
+    let site = Site::new(&[]);
+    site.make("log", 0o777);
+    for (word, path, folder) in [
+        ("logfile", "FOLDER/log/Log", None),
+        ("statfile", "/proc/1/uucp/Stats", Some("/proc/1/uucp")),
+        ("lockdir", "/proc/1/uucp", Some("/proc/1/uucp")),
+    ] {
+        site.write("config", &config(&format!("{word} {path}\n")));
+        let wanted = folder.map(|folder| format!("{folder}: the folder for '{word}' is not there"));
+        assert_found(&site, wanted.as_deref().as_slice());
+    }
+}
+
 /// What is missing is told in one go, with what makes it.
 #[test]
 fn folders_of_journals_are_told_beside_a_missing_spool() {

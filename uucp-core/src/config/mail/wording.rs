@@ -191,6 +191,14 @@ mod tests {
                 "/etc/uucp/mail.toml:3: [sending] is there a second time; put what is under both under one of them",
             ),
             (
+                "[sending]\ngrade-by-size = [{ above = \"1M\", grad = \"N\" }]\n",
+                "/etc/uucp/mail.toml:2: unknown field `grad`, expected `above` or `grade`",
+            ),
+            (
+                "[sending\nformat = \"rmail\"\n",
+                "/etc/uucp/mail.toml:1: unclosed table, expected `]`",
+            ),
+            (
                 "[sending]\ncompression = gzip\n",
                 "/etc/uucp/mail.toml:2: text stands in quotes: \"gzip\"",
             ),

@@ -89,8 +89,8 @@ impl Hub {
     }
 }
 
-/// Ends the rmail of a node as a machine does that is short of memory.
-fn kill_rmail(node: &Node) {
+/// Sends a signal to the rmail of a node.
+fn signal_rmail(node: &Node, signal: Signal) {
     let config = node.config().display().to_string();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let name = entry.file_name();
@@ -101,7 +101,7 @@ fn kill_rmail(node: &Node) {
             .is_ok_and(|program| program == bin("rmail").canonicalize().unwrap());
         let around = std::fs::read(entry.path().join("environ")).unwrap_or_default();
         if is_rmail && String::from_utf8_lossy(&around).contains(&config) {
-            kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+            kill(Pid::from_raw(pid), signal).unwrap();
         }
     }
 }
@@ -167,7 +167,8 @@ fn a_job_whose_process_is_killed_is_done_another_time() {
         &jobs,
         Box::new(move |node, line| {
             if line.contains("MAIL") && killed.fetch_add(1, Ordering::SeqCst) == 1 {
-                kill_rmail(node);
+                // As a machine does that is short of memory.
+                signal_rmail(node, Signal::SIGKILL);
             }
             None
         }),
@@ -187,6 +188,27 @@ fn a_job_whose_process_is_killed_is_done_another_time() {
         .map(|user| format!("ann@leaf {user}@hub"))
         .collect();
     assert_eq!(hub.taken(), all);
+}
+
+#[test]
+fn told_to_end_it_takes_no_further_job() {
+    let jobs = [("leaf", "a"), ("leaf", "b"), ("leaf", "c")];
+    let asked = AtomicUsize::new(0);
+    let hub = Hub::new(
+        &jobs,
+        Box::new(move |node, line| {
+            if line.contains("MAIL") && asked.fetch_add(1, Ordering::SeqCst) == 1 {
+                signal_rmail(node, Signal::SIGTERM);
+            }
+            None
+        }),
+    );
+    hub.run(&[]);
+    // The message in hand gets its end, and another process has the next; that one's job has had no word, and comes again.
+    assert_eq!(hub.sessions.load(Ordering::SeqCst), 2, "{}", hub.node.log());
+    assert_eq!((hub.taken().len(), hub.left()), (3, 1));
+    hub.run(&["--now"]);
+    assert_eq!((hub.taken().len(), hub.left()), (3, 0));
 }
 
 /// Says that its first job is done, takes the second, and goes with status 0 and without a word.

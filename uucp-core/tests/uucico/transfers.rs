@@ -68,6 +68,31 @@ fn a_file_that_is_gone_is_told_with_the_last_of_its_job() {
     );
 }
 
+/// A peer names whom to tell of a file, and could fill a mailbox with that.
+#[test]
+fn of_files_for_somebody_so_many_are_told_in_an_hour() {
+    let lab = Lab::new("");
+    lab.beta
+        .write("etc/mail.toml", "[policy]\nreports-per-hour = 2\n");
+    let public = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(lab.beta.root.join("pub"), public).unwrap();
+    fs::create_dir_all(lab.alpha.root.join("spool/beta/C.")).unwrap();
+    let file = lab.alpha.root.join("pub/file");
+    fs::write(&file, "text").unwrap();
+    let lines = (0..3).map(|n| {
+        let file = file.display();
+        format!("S {file} ~/f{n} joe -cn D.{n:04} 0644 ann\n")
+    });
+    lab.alpha
+        .write("spool/beta/C./C.N00000000001", &lines.collect::<String>());
+    let (output, answered) = lab.call();
+    assert!(output.status.success() && answered, "{}", text(&output));
+    assert_eq!(lab.alpha.queued("beta"), 0, "{}", lab.alpha.log());
+    assert!((0..3).all(|n| lab.beta.root.join(format!("pub/f{n}")).exists()));
+    let told = lab.beta.notes();
+    assert_eq!(told.matches("has sent a file for you").count(), 2, "{told}");
+}
+
 #[test]
 fn what_is_refused_for_good_stays_until_its_user_can_be_told() {
     let lab = Lab::new("");

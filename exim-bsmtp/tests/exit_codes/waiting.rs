@@ -1,5 +1,7 @@
 //! What waits, looked at and taken out one by one; and batches of thousands.
 
+use std::path::{Path, PathBuf};
+
 use serde_json::{Value, json};
 
 use super::common::{HEADER, Site, exim};
@@ -69,15 +71,20 @@ fn what_a_power_failure_has_left_pending_is_listed() {
     let listed = site.run(&["--list"], b"").said;
     let name = listed.split(' ').nth(1).unwrap();
     let own = site.root.join("spool/.Bangpath");
-    let weeks = std::fs::read_dir(own.join("submissions"))
-        .unwrap()
-        .flatten();
-    let records = weeks.flat_map(|week| std::fs::read_dir(week.path()).unwrap().flatten());
-    let keys: Vec<String> = records
-        .map(|record| record.file_name().into_string().unwrap())
-        .collect();
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).unwrap().flatten();
+        entries.map(|entry| entry.path()).collect()
+    };
+    let weeks = files(&own.join("submissions"));
+    let [records] = &files(&weeks[0])[..] else {
+        panic!("one record");
+    };
+    let record = std::fs::read_to_string(records).unwrap();
+    let key = record.lines().find_map(|line| line.strip_prefix("key "));
     let outbox = own.join("outbox/hub");
-    let pending = outbox.join("pending").join(format!("{}.{name}", keys[0]));
+    let pending = outbox
+        .join("pending")
+        .join(format!("{}.{name}", key.unwrap()));
     std::fs::rename(outbox.join("queue").join(name), pending).unwrap();
     assert_eq!(site.run(&["--list"], b"").said, listed);
 }

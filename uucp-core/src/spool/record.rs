@@ -19,7 +19,15 @@ use crate::name::{JobId, SpoolName, SystemName};
 use crate::wire::checksum;
 
 /// The longest record read, in bytes: that of a delivery to 100,000 recipients is a tenth of this.
-const RECORD_LIMIT: u64 = 64 << 20;
+pub(super) const RECORD_LIMIT: u64 = 64 << 20;
+
+/// The word of the line that ends a part.
+pub(super) const END: &str = "end ";
+
+/// The line that vouches for these.
+pub(super) fn end_line(lines: &[u8]) -> String {
+    format!("{END}{:08x}\n", checksum::crc32(lines))
+}
 
 /// One job as a record has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +90,13 @@ pub(super) struct Part {
 
 impl Part {
     /// The part as it stands in the file; its last line vouches for the others.
-    pub(super) fn emit(&self) -> Vec<u8> {
+    fn emit(&self) -> Vec<u8> {
+        let lines = self.lines();
+        [lines.as_bytes(), end_line(lines.as_bytes()).as_bytes()].concat()
+    }
+
+    /// Its lines without the last.
+    pub(super) fn lines(&self) -> String {
         use std::fmt::Write;
         let mut text = String::new();
         for recipient in &self.recipients {
@@ -97,9 +111,16 @@ impl Part {
         for mail in &self.mails {
             let _ = writeln!(text, "mail {mail}");
         }
-        let check = checksum::crc32(text.as_bytes());
-        let _ = writeln!(text, "end {check:08x}");
-        text.into_bytes()
+        text
+    }
+
+    /// What lines say that a sum has vouched for.
+    pub(super) fn parse(lines: &str) -> Option<Self> {
+        let mut part = Self::default();
+        for line in lines.lines() {
+            part.take_line(line)?;
+        }
+        Some(part)
     }
 
     fn take_line(&mut self, line: &str) -> Option<()> {
@@ -128,9 +149,9 @@ pub(super) fn parse_parts(content: &[u8]) -> (Vec<Part>, u64) {
         let Some(text) = text.and_then(|text| text.strip_suffix('\n')) else {
             break;
         };
-        if let Some(check) = text.strip_prefix("end ") {
+        if text.starts_with(END) {
             let body = content.get(begin..at).unwrap_or_default();
-            if format!("{:08x}", checksum::crc32(body)) != check {
+            if end_line(body).as_bytes() != line {
                 break;
             }
             parts.push(std::mem::take(&mut part));
@@ -225,7 +246,7 @@ impl Record {
         self.path.parent().map_or(Ok(()), durable::sync_directory)
     }
 
-    fn append(&mut self, part: &Part) -> Result<(), SpoolError> {
+    pub(super) fn append(&mut self, part: &Part) -> Result<(), SpoolError> {
         let (mut file, made) = self.open()?;
         // What a crash has cut would garble what follows it.
         file.set_len(self.length).at("write", &self.path)?;
@@ -254,29 +275,29 @@ impl Record {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
         durable::create_new_in(folder, &name).map(|file| (file, true))
     }
+}
 
-    /// Makes jobs exist that the record names. Where a work file's name is taken, the record learns the new one first.
-    pub(super) fn appear(
-        &mut self,
-        spool: &Spool,
-        jobs: &mut [Prepared],
-    ) -> Result<(), SpoolError> {
-        for job in jobs {
-            let mut attempt = 0;
-            while let Err(error) = job.appear(spool) {
-                attempt += 1;
-                if !is_taken(&error) || attempt > NAME_ATTEMPTS {
-                    return Err(error);
-                }
-                job.rename(attempt);
-                self.append(&Part {
-                    jobs: vec![RecordedJob::of(job)],
-                    ..Part::default()
-                })?;
+/// Makes jobs exist that a record names. Where a work file's name is taken, the record learns the new one first.
+pub(super) fn appear(
+    spool: &Spool,
+    jobs: &mut [Prepared],
+    mut learn: impl FnMut(&Part) -> Result<(), SpoolError>,
+) -> Result<(), SpoolError> {
+    for job in jobs {
+        let mut attempt = 0;
+        while let Err(error) = job.appear(spool) {
+            attempt += 1;
+            if !is_taken(&error) || attempt > NAME_ATTEMPTS {
+                return Err(error);
             }
+            job.rename(attempt);
+            learn(&Part {
+                jobs: vec![RecordedJob::of(job)],
+                ..Part::default()
+            })?;
         }
-        Ok(())
     }
+    Ok(())
 }
 
 impl Spool {

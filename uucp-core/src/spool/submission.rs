@@ -7,8 +7,8 @@
 //! * work file not there, data file there: the work file is made, from the record;
 //! * neither there: the job was sent, since the data file was durable before the record.
 //!
-//! One file a message, `.Bangpath/submissions/WEEK/KEY`, to which parts are appended; a part that a crash has cut is none.
-//! Whole weeks (of observed time) are forgotten at once.
+//! A record is of parts, which are appended ([`ledger`]); a part that a crash has cut is none. Whole weeks (of observed time)
+//! are forgotten at once.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -22,9 +22,13 @@ use super::localmail::{self, hexadecimal};
 use super::lock::{self, LockedByte};
 use super::outbox::{EntryName, SealedMessage};
 use super::queue::{NewFile, Prepared, is_taken, place_data};
-use super::record::{Part, Record, RecordedJob};
+use super::record::{Part, RecordedJob, appear};
 use super::{Draft, Spool, SpoolError, durable, names};
 use crate::name::{JobId, SystemName};
+
+use self::ledger::Ledger;
+
+mod ledger;
 
 /// Seconds of observed time in one folder.
 const WEEK: u64 = 7 * 86_400;
@@ -94,9 +98,11 @@ pub struct Queued {
 #[derive(Debug)]
 pub struct Submission {
     spool: Spool,
-    /// The record's file name.
+    /// The key, as the record has it.
     name: String,
-    record: Record,
+    record: Ledger,
+    /// The week in which it is continued.
+    week: u64,
     covered: BTreeSet<Vec<u8>>,
     _lock: LockedByte,
 }
@@ -123,15 +129,14 @@ impl Spool {
         let name = key.file_name();
         let lock = self.lock_submission(&name, deadline)?;
         let week = self.observed_now()?.0 / WEEK;
-        let path = self
-            .find_submission(&name)?
-            .unwrap_or_else(|| self.submissions().join(week.to_string()).join(&name));
-        let (record, parts) = Record::read(path)?;
+        let record = Ledger::new(self, &name);
+        let parts = record.read()?;
         self.finish_parts(&name, &parts)?;
         Ok(Submission {
             spool: self.clone(),
             name,
             record,
+            week,
             covered: parts.into_iter().flat_map(|part| part.recipients).collect(),
             _lock: lock,
         })
@@ -146,13 +151,15 @@ impl Spool {
         lock::wait_for_byte(&path, at.unwrap_or_default(), deadline)
     }
 
-    fn find_submission(&self, name: &str) -> Result<Option<PathBuf>, SpoolError> {
-        let folder = self.submissions();
-        let found = durable::names(&folder)?
-            .into_iter()
-            .map(|week| folder.join(week).join(name))
-            .find(|path| path.exists());
-        Ok(found)
+    /// The folder of one week's records.
+    fn week_of_submissions(&self, week: u64) -> PathBuf {
+        self.submissions().join(week.to_string())
+    }
+
+    /// The weeks that there are records of, the oldest first.
+    fn weeks_of_submissions(&self) -> Result<BTreeSet<u64>, SpoolError> {
+        let names = durable::names(&self.submissions())?;
+        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
     }
 
     /// Brings whatever a crash has cut to its end.
@@ -182,10 +189,7 @@ impl Spool {
             Err(SpoolError::Locked { .. }) => return Ok(()),
             other => other?,
         };
-        let parts = match self.find_submission(key)? {
-            Some(path) => Record::read(path)?.1,
-            None => Vec::new(),
-        };
+        let parts = Ledger::new(self, key).read()?;
         let named = |part: &Part| {
             let mut messages = part.messages.iter();
             messages.any(|(for_system, entry)| for_system == system && entry == name)
@@ -248,19 +252,18 @@ impl Spool {
     /// When the records cannot be read.
     pub fn expire_submissions(&self, age: Duration) -> Result<(), SpoolError> {
         let now = self.observed_now()?.0;
-        let folder = self.submissions();
-        let mut names = durable::names(&folder)?;
-        names.retain(|name| {
-            let week = name.parse::<u64>();
-            week.is_ok_and(|week| (week + 1) * WEEK + age.as_secs() <= now)
+        let mut weeks = self.weeks_of_submissions()?;
+        weeks.retain(|week| {
+            let end = week.saturating_add(1).saturating_mul(WEEK);
+            end.saturating_add(age.as_secs()) <= now
         });
-        if names.is_empty() {
+        if weeks.is_empty() {
             return Ok(());
         }
         // What still waits in `pending/` waits because of its record.
         self.settle_outboxes()?;
-        for name in names {
-            let path = folder.join(&name);
+        for week in weeks {
+            let path = self.week_of_submissions(week);
             fs::remove_dir_all(&path).at("remove", &path)?;
         }
         Ok(())
@@ -279,7 +282,7 @@ impl Submission {
     ///
     /// # Errors
     /// When anything could not be written.
-    pub fn commit(mut self, delivery: Delivery<'_>) -> Result<Queued, SpoolError> {
+    pub fn commit(self, delivery: Delivery<'_>) -> Result<Queued, SpoolError> {
         let spool = self.spool.clone();
         let mut reports = Vec::with_capacity(delivery.mails.len());
         for mail in delivery.mails {
@@ -296,27 +299,24 @@ impl Submission {
             messages: messages.iter().map(SealedMessage::id).collect(),
             mails: reports.iter().map(|_| names::unique()).collect(),
         };
-        // A first record is written beside the rest, to share its syncs; it gets its name when the data is safe.
-        let mut first = self.record.write_first(&spool, &part)?;
         let folders = place_data(&mut jobs)?;
-        let others = reports.iter().chain(&first);
-        sync_round(&spool, &jobs, &messages, others, folders)?;
+        sync_round(&spool, &jobs, &messages, &reports, folders)?;
         for (report, name) in reports.iter_mut().zip(&part.mails) {
             report.rename(&spool.pending_mail_path(name))?;
         }
         if !reports.is_empty() {
             durable::sync_directory(&spool.own_folder("local-mail-pending"))?;
         }
-        self.record
-            .make_durable(&part, first.as_mut(), &mut |kept| {
-                for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
-                    file.set_kept(kept);
-                }
-                for message in &mut messages {
-                    message.set_kept(kept);
-                }
-            })?;
-        self.record.appear(&spool, &mut jobs)?;
+        self.record.append(self.week, &part, &mut |kept| {
+            for file in jobs.iter_mut().flat_map(|job| &mut job.staged) {
+                file.set_kept(kept);
+            }
+            for message in &mut messages {
+                message.set_kept(kept);
+            }
+        })?;
+        let learn = |part: &Part| self.record.append(self.week, part, &mut |_| ());
+        appear(&spool, &mut jobs, learn)?;
         for message in &mut messages {
             message.appear(&spool)?;
         }
@@ -337,7 +337,7 @@ fn sync_round<'a>(
     spool: &Spool,
     jobs: &'a [Prepared],
     messages: &'a [SealedMessage],
-    others: impl IntoIterator<Item = &'a NewFile>,
+    reports: &'a [NewFile],
     mut folders: BTreeSet<PathBuf>,
 ) -> Result<(), SpoolError> {
     let pending = messages
@@ -346,8 +346,8 @@ fn sync_round<'a>(
     folders.extend(pending);
     let data = jobs.iter().flat_map(Prepared::unsynced);
     let messages = messages.iter().map(SealedMessage::unsynced);
-    let others = others.into_iter().map(NewFile::unsynced);
-    let files: Vec<_> = data.chain(messages).chain(others).collect();
+    let reports = reports.iter().map(NewFile::unsynced);
+    let files: Vec<_> = data.chain(messages).chain(reports).collect();
     durable::sync_round(&files, folders.iter().map(PathBuf::as_path))
 }
 

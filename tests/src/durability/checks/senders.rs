@@ -1,6 +1,6 @@
 //! What an exit status 0 of a sender stands on.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Findings;
 use crate::durability::{Disk, spool_part};
@@ -30,23 +30,24 @@ pub fn check_sender(steps: &[Step], spool: &Path) -> Findings {
     findings
 }
 
-/// A sender that keeps records of what it has queued: the work file appears when a record is durable, and exit status 0
-/// stands on the record and on the mail for the local MTA.
+/// A sender that keeps records of what it has queued: a record is written when the data is durable, the work file appears when the
+/// record is, and exit status 0 stands on the record and on the mail for the local MTA.
 pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
-    let is_record = |path: &Path| is_in(path, "/.Bangpath/submissions/");
     let is_mail = |path: &Path| is_in(path, "/.Bangpath/local-mail/");
     let mut disk = Disk::new(spool);
     let mut findings = Findings::default();
     let first = steps.first().map(|step| step.pid);
+    let mut recorded = false;
     for step in steps {
         let before = disk.files(|path| spool_part(path) == Some("C.")).len();
         let mut at_risk = disk.at_risk(is_record);
-        if !disk
-            .files(is_record)
-            .iter()
-            .any(|path| path.extension().is_none() && is_key(path))
-        {
+        if !recorded {
             at_risk.push("there is no record of it".into());
+        }
+        if writes_record(step) {
+            let data = disk.at_risk(|path| matches!(spool_part(path), Some("D." | "D.X")));
+            findings.answer(step.line, "the record is written", &data);
+            recorded = true;
         }
         disk.apply(step);
         if disk.files(|path| spool_part(path) == Some("C.")).len() > before {
@@ -60,11 +61,10 @@ pub fn check_submission(steps: &[Step], spool: &Path) -> Findings {
     findings
 }
 
-/// A sender into an outbox: a record gets its name when the message in `pending/` is durable, the message appears in the queue when
+/// A sender into an outbox: a record is written when the message in `pending/` is durable, the message appears in the queue when
 /// the record is, and exit status 0 stands on the record and on the mail for the local MTA. What the loss of power may undo of all
 /// this is the message's way from `pending/` into the queue, which it goes again.
 pub fn check_outbox(steps: &[Step], spool: &Path) -> Findings {
-    let is_record = |path: &Path| is_in(path, "/.Bangpath/submissions/");
     let is_mail = |path: &Path| is_in(path, "/.Bangpath/local-mail/");
     let is_message = |path: &Path| {
         is_in(path, "/.Bangpath/outbox/") && path.parent().is_some_and(|at| at.ends_with("queue"))
@@ -72,21 +72,21 @@ pub fn check_outbox(steps: &[Step], spool: &Path) -> Findings {
     let mut disk = Disk::new(spool);
     let mut findings = Findings::default();
     let first = steps.first().map(|step| step.pid);
+    let mut recorded = false;
     for step in steps {
         let before = disk.files(is_message);
         let mut at_risk = disk.at_risk(is_record);
-        if disk.files(is_record).len() <= before.len() {
+        if !recorded {
             at_risk.push("there is no record of it".into());
         }
         let pending =
             disk.at_risk(|path| is_in(path, "/pending/") || is_in(path, "/local-mail-pending/"));
         at_risk.extend(pending.iter().cloned());
-        let is_named = |path: &Path| is_record(path) && is_key(path);
-        let records = disk.files(is_named).len();
-        disk.apply(step);
-        if disk.files(is_named).len() > records {
-            findings.answer(step.line, "the record gets its name", &pending);
+        if writes_record(step) {
+            findings.answer(step.line, "the record is written", &pending);
+            recorded = true;
         }
+        disk.apply(step);
         if disk.files(is_message).len() > before.len() {
             findings.answer(step.line, "a message appears in the outbox", &at_risk);
         }
@@ -110,9 +110,17 @@ pub fn local_mails(steps: &[Step], spool: &Path) -> usize {
         .len()
 }
 
-/// A record's name is the hash of its key; the folders above it are none.
-fn is_key(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.len() == 40)
+fn is_record(path: &Path) -> bool {
+    is_in(path, "/.Bangpath/submissions/")
+}
+
+/// Whether something is appended to a record here.
+fn writes_record(step: &Step) -> bool {
+    let What::End(call, outcome) = &step.what else {
+        return false;
+    };
+    let path = call.descriptor_path(0).map(PathBuf::from);
+    call.name == "write" && outcome.value > 0 && path.is_some_and(|path| is_record(&path))
 }
 
 fn is_in(path: &Path, folder: &str) -> bool {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::super::lock::{self, LockedFile};
 use super::super::queue::{NewFile, Prepared, place_data};
-use super::super::record::{Part, Record, RecordedJob};
+use super::super::record::{Part, Record, RecordedJob, appear};
 use super::super::work::move_aside;
 use super::super::{Draft, Spool, SpoolError, durable, names};
 use super::{EntryName, parse_pending};
@@ -130,7 +130,7 @@ impl OutboxLock {
                 file.set_kept(kept);
             }
         })?;
-        record.appear(spool, &mut jobs)?;
+        appear(spool, &mut jobs, |part| record.append(part))?;
         spool.sync_jobs(&jobs)?;
         self.finish(&record, &[part])?;
         Ok(jobs.into_iter().map(|job| job.id).collect())

@@ -7,8 +7,10 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::super::fault::{self, Trouble};
-use super::super::submission::{Delivery, SubmissionKey};
-use super::super::tests::deliveries::{JOE, key, open, report, survive_death, survive_full_disk};
+use super::super::submission::Delivery;
+use super::super::tests::deliveries::{
+    ANN, JOE, key, open, report, survive_death, survive_full_disk,
+};
 use super::super::tests::{TestSpool, beta};
 use super::*;
 
@@ -120,38 +122,28 @@ fn take_all(test: &TestSpool) -> Vec<String> {
 #[test]
 fn a_submission_reaches_the_outbox_in_two_rounds() {
     let test = TestSpool::new();
-    let key = |id: &[u8]| SubmissionKey {
-        message_id: id.to_vec(),
-        ..key()
-    };
-    let submit = |id: &[u8]| {
-        let submission = test
-            .spool
-            .begin_submission(&key(id), Instant::now())
-            .unwrap();
+    let submit = |recipient| {
+        let submission = test.spool.begin_submission(&key(), Instant::now()).unwrap();
         let delivery = Delivery {
-            recipients: &[JOE],
+            recipients: &[recipient],
             messages: vec![sealed(&test, "a").unwrap()],
             ..Delivery::default()
         };
         fault::record();
         submission.commit(delivery).unwrap();
     };
-    submit(b"first");
-    submit(b"second");
+    submit(JOE);
+    submit(ANN);
     let steps: Vec<&str> = fault::record().into_iter().map(|(what, _)| what).collect();
     assert_eq!(
         steps,
         [
             "rename", // to where a record may name it
-            "create",
-            "write", // the record
             "sync",
-            "sync",
-            "sync directory", // message, record and the message's first name, side by side
-            "rename",
-            "sync directory", // the record counts: the message is in the outbox for good
-            "rename",         // to where it is seen
+            "sync directory", // the message and its first name, side by side
+            "write",
+            "sync",   // the record counts: the message is in the outbox for good
+            "rename", // to where it is seen
         ]
     );
 }

@@ -176,7 +176,7 @@ fn a_full_disk_at_any_step_is_told_and_the_repeat_makes_it_whole() {
 #[test]
 fn a_taken_work_file_name_is_recorded_anew() {
     let test = TestSpool::new();
-    let mut submission = begin(&test).unwrap();
+    let submission = begin(&test).unwrap();
     let draft = draft(&test.spool, b"hello").unwrap();
     let mut jobs = test.spool.write_jobs(vec![draft]).unwrap();
     let taken = test.spool.data_path(&beta(), &jobs[0].id.work);
@@ -191,9 +191,10 @@ fn a_taken_work_file_name_is_recorded_anew() {
     let staged = &mut jobs[0].staged;
     submission
         .record
-        .make_durable(&part, None, &mut |kept| staged[0].set_kept(kept))
+        .append(0, &part, &mut |kept| staged[0].set_kept(kept))
         .unwrap();
-    submission.record.appear(&test.spool, &mut jobs).unwrap();
+    let learn = |part: &Part| submission.record.append(0, part, &mut |_| ());
+    appear(&test.spool, &mut jobs, learn).unwrap();
     drop((submission, jobs));
     fs::remove_file(&taken).unwrap();
     // The record's first name is free again: nobody may take that for a job that was cut.
@@ -226,7 +227,7 @@ fn records_expire_by_observed_time_and_broken_ones_are_read_as_far_as_they_are_w
     deliver(&test, &[JOE]).unwrap();
     test.spool.expire_submissions(Duration::ZERO).unwrap();
     assert!(begin(&test).unwrap().is_covered(JOE));
-    let path = begin(&test).unwrap().record.path().to_owned();
+    let path = begin(&test).unwrap().record.path(0);
     deliver(&test, &[ANN]).unwrap();
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 5]).unwrap();

@@ -337,10 +337,13 @@ fn data_that_a_submission_record_has_is_not_taken_for_sent() {
         let _ = std::fs::remove_dir_all(test.spool.root());
         std::fs::create_dir(test.spool.root()).unwrap();
         let died = deliver(Some(*step)).is_err();
-        let recorded = test.spool.own_folder("submissions").exists()
-            && !durable::names(&test.spool.own_folder("submissions/0"))
-                .unwrap()
-                .is_empty();
+        let folder = test.spool.own_folder("submissions/0");
+        let records = durable::names(&folder).unwrap();
+        let is_whole = |name: &String| {
+            let record = std::fs::read_to_string(folder.join(name)).unwrap();
+            record.contains("\nend ")
+        };
+        let recorded = records.iter().any(is_whole);
         died && recorded && job(&test) == 0
     });
     assert!(cut.is_some());

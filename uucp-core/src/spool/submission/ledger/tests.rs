@@ -1,0 +1,227 @@
+//! Parts of many keys in one file, cut anywhere.
+
+use std::fs;
+use std::sync::Barrier;
+
+use super::super::super::fault::{self, Trouble};
+use super::super::super::tests::TestSpool;
+use super::*;
+
+/// Two keys that lie in one file, and one that lies in another.
+const ONE: &str = "ab00000000000000000000000000000000000001";
+const TWO: &str = "ab00000000000000000000000000000000000002";
+const ELSEWHERE: &str = "cd00000000000000000000000000000000000001";
+
+fn part(recipient: &str) -> Part {
+    Part {
+        recipients: vec![recipient.as_bytes().to_vec()],
+        ..Part::default()
+    }
+}
+
+fn append(test: &TestSpool, week: u64, key: &str, recipient: &str) -> Result<(), SpoolError> {
+    Ledger::new(&test.spool, key).append(week, &part(recipient), &mut |_| ())
+}
+
+/// The recipients that a key covers.
+fn covered(test: &TestSpool, key: &str) -> Vec<String> {
+    let parts = Ledger::new(&test.spool, key).read().unwrap();
+    let recipients = parts.into_iter().flat_map(|part| part.recipients);
+    recipients
+        .map(|recipient| String::from_utf8(recipient).unwrap())
+        .collect()
+}
+
+#[test]
+fn each_key_has_its_own_parts_oldest_first() {
+    let test = TestSpool::new();
+    append(&test, 10, ONE, "late").unwrap();
+    append(&test, 9, ONE, "early").unwrap();
+    append(&test, 9, TWO, "other").unwrap();
+    append(&test, 9, ONE, "next").unwrap();
+    append(&test, 9, ELSEWHERE, "elsewhere").unwrap();
+    assert_eq!(covered(&test, ONE), ["early", "next", "late"]);
+    assert_eq!(covered(&test, TWO), ["other"]);
+    assert_eq!(covered(&test, ELSEWHERE), ["elsewhere"]);
+    let week = test.spool.week_of_submissions(9);
+    let mut files = durable::names(&week).unwrap();
+    files.sort();
+    assert_eq!(files, ["ab", "cd"]);
+}
+
+#[test]
+fn a_part_that_is_cut_anywhere_is_none_and_garbles_no_other() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    let path = Ledger::new(&test.spool, ONE).path(0);
+    let before = fs::read(&path).unwrap();
+    append(&test, 0, ONE, "second").unwrap();
+    let whole = fs::read(&path).unwrap();
+    // What a loss of power leaves of the last block: less, or nothing but zeros or something else in its place. Without its last
+    // line end a part is whole: the next one begins with one.
+    for cut in before.len()..whole.len() - 1 {
+        for rest in [&b""[..], &[0; 40], b"\xff\n\nkey \nend 0\n"] {
+            fs::write(&path, [&whole[..cut], rest].concat()).unwrap();
+            assert_eq!(covered(&test, ONE), ["first"], "cut at {cut}");
+            append(&test, 0, TWO, "other").unwrap();
+            append(&test, 0, ONE, "third").unwrap();
+            assert_eq!(covered(&test, ONE), ["first", "third"], "cut at {cut}");
+            assert_eq!(covered(&test, TWO), ["other"], "cut at {cut}");
+        }
+    }
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    assert_eq!(covered(&test, ONE), ["first", "second"]);
+    append(&test, 0, TWO, "other").unwrap();
+    assert_eq!(covered(&test, ONE), ["first", "second"]);
+}
+
+#[test]
+fn a_changed_key_or_line_is_not_believed() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    let path = Ledger::new(&test.spool, ONE).path(0);
+    let content = String::from_utf8(fs::read(&path).unwrap()).unwrap();
+    fs::write(&path, content.replace(ONE, TWO)).unwrap();
+    assert_eq!(covered(&test, TWO), [""; 0]);
+    fs::write(&path, content.replace("to 66", "to 67")).unwrap();
+    assert_eq!(covered(&test, ONE), [""; 0]);
+}
+
+/// The steps by what is done to what, the file's own name left out.
+fn steps() -> Vec<String> {
+    let name = |path: &Path| path.file_name().unwrap().display().to_string();
+    let steps = fault::record().into_iter();
+    steps
+        .filter(|(what, _)| *what != "mkdir")
+        .map(|(what, path)| format!("{what} {}", name(&path)))
+        .collect()
+}
+
+#[test]
+fn a_part_counts_when_the_names_above_it_and_then_the_part_are_on_the_disk() {
+    let test = TestSpool::new();
+    fault::record();
+    append(&test, 3, ONE, "first of the week").unwrap();
+    let made = steps();
+    let root = test.spool.root().file_name().unwrap().display().to_string();
+    let end = [
+        "sync directory 3".to_owned(),
+        "sync directory submissions".to_owned(),
+        "sync directory .Bangpath".to_owned(),
+        format!("sync directory {root}"),
+        "write ab".to_owned(),
+        "sync ab".to_owned(),
+    ];
+    assert!(made.ends_with(&end), "{made:?}");
+    append(&test, 3, ELSEWHERE, "first of its file").unwrap();
+    let made = steps();
+    let end = ["sync directory 3", "write cd", "sync cd"];
+    assert_eq!(made[made.len() - 3..], end);
+    append(&test, 3, TWO, "another").unwrap();
+    assert_eq!(steps(), ["write ab", "sync ab"]);
+}
+
+#[test]
+fn an_empty_file_proves_nothing_about_its_name() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    // Whoever made this file died before its name was on the disk.
+    fs::write(test.spool.week_of_submissions(0).join("cd"), "").unwrap();
+    fault::record();
+    append(&test, 0, ELSEWHERE, "second").unwrap();
+    assert_eq!(steps(), ["sync directory 0", "write cd", "sync cd"]);
+}
+
+#[test]
+fn what_is_kept_is_let_go_only_when_the_part_certainly_is_not_there() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    let path = Ledger::new(&test.spool, ONE).path(0);
+    let before = fs::read(&path).unwrap();
+    let mut told = Vec::new();
+    let mut append = |steps, trouble| {
+        told.clear();
+        fault::arm(steps, trouble);
+        let ledger = Ledger::new(&test.spool, ONE);
+        let ended = ledger.append(0, &part("second"), &mut |kept| told.push(kept));
+        assert!(fault::disarm() && ended.is_err());
+        told.clone()
+    };
+    // It cannot be written, and is cut back.
+    assert_eq!(append(0, Trouble::DiskFull), [true, false]);
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // It is written, and nobody knows whether it is on the disk.
+    assert_eq!(append(1, Trouble::DiskFull), [true]);
+    assert_eq!(covered(&test, ONE), ["first", "second"]);
+    assert_eq!(append(0, Trouble::Death), [true]);
+}
+
+#[test]
+fn nobody_writes_while_somebody_does() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    let path = Ledger::new(&test.spool, ONE).path(0);
+    let writer = open_locked(&path, Instant::now()).unwrap();
+    let error = open_locked(&path, Instant::now()).unwrap_err();
+    assert!(matches!(error, SpoolError::Locked { .. }), "{error}");
+    writer.unlock().unwrap();
+    open_locked(&path, Instant::now()).unwrap();
+}
+
+#[test]
+fn many_append_to_one_file_at_once() {
+    let test = TestSpool::new();
+    let keys: Vec<String> = (0..8).map(|n| format!("ab{n:038}")).collect();
+    let barrier = Barrier::new(keys.len());
+    std::thread::scope(|scope| {
+        for key in &keys {
+            let (test, barrier) = (&test, &barrier);
+            scope.spawn(move || {
+                barrier.wait();
+                for number in 0..20 {
+                    append(test, 0, key, &number.to_string()).unwrap();
+                }
+            });
+        }
+    });
+    let all: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    for key in &keys {
+        assert_eq!(covered(&test, key), all, "{key}");
+    }
+}
+
+#[test]
+fn what_is_no_file_is_told_and_nothing_waits_for_it() {
+    let test = TestSpool::new();
+    append(&test, 0, ELSEWHERE, "first").unwrap();
+    let path = Ledger::new(&test.spool, ONE).path(0);
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = append(&test, 0, ONE, "second").unwrap_err();
+    assert!(
+        error.to_string().contains(&*path.to_string_lossy()),
+        "{error}"
+    );
+    let error = Ledger::new(&test.spool, ONE).read().unwrap_err();
+    assert!(matches!(error, SpoolError::Corrupt { .. }), "{error}");
+    // Nor is a link followed to somewhere else.
+    fs::remove_file(&path).unwrap();
+    let target = test.spool.root().join("target");
+    fs::write(&target, "").unwrap();
+    std::os::unix::fs::symlink(&target, &path).unwrap();
+    assert!(append(&test, 0, ONE, "second").is_err());
+    assert!(fs::read(&target).unwrap().is_empty());
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_parts_or_not_but_never_a_panic(content: Vec<u8>) {
+        let _ = parts_of(&content[..], ONE).unwrap();
+    }
+
+    #[test]
+    fn garbage_before_and_behind_takes_nothing_away(before: Vec<u8>, behind: Vec<u8>, recipient in "[a-z]{0,9}") {
+        let part = part(&recipient);
+        let content = [&before[..], &emit(ONE, &part), &behind].concat();
+        proptest::prop_assert!(parts_of(&content[..], ONE).unwrap().contains(&part));
+    }
+}

@@ -18,6 +18,7 @@ pub use message::{SealedMessage, StagedMessage};
 pub use name::EntryName;
 
 use super::error::At;
+use super::submission::is_key;
 use super::{Spool, SpoolError, durable, regular};
 use crate::name::{Grade, SystemName};
 
@@ -204,7 +205,7 @@ impl Spool {
 /// The key and the name in the name of a pending message.
 fn parse_pending(text: &str) -> Option<(&str, EntryName)> {
     let (key, name) = text.split_once('.')?;
-    Some((key, EntryName::parse(name)?))
+    is_key(key).then_some((key, EntryName::parse(name)?))
 }
 
 #[cfg(test)]

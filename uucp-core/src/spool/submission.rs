@@ -12,6 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -33,6 +34,14 @@ mod ledger;
 /// Seconds of observed time in one folder.
 const WEEK: u64 = 7 * 86_400;
 
+/// Digits of a key in names of files and in records.
+const KEY_DIGITS: usize = 40;
+
+/// Whether a text is a key as names of files have it.
+pub(super) fn is_key(text: &str) -> bool {
+    text.len() == KEY_DIGITS && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
 /// What makes two deliveries the same message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubmissionKey {
@@ -45,6 +54,7 @@ pub struct SubmissionKey {
 }
 
 impl SubmissionKey {
+    /// The key in names of files and in records: hexadecimal digits.
     pub(super) fn file_name(&self) -> String {
         let mut hash = Sha256::new();
         for field in [
@@ -56,7 +66,7 @@ impl SubmissionKey {
             hash.update(field);
         }
         let mut name = hexadecimal(&hash.finalize());
-        name.truncate(40);
+        name.truncate(KEY_DIGITS);
         name
     }
 }
@@ -159,7 +169,12 @@ impl Spool {
     /// The weeks that there are records of, the oldest first.
     fn weeks_of_submissions(&self) -> Result<BTreeSet<u64>, SpoolError> {
         let names = durable::names(&self.submissions())?;
-        Ok(names.iter().filter_map(|name| name.parse().ok()).collect())
+        let weeks = names.iter().filter_map(|name| {
+            let week: u64 = name.parse().ok()?;
+            // Not `007`, which would be taken for the folder of another week.
+            (week.to_string() == *name).then_some(week)
+        });
+        Ok(weeks.collect())
     }
 
     /// Brings whatever a crash has cut to its end.
@@ -264,7 +279,10 @@ impl Spool {
         self.settle_outboxes()?;
         for week in weeks {
             let path = self.week_of_submissions(week);
-            fs::remove_dir_all(&path).at("remove", &path)?;
+            match fs::remove_dir_all(&path) {
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+                other => other.at("remove", &path)?,
+            }
         }
         Ok(())
     }

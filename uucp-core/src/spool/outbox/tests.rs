@@ -176,6 +176,16 @@ fn a_message_that_a_power_failure_has_left_pending_is_work_and_is_found_once() {
 }
 
 #[test]
+fn what_has_no_key_in_pending_is_left_alone() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    let odd = test.spool.pending_folder(&beta()).join("a.N0123456789ABC");
+    fs::write(&odd, "").unwrap();
+    assert_eq!(take_all(&test), [String::from_utf8_lossy(JOE)]);
+    assert!(odd.exists());
+}
+
+#[test]
 fn a_message_that_waits_because_of_its_record_waits_longer_than_the_record() {
     let test = TestSpool::new();
     deliver(&test, &[JOE]).unwrap();

@@ -6,7 +6,7 @@
 //! 100,000 messages a week less than 100 KB each.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -16,7 +16,7 @@ use nix::libc::{O_NOCTTY, O_NOFOLLOW, O_NONBLOCK};
 
 use super::super::error::At;
 use super::super::fault::step;
-use super::super::queue::is_taken;
+use super::super::queue::{NewFile, is_taken};
 use super::super::record::{END, Part, RECORD_LIMIT, end_line};
 use super::super::{Spool, SpoolError, durable, regular};
 
@@ -26,6 +26,9 @@ const DIGITS: usize = 2;
 /// How long a file is waited for: whoever has it locked only writes a part.
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_millis(1);
+
+/// The longest file that is read, in bytes: a thousand times that of a busy week.
+const FILE_LIMIT: u64 = 1 << 30;
 
 /// Bytes read at once.
 const READ_BUFFER: usize = 16 << 10;
@@ -59,15 +62,26 @@ impl Ledger {
         for week in self.spool.weeks_of_submissions()? {
             let path = self.path(week);
             let file = match regular::open_itself(&path) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                    continue;
+                }
                 Err(e) if regular::is_other_thing(&e) => {
                     let reason = regular::NO_FILE.to_owned();
                     return Err(SpoolError::Corrupt { path, reason });
                 }
                 other => other.at("open", &path)?,
             };
-            let reader = BufReader::with_capacity(READ_BUFFER, file);
-            parts.extend(parts_of(reader, &self.key).at("read", &path)?);
+            if file.metadata().at("read", &path)?.len() > FILE_LIMIT {
+                let reason = format!("longer than {FILE_LIMIT} bytes");
+                return Err(SpoolError::Corrupt { path, reason });
+            }
+            let reader = BufReader::with_capacity(READ_BUFFER, &file);
+            let found = parts_of(reader, &self.key).at("read", &path)?;
+            if !found.is_empty() {
+                // Whoever wrote it may have died before its sync, and what is done now because of it stays.
+                durable::sync(&file, &path)?;
+            }
+            parts.extend(found);
         }
         Ok(parts)
     }
@@ -81,13 +95,18 @@ impl Ledger {
         keep: &mut dyn FnMut(bool),
     ) -> Result<(), SpoolError> {
         let path = self.path(week);
-        let mut file = open_locked(&path, Instant::now() + PATIENCE)?;
+        let text = emit(&self.key, part);
+        if text.len() as u64 >= RECORD_LIMIT {
+            // Nobody would read it.
+            return Err(io::Error::from(ErrorKind::FileTooLarge)).at("write", &path);
+        }
+        let mut file = open_locked(&self.spool, &path, Instant::now() + PATIENCE)?;
         let length = file.seek(SeekFrom::End(0)).at("write", &path)?;
         if length == 0 {
             self.sync_name(&path)?;
         }
         keep(true);
-        if let Err(error) = durable::write_all(&file, &path, &emit(&self.key, part)) {
+        if let Err(error) = durable::write_all(&file, &path, &text) {
             // Under the lock nobody else has written behind it.
             if cut(&file, &path, length).is_ok() {
                 keep(false);
@@ -119,14 +138,15 @@ fn holds_something(folder: &Path) -> Result<bool, SpoolError> {
 }
 
 /// Opens a file to write to, locked; makes it if it is missing.
-fn open_locked(path: &Path, deadline: Instant) -> Result<File, SpoolError> {
+fn open_locked(spool: &Spool, path: &Path, deadline: Instant) -> Result<File, SpoolError> {
     let file = match open(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => match make(path) {
-            Err(error) if is_taken(&error) => open(path).at("open", path)?,
-            other => other?,
-        },
-        other => other.at("open", path)?,
-    };
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            make(spool, path)?;
+            open(path)
+        }
+        other => other,
+    }
+    .at("open", path)?;
     loop {
         match file.try_lock() {
             Ok(()) => return Ok(file),
@@ -149,10 +169,12 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-fn make(path: &Path) -> Result<File, SpoolError> {
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    durable::create_new_in(folder, &name)
+/// A file that others share has its mode and group before it has its name, or whoever is killed between shuts them out.
+fn make(spool: &Spool, path: &Path) -> Result<(), SpoolError> {
+    match NewFile::write(spool, b"")?.rename(path) {
+        Err(error) if is_taken(&error) => Ok(()),
+        other => other,
+    }
 }
 
 fn cut(file: &File, path: &Path, length: u64) -> Result<(), SpoolError> {

@@ -1,6 +1,7 @@
 //! Parts of many keys in one file, cut anywhere.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Barrier;
 
 use super::super::super::fault::{self, Trouble};
@@ -157,15 +158,85 @@ fn what_is_kept_is_let_go_only_when_the_part_certainly_is_not_there() {
 }
 
 #[test]
+fn a_file_has_its_mode_before_it_has_its_name() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    // Whoever is killed on the way leaves nothing by this name that only he may read.
+    let path = test.spool.week_of_submissions(0).join("cd");
+    for steps in 0.. {
+        fault::arm(steps, Trouble::Death);
+        let ended = append(&test, 0, ELSEWHERE, "second");
+        let made = fault::record();
+        if !fault::disarm() {
+            ended.unwrap();
+            break;
+        }
+        let in_place = (made.iter()).any(|(what, at)| *what == "create" && *at == path);
+        assert!(!in_place, "step {steps}");
+    }
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o660);
+}
+
+#[test]
+fn who_believes_a_part_syncs_it() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    fault::record();
+    covered(&test, ONE);
+    assert_eq!(steps(), ["sync ab"]);
+    covered(&test, TWO);
+    assert_eq!(steps(), [""; 0]);
+}
+
+#[test]
+fn what_nobody_would_read_is_not_written() {
+    let test = TestSpool::new();
+    let part = Part {
+        recipients: vec![vec![b'x'; 33 << 20]],
+        ..Part::default()
+    };
+    let mut told = Vec::new();
+    let ledger = Ledger::new(&test.spool, ONE);
+    let error = ledger
+        .append(0, &part, &mut |kept| told.push(kept))
+        .unwrap_err();
+    assert!(error.to_string().contains("too large"), "{error}");
+    assert!(told.is_empty() && ledger.read().unwrap().is_empty());
+}
+
+#[test]
+fn a_file_of_an_odd_length_is_told_and_not_read() {
+    let test = TestSpool::new();
+    append(&test, 0, ONE, "first").unwrap();
+    let ledger = Ledger::new(&test.spool, ONE);
+    let file = File::options().write(true).open(ledger.path(0)).unwrap();
+    file.set_len(FILE_LIMIT + 1).unwrap();
+    let error = ledger.read().unwrap_err();
+    assert!(error.to_string().contains("longer than"), "{error}");
+}
+
+#[test]
+fn what_is_no_week_is_left_alone() {
+    let test = TestSpool::new();
+    append(&test, 7, ONE, "first").unwrap();
+    let folder = test.spool.submissions();
+    fs::create_dir(folder.join("008")).unwrap();
+    fs::write(folder.join("5"), "").unwrap();
+    assert_eq!(covered(&test, ONE), ["first"]);
+    let weeks = test.spool.weeks_of_submissions().unwrap();
+    assert_eq!(weeks.into_iter().collect::<Vec<_>>(), [5, 7]);
+}
+
+#[test]
 fn nobody_writes_while_somebody_does() {
     let test = TestSpool::new();
     append(&test, 0, ONE, "first").unwrap();
     let path = Ledger::new(&test.spool, ONE).path(0);
-    let writer = open_locked(&path, Instant::now()).unwrap();
-    let error = open_locked(&path, Instant::now()).unwrap_err();
+    let writer = open_locked(&test.spool, &path, Instant::now()).unwrap();
+    let error = open_locked(&test.spool, &path, Instant::now()).unwrap_err();
     assert!(matches!(error, SpoolError::Locked { .. }), "{error}");
     writer.unlock().unwrap();
-    open_locked(&path, Instant::now()).unwrap();
+    open_locked(&test.spool, &path, Instant::now()).unwrap();
 }
 
 #[test]

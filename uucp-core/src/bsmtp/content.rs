@@ -2,10 +2,8 @@
 //!
 //! Nothing is kept but a state, so that content of any size costs no memory; pieces of it are borrowed from the input.
 
-use memchr::memchr;
-use memchr::memmem::Finder;
-
 use super::LineEnd;
+use super::find::{find_byte, find_dotted};
 
 /// Where in a line the input stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,8 +36,6 @@ pub(super) enum Piece<'a> {
 pub(super) struct Dotted {
     kind: LineEnd,
     place: Place,
-    /// LF and a dot; making it costs more than most lines.
-    stuffed: Finder<'static>,
 }
 
 impl Dotted {
@@ -47,7 +43,6 @@ impl Dotted {
         Self {
             kind,
             place: Place::Start,
-            stuffed: Finder::new(b"\n."),
         }
     }
 
@@ -74,10 +69,7 @@ impl Dotted {
             (Place::Dot, b'\n') => (1, Piece::End),
             // A dot with more behind it was stuffed; it is dropped.
             _ => {
-                let end = self
-                    .stuffed
-                    .find(rest)
-                    .map_or(rest.len(), |newline| newline + 1);
+                let end = find_dotted(rest).map_or(rest.len(), |newline| newline + 1);
                 let text = rest.get(..end).unwrap_or_default();
                 self.place = match text.last() {
                     Some(b'\n') => Place::Start,
@@ -115,7 +107,7 @@ impl Dotted {
     /// Content up to the next CR, which is searched from `from` on.
     fn up_to_cr<'a>(&mut self, rest: &'a [u8], from: usize) -> (usize, Piece<'a>) {
         let searched = rest.get(from..).unwrap_or_default();
-        let cr = memchr(b'\r', searched).map(|at| from + at);
+        let cr = find_byte(b'\r', searched).map(|at| from + at);
         self.place = if cr.is_some() {
             Place::Cr
         } else {
@@ -190,7 +182,7 @@ impl Chunked {
             self.cr = false;
             let end = match self.kind {
                 LineEnd::Lf => None,
-                LineEnd::CrLf => memchr(b'\r', rest),
+                LineEnd::CrLf => find_byte(b'\r', rest),
             };
             self.cr = end.is_some();
             let count = end.map_or(rest.len(), |at| at + 1);

@@ -1,8 +1,7 @@
 //! Lines of commands, put together from any pieces, within a limit.
 
-use memchr::memchr;
-
 use super::LineEnd;
+use super::find::find_byte;
 
 /// The line that is being read.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl LineBuffer {
     pub(super) fn take(&mut self, input: &[u8], only: Option<LineEnd>) -> (usize, Option<Line>) {
         let mut begin = 0;
         while let Some(rest) = input.get(begin..)
-            && let Some(at) = memchr(b'\n', rest)
+            && let Some(at) = find_byte(b'\n', rest)
         {
             self.push(rest.get(..at).unwrap_or_default());
             begin += at + 1;

@@ -22,6 +22,7 @@
 mod command;
 mod content;
 mod event;
+mod find;
 mod line;
 mod parameter;
 mod reader;

@@ -6,8 +6,6 @@ mod envelope;
 
 use std::collections::VecDeque;
 
-use memchr::memchr_iter;
-
 use self::envelope::{Open, shortened};
 use super::command::Command;
 use super::content::{Chunked, Dotted, Piece};
@@ -129,7 +127,10 @@ impl Reader {
             let rest = input.get(used..).unwrap_or_default();
             let (count, event) = self.step(rest);
             let read = rest.get(..count).unwrap_or_default();
-            self.newlines += memchr_iter(b'\n', read).count() as u64;
+            self.newlines += read
+                .iter()
+                .map(|byte| u64::from(*byte == b'\n'))
+                .sum::<u64>();
             used += count;
             if event.is_some() || (rest.is_empty() && self.ready.is_empty()) {
                 return (used, event);

@@ -2,8 +2,7 @@
 
 use std::io::{self, Read, Write};
 
-use memchr::memmem::Finder;
-
+use super::find::find_dotted;
 use super::{LineEnd, MARK, Transaction};
 
 /// How much is written at once, and read at once.
@@ -43,7 +42,6 @@ pub struct Writer<W: Write> {
     buffer: Vec<u8>,
     /// Bytes that went into the batch.
     written: u64,
-    stuffed: Finder<'static>,
 }
 
 impl<W: Write> Writer<W> {
@@ -61,7 +59,6 @@ impl<W: Write> Writer<W> {
             out,
             buffer: Vec::with_capacity(BUFFER),
             written: 0,
-            stuffed: Finder::new(b"\n."),
             style,
         };
         let verb: &[u8] = if writer.style.parameters {
@@ -151,7 +148,7 @@ impl<W: Write> Writer<W> {
 
     fn stuff(&mut self, bytes: &[u8]) -> io::Result<()> {
         let mut rest = bytes;
-        while let Some(at) = self.stuffed.find(rest) {
+        while let Some(at) = find_dotted(rest) {
             let (line, next) = rest.split_at(at + 1);
             self.write(line)?;
             self.write(b".")?;

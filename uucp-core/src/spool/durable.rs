@@ -109,6 +109,12 @@ pub(super) fn sync(file: &File, path: &Path) -> Result<(), SpoolError> {
     file.sync_all().at("sync", path)
 }
 
+/// As [`sync`], but for times and the like: what was written in place needs no more.
+pub(super) fn sync_data(file: &File, path: &Path) -> Result<(), SpoolError> {
+    step("sync", path).at("sync", path)?;
+    file.sync_data().at("sync", path)
+}
+
 /// How many syncs are under way at once: beyond this a disk gains nothing more.
 const SYNCS_AT_ONCE: usize = 4;
 

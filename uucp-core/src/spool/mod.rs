@@ -12,6 +12,7 @@ mod error;
 mod executefile;
 mod execution;
 pub(crate) mod fault;
+pub(crate) mod filler;
 mod hourly;
 mod inbox;
 mod incoming;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::spool::filler::{FILLER, filled};
 use crate::spool::{ObservedTime, OfFile, share};
 
 /// A line's length, its end included.
@@ -92,7 +93,7 @@ impl Log {
         if wanted <= self.room {
             return Ok(());
         }
-        let filler = vec![b'\n'; usize::try_from(ROOM).unwrap_or_default()];
+        let filler = vec![FILLER; usize::try_from(ROOM).unwrap_or_default()];
         while self.room < wanted {
             self.file.write_all_at(&filler, self.room)?;
             self.room += ROOM;
@@ -120,20 +121,8 @@ impl Log {
     }
 }
 
-/// Where the empty lines at the end begin.
+/// Where the next line goes: its own line end belongs to the last; where a crash has cut that off, room is made before the next.
 fn used(file: &File, length: u64) -> io::Result<u64> {
-    let mut end = length;
-    let mut block = [0; 4096];
-    while end > 0 {
-        let start = end.saturating_sub(block.len() as u64);
-        let part = usize::try_from(end - start).unwrap_or_default();
-        let part = block.get_mut(..part).unwrap_or_default();
-        file.read_exact_at(part, start)?;
-        if let Some(last) = part.iter().rposition(|b| *b != b'\n') {
-            // Its own line end belongs to it; where a crash has cut that off, room is made before the next line.
-            return Ok(start + last as u64 + 2);
-        }
-        end = start;
-    }
-    Ok(0)
+    let end = filled(file, length)?;
+    Ok(if end == 0 { 0 } else { end + 1 })
 }

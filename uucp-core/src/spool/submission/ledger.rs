@@ -1,31 +1,30 @@
-//! Where submission records lie: `.Bangpath/submissions/WEEK/XX`, a file for all keys that begin with these two digits, to which
-//! parts are appended, each with its key and a check sum.
+//! Where submission records lie: `.Bangpath/submissions/WEEK/X`, a file for all keys that begin with this digit, to which parts
+//! are appended, each with its key and a check sum. When it is full, `XX`, a file for two digits, goes on, and after it `XXX`.
 //!
 //! A file for each message would be an inode and a block for each, hundreds of megabytes on a busy hub, and one more directory
-//! to sync before a sender can answer. Read are the few files that a key may be in, from the first line to the last: with
-//! 100,000 messages a week less than 100 KB each.
+//! to sync before a sender can answer; each new file costs as much, so a week begins with few. Read are the three files that a
+//! key may be in, from the first line to the last: with 100,000 messages a week less than 80 KB together.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
-use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use nix::libc::{O_NOCTTY, O_NOFOLLOW, O_NONBLOCK};
-
+use self::file::LedgerFile;
 use super::super::error::At;
-use super::super::fault::step;
-use super::super::queue::{NewFile, is_taken};
 use super::super::record::{END, Part, RECORD_LIMIT, end_line};
 use super::super::{Spool, SpoolError, durable, regular};
 
-/// By so many digits of the key the parts of a week are spread over files.
-const DIGITS: usize = 2;
+mod file;
+
+/// By so many digits of the key the parts of a week are spread over files at most.
+const MOST_DIGITS: usize = 3;
+
+/// At so many bytes a file is full, but for one of the most digits.
+const FULL: u64 = 32 << 10;
 
 /// How long a file is waited for: whoever has it locked only writes a part.
 const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(1);
 
 /// The longest file that is read, in bytes: a thousand times that of a busy week.
 const FILE_LIMIT: u64 = 1 << 30;
@@ -51,8 +50,9 @@ impl Ledger {
         }
     }
 
-    pub(super) fn path(&self, week: u64) -> PathBuf {
-        let digits = self.key.get(..DIGITS).unwrap_or_default();
+    /// The file of a week for so many digits of the key.
+    pub(super) fn path(&self, week: u64, digits: usize) -> PathBuf {
+        let digits = self.key.get(..digits).unwrap_or_default();
         self.spool.week_of_submissions(week).join(digits)
     }
 
@@ -60,33 +60,48 @@ impl Ledger {
     pub(super) fn read(&self) -> Result<Vec<Part>, SpoolError> {
         let mut parts = Vec::new();
         for week in self.spool.weeks_of_submissions()? {
-            let path = self.path(week);
-            let file = match regular::open_itself(&path) {
-                Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                    continue;
-                }
-                Err(e) if regular::is_other_thing(&e) => {
-                    let reason = regular::NO_FILE.to_owned();
-                    return Err(SpoolError::Corrupt { path, reason });
-                }
-                other => other.at("open", &path)?,
-            };
-            if file.metadata().at("read", &path)?.len() > FILE_LIMIT {
-                let reason = format!("longer than {FILE_LIMIT} bytes");
-                return Err(SpoolError::Corrupt { path, reason });
+            for digits in 1..=MOST_DIGITS {
+                self.read_file(&self.path(week, digits), &mut parts)?;
             }
-            let reader = BufReader::with_capacity(READ_BUFFER, &file);
-            let found = parts_of(reader, &self.key).at("read", &path)?;
-            if !found.is_empty() {
-                // Whoever wrote it may have died before its sync, and what is done now because of it stays.
-                durable::sync(&file, &path)?;
-            }
-            parts.extend(found);
         }
         Ok(parts)
     }
 
-    /// Makes a part durable, in the file of a week. From the moment that it may be on the disk, what it names must stay: a part
+    fn read_file(&self, path: &Path, parts: &mut Vec<Part>) -> Result<(), SpoolError> {
+        let corrupt = |reason: String| {
+            let path = path.to_path_buf();
+            Err(SpoolError::Corrupt { path, reason })
+        };
+        let file = match regular::open_itself(path) {
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(());
+            }
+            Err(e) if regular::is_other_thing(&e) => return corrupt(regular::NO_FILE.to_owned()),
+            other => other.at("open", path)?,
+        };
+        if file.metadata().at("read", path)?.len() > FILE_LIMIT {
+            return corrupt(format!("longer than {FILE_LIMIT} bytes"));
+        }
+        let reader = BufReader::with_capacity(READ_BUFFER, &file);
+        let found = parts_of(reader, &self.key).at("read", path)?;
+        if !found.is_empty() {
+            // Whoever wrote it may have died before its sync, and what is done now because of it stays.
+            durable::sync(&file, path)?;
+        }
+        parts.extend(found);
+        Ok(())
+    }
+
+    /// The first file of a week that is not full.
+    fn path_to_write(&self, week: u64) -> PathBuf {
+        let is_full =
+            |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|file| file.len() >= FULL);
+        let mut paths = (1..MOST_DIGITS).map(|digits| self.path(week, digits));
+        let found = paths.find(|path| !is_full(path));
+        found.unwrap_or_else(|| self.path(week, MOST_DIGITS))
+    }
+
+    /// Makes a part durable, in a file of a week. From the moment that it may be on the disk, what it names must stay: a part
     /// without data would say "sent". `keep` is told so, and told otherwise if the part certainly is not there.
     pub(super) fn append(
         &self,
@@ -94,28 +109,25 @@ impl Ledger {
         part: &Part,
         keep: &mut dyn FnMut(bool),
     ) -> Result<(), SpoolError> {
-        let path = self.path(week);
+        let path = self.path_to_write(week);
         let text = emit(&self.key, part);
         if text.len() as u64 >= RECORD_LIMIT {
             // Nobody would read it.
             return Err(io::Error::from(ErrorKind::FileTooLarge)).at("write", &path);
         }
-        let mut file = open_locked(&self.spool, &path, Instant::now() + PATIENCE)?;
-        let length = file.seek(SeekFrom::End(0)).at("write", &path)?;
-        if length == 0 {
+        let mut file = LedgerFile::open(&self.spool, &path, Instant::now() + PATIENCE)?;
+        if file.is_new() {
             self.sync_name(&path)?;
         }
         keep(true);
-        if let Err(error) = durable::write_all(&file, &path, &text) {
+        if let Err(error) = file.append(&text) {
             // Under the lock nobody else has written behind it.
-            if cut(&file, &path, length).is_ok() {
+            if file.cut().is_ok() {
                 keep(false);
             }
             return Err(error);
         }
-        // Others may append while this one waits for the disk.
-        file.unlock().at("unlock", &path)?;
-        durable::sync(&file, &path)
+        file.sync_unlocked()
     }
 
     /// Whoever finds something in a file relies on its name. Whoever writes the first of a week syncs the folders above, too:
@@ -137,52 +149,6 @@ fn holds_something(folder: &Path) -> Result<bool, SpoolError> {
     Ok(sizes.flatten().any(|file| file.len() > 0))
 }
 
-/// Opens a file to write to, locked; makes it if it is missing.
-fn open_locked(spool: &Spool, path: &Path, deadline: Instant) -> Result<File, SpoolError> {
-    let file = match open(path) {
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            make(spool, path)?;
-            open(path)
-        }
-        other => other,
-    }
-    .at("open", path)?;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::Error(error)) => return Err(error).at("lock", path),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => sleep(PAUSE),
-            Err(TryLockError::WouldBlock) => {
-                let path = path.to_path_buf();
-                return Err(SpoolError::Locked { path });
-            }
-        }
-    }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let file = OpenOptions::new()
-        .write(true)
-        .custom_flags(O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
-        .open(path)?;
-    regular::check(&file)?;
-    Ok(file)
-}
-
-/// A file that others share has its mode and group before it has its name, or whoever is killed between shuts them out.
-fn make(spool: &Spool, path: &Path) -> Result<(), SpoolError> {
-    match NewFile::write(spool, b"")?.rename(path) {
-        Err(error) if is_taken(&error) => Ok(()),
-        other => other,
-    }
-}
-
-fn cut(file: &File, path: &Path, length: u64) -> Result<(), SpoolError> {
-    step("cut", path).at("write", path)?;
-    file.set_len(length).at("write", path)?;
-    durable::sync(file, path)
-}
-
 /// A part as it stands in the file. The empty line ends whatever a crash has cut before it; the last line vouches for the others.
 fn emit(key: &str, part: &Part) -> Vec<u8> {
     let text = format!("{KEY}{key}\n{}", part.lines());
@@ -190,36 +156,41 @@ fn emit(key: &str, part: &Part) -> Vec<u8> {
     format!("\n{text}{end}").into_bytes()
 }
 
-/// The whole parts of one key.
+/// The whole parts of one key. Those of others are passed over as fast as may be.
 fn parts_of(mut reader: impl BufRead, key: &str) -> io::Result<Vec<Part>> {
     let mut parts = Vec::new();
-    let (mut text, mut line, mut is_its) = (Vec::new(), Vec::new(), false);
-    loop {
-        line.clear();
-        if reader
-            .by_ref()
-            .take(RECORD_LIMIT)
-            .read_until(b'\n', &mut line)?
-            == 0
-        {
-            return Ok(parts);
+    let (mut text, mut line) = (Vec::new(), Vec::new());
+    let its = format!("{KEY}{key}");
+    let (first, rest) = its.as_bytes().split_first().unwrap_or((&b'\n', &[]));
+    while reader.skip_until(*first)? > 0 {
+        next_line(&mut reader, &mut line)?;
+        let mut is_its = line.trim_ascii_end() == rest;
+        if is_its {
+            line.insert(0, *first);
         }
-        if let Some(other) = line.strip_prefix(KEY.as_bytes()) {
-            is_its = other.trim_ascii_end() == key.as_bytes();
-            text.clear();
-        }
-        // What is longer than anything that is written says nothing.
-        is_its &= ((text.len() + line.len()) as u64) < RECORD_LIMIT;
-        if !is_its {
-            continue;
-        }
-        if line.starts_with(END.as_bytes()) {
-            parts.extend(part_of(&text, &line));
-            is_its = false;
-        } else {
-            text.extend_from_slice(&line);
+        text.clear();
+        while is_its && !line.is_empty() {
+            if line.starts_with(END.as_bytes()) {
+                parts.extend(part_of(&text, &line));
+                break;
+            }
+            text.append(&mut line);
+            next_line(&mut reader, &mut line)?;
+            if line.starts_with(KEY.as_bytes()) {
+                // The one before was cut.
+                is_its = line.trim_ascii_end() == its.as_bytes();
+                text.clear();
+            }
+            // What is longer than anything that is written says nothing.
+            is_its &= ((text.len() + line.len()) as u64) < RECORD_LIMIT;
         }
     }
+    Ok(parts)
+}
+
+fn next_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
+    line.clear();
+    reader.take(RECORD_LIMIT).read_until(b'\n', line)
 }
 
 /// The part that these lines are, if they are whole. What follows begins with a line end, so the last line needs none of its own.

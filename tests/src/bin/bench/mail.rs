@@ -13,6 +13,7 @@ use suite_tests::queue::HandQueue;
 use suite_tests::smtp::{self, Message};
 
 use crate::calls::per_second;
+use crate::repeat::{self, Descriptors};
 use crate::table::{self, Better, Table};
 
 const MASTER: &str = include_str!("../../../../conf-snippets/postfix/master.cf");
@@ -22,6 +23,24 @@ const TRANSPORT: &str = include_str!("../../../../conf-snippets/postfix/transpor
 const FLUSH_AGAIN: Duration = Duration::from_secs(2);
 /// Debian's own line, with the recipe's options.
 const CLASSIC: &str = "uucp unix - n n - 20 pipe flags=Fq user=uucp argv=/uux -r -n -z -a$sender - $nexthop!rmail ($recipient)\n";
+
+/// How one mail is queued, by ours and by the classic recipe.
+pub(crate) const OURS: &[&str] = &[
+    "--host=hub",
+    "--from=ann@leaf.example",
+    "--queue-id={number}",
+    "--",
+    "bob@hub.example",
+];
+pub(crate) const UUX: &[&str] = &[
+    "-r",
+    "-n",
+    "-z",
+    "-aann@leaf.example",
+    "-",
+    "hub!rmail",
+    "(bob@hub.example)",
+];
 
 pub(crate) fn mail(number: usize) -> Vec<u8> {
     let header = format!(
@@ -44,38 +63,30 @@ pub(crate) fn leaf(folder: &Site, side: Side) -> Node {
 
 /// One process after the other, without an MTA.
 pub(crate) fn queueing_alone(table: &mut Table, count: usize) {
+    let name = "queueing alone, one after the other";
+    queueing_with(table, name, Descriptors::AsHere, count);
+    let name = format!("{name}, at most 1024 descriptors");
+    queueing_with(table, &name, Descriptors::AsUsual, count);
+}
+
+fn queueing_with(table: &mut Table, name: &str, descriptors: Descriptors, count: usize) {
     let rate = |side| {
         move || {
             let folder = Site::new("bench");
             let leaf = leaf(&folder, side);
             let input = folder.path().join("mail");
             std::fs::write(&input, mail(1)).expect("the message");
-            let start = Instant::now();
-            for number in 0..count {
-                let mut command = match side {
-                    Side::Ours => leaf.command_of(&programs::bin("postfix-uucp")),
-                    Side::Taylor => leaf.command("uux"),
-                };
-                match side {
-                    Side::Ours => command
-                        .args(["--host=hub", "--from=ann@leaf.example"])
-                        .arg(format!("--queue-id={number}"))
-                        .args(["--", "bob@hub.example"]),
-                    Side::Taylor => command
-                        .args(["-r", "-n", "-z", "-aann@leaf.example", "-", "hub!rmail"])
-                        .arg("(bob@hub.example)"),
-                };
-                command.stdin(std::fs::File::open(&input).expect("the message"));
-                let status = command.status().expect("the sender");
-                assert!(status.success(), "{status}");
-            }
-            let seconds = start.elapsed().as_secs_f64();
+            let (program, arguments) = match side {
+                Side::Ours => (programs::bin("postfix-uucp"), OURS),
+                Side::Taylor => (side.program("uux"), UUX),
+            };
+            let rate = repeat::rate(&leaf, descriptors, &program, arguments, &input, count);
             table::keep(folder);
-            per_second(count, seconds)
+            rate
         }
     };
     table.compare(
-        "queueing alone, one after the other",
+        name,
         "/s",
         Better::More,
         rate(Side::Ours),

@@ -14,9 +14,11 @@ mod calls;
 mod cost;
 mod long;
 mod mail;
+mod repeat;
 mod safer;
 mod table;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -37,10 +39,17 @@ struct Arguments {
     /// A tenth of the work, for a first look.
     #[arg(long)]
     quick: bool,
+    /// Only this: a limit of descriptors, how often, the input, and a command.
+    #[arg(long, hide = true, num_args = 4.., allow_hyphen_values = true)]
+    repeat: Option<Vec<OsString>>,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Some(words) = &arguments.repeat {
+        repeat::run(words);
+        return ExitCode::SUCCESS;
+    }
     if cfg!(debug_assertions) {
         println!("This is a debug build: the numbers mean little. Use cargo run --release.\n");
     }

@@ -9,8 +9,8 @@ use suite_tests::process;
 use suite_tests::programs::{self, Side};
 
 use super::{node, transactions};
-use crate::calls::per_second;
-use crate::mail::{leaf, mail, messages};
+use crate::mail::{OURS, UUX, leaf, mail, messages};
+use crate::repeat::{self, Descriptors::AsHere};
 use crate::table::{self, Better, Table};
 
 /// One process after the other.
@@ -36,18 +36,18 @@ fn by_sender(sender: &str, count: usize) -> f64 {
         _ => mail(1),
     };
     std::fs::write(&input, content).expect("the message");
-    let program = programs::bin(sender);
-    let rate = timed(&folder, count, |number| {
-        let mut command = node.command_of(&program);
-        match sender {
-            "exim-bsmtp" => command.arg(format!("--id={number}")).arg("hub"),
-            _ => command
-                .args(["--host=hub", "--from=ann@leaf.example"])
-                .arg(format!("--queue-id={number}"))
-                .args(["--", "bob@hub.example"]),
-        };
-        command
-    });
+    let arguments: &[&str] = match sender {
+        "exim-bsmtp" => &["--id={number}", "hub"],
+        _ => OURS,
+    };
+    let rate = repeat::rate(
+        &node,
+        AsHere,
+        &programs::bin(sender),
+        arguments,
+        &input,
+        count,
+    );
     assert_eq!(queued(&node), count, "not all is queued");
     table::keep(folder);
     rate
@@ -56,33 +56,18 @@ fn by_sender(sender: &str, count: usize) -> f64 {
 fn by_uux(count: usize) -> f64 {
     let folder = Site::new("bench");
     let node = leaf(&folder, Side::Taylor);
-    std::fs::write(folder.path().join("mail"), mail(1)).expect("the message");
-    let rate = timed(&folder, count, |_| {
-        let mut command = node.command("uux");
-        command
-            .args(["-r", "-n", "-z", "-aann@leaf.example", "-", "hub!rmail"])
-            .arg("(bob@hub.example)");
-        command
-    });
+    let input = folder.path().join("mail");
+    std::fs::write(&input, mail(1)).expect("the message");
+    let rate = repeat::rate(
+        &node,
+        AsHere,
+        &Side::Taylor.program("uux"),
+        UUX,
+        &input,
+        count,
+    );
     table::keep(folder);
     rate
-}
-
-/// Runs `count` commands, one after the other, each with the file `mail` on its standard input.
-fn timed(
-    folder: &Site,
-    count: usize,
-    mut command: impl FnMut(usize) -> std::process::Command,
-) -> f64 {
-    let input = folder.path().join("mail");
-    let start = Instant::now();
-    for number in 0..count {
-        let mut command = command(number);
-        command.stdin(std::fs::File::open(&input).expect("the message"));
-        let status = command.status().expect("the sender");
-        assert!(status.success(), "{status}");
-    }
-    per_second(count, start.elapsed().as_secs_f64())
 }
 
 /// How many messages are in leaf's outbox.

@@ -173,7 +173,7 @@ impl Outbox<'_> {
             largest: limits.into_iter().flatten().min(),
             now: self.spool.observed_now()?,
             unreadable: HashSet::new(),
-            complaints: Vec::new(),
+            complaints: lock.complaint().into_iter().collect(),
         };
         for same in names.chunk_by(|a, b| a.grade() == b.grade()) {
             let mut rest = same;

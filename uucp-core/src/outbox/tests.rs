@@ -269,3 +269,21 @@ fn nobody_waits_for_a_lock_longer_than_asked() {
     });
     assert_eq!(packed.batches.len(), 1);
 }
+
+#[test]
+fn what_cannot_be_settled_is_told_and_the_rest_is_packed() {
+    let test = TestSpool::new();
+    queue(&test, &[("good", b'N')]);
+    let own = test.spool.root().join(".Bangpath");
+    let pending = own.join("outbox/beta/pending");
+    std::fs::create_dir_all(&pending).unwrap();
+    let doubtful = pending.join(format!("{}.N0123456789ABC", "0".repeat(40)));
+    std::fs::write(&doubtful, "").unwrap();
+    // A record that is none.
+    std::fs::create_dir_all(own.join("submissions/0/0")).unwrap();
+    let packed = pack(&test, &packing()).unwrap();
+    assert_eq!(packed.batches.len(), 1);
+    let complaints = packed.complaints.join("\n");
+    assert!(complaints.contains("submissions/0/0"), "{complaints}");
+    assert!(doubtful.exists());
+}

@@ -19,6 +19,8 @@ use crate::name::{JobId, SystemName};
 pub struct OutboxLock {
     spool: Spool,
     system: SystemName,
+    /// Why a message of which nobody can say whether it was promised stays where it is. The others do not wait for it.
+    doubt: Option<SpoolError>,
     _lock: LockedFile,
 }
 
@@ -26,20 +28,21 @@ impl Spool {
     /// Locks the outbox of a system, waiting until `deadline` ([`SpoolError::Locked`] then), and finishes what was cut.
     ///
     /// # Errors
-    /// When it stays locked, or something that was cut cannot be finished.
+    /// When it stays locked, or a batch that was cut cannot be finished.
     pub fn lock_outbox(
         &self,
         system: &SystemName,
         deadline: Instant,
     ) -> Result<OutboxLock, SpoolError> {
         let lock = lock::wait_for(&self.outbox_folder(system).join("lock"), deadline)?;
-        let outbox = OutboxLock {
+        let mut outbox = OutboxLock {
             spool: self.clone(),
             system: system.clone(),
+            doubt: None,
             _lock: lock,
         };
         outbox.finish_packed()?;
-        self.settle_outbox(system)?;
+        outbox.doubt = self.settle_outbox(system).err();
         Ok(outbox)
     }
 
@@ -53,17 +56,30 @@ impl Spool {
         Ok(())
     }
 
+    /// All that can be settled is, whatever cannot.
     fn settle_outbox(&self, system: &SystemName) -> Result<(), SpoolError> {
+        let mut settled = Ok(());
         for text in durable::names(&self.pending_folder(system))? {
             if let Some((key, name)) = parse_pending(&text) {
-                self.settle_pending(system, key, &name)?;
+                let this_one = self.settle_pending(system, key, &name);
+                settled = settled.and(this_one);
             }
         }
-        Ok(())
+        settled
     }
 }
 
 impl OutboxLock {
+    /// What is to be said, for the log, of messages that wait in `pending/` because nobody can read what became of them.
+    pub(crate) fn complaint(&self) -> Option<String> {
+        let folder = self.spool.pending_folder(&self.system);
+        let doubt = self.doubt.as_ref()?;
+        Some(format!(
+            "{doubt}; what it tells of stays in {}",
+            folder.display()
+        ))
+    }
+
     /// Batches whose record is there: their jobs are made to exist, unless they were sent; their messages go; then the record.
     fn finish_packed(&self) -> Result<(), SpoolError> {
         let folder = self.spool.packed_folder(&self.system);

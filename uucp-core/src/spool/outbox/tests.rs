@@ -186,6 +186,40 @@ fn what_has_no_key_in_pending_is_left_alone() {
 }
 
 #[test]
+fn what_cannot_be_settled_stays_and_the_others_do_not_wait_for_it() {
+    let test = TestSpool::new();
+    deliver(&test, &[JOE]).unwrap();
+    undo_last_rename(&test);
+    // More messages, of which nobody can read whether they were promised; in what order a directory has them is its own affair.
+    let name = EntryName::parse("N0123456789ABC").unwrap();
+    let keys = (0..9).map(|number| format!("0{number:039}"));
+    let path = |key: String| test.spool.pending_path(&beta(), &key, &name);
+    let doubtful: Vec<PathBuf> = keys.map(path).collect();
+    for path in &doubtful {
+        fs::write(path, "").unwrap();
+    }
+    fs::create_dir_all(test.spool.own_folder("submissions/0/0")).unwrap();
+    assert_eq!(take_all(&test), [String::from_utf8_lossy(JOE)]);
+    assert!(doubtful.iter().all(|path| path.exists()));
+    let complaint = lock(&test).unwrap().complaint().unwrap();
+    let record = test.spool.own_folder("submissions/0/0");
+    assert!(
+        complaint.contains(&*record.to_string_lossy()),
+        "{complaint}"
+    );
+    assert!(complaint.ends_with("outbox/beta/pending"), "{complaint}");
+    // What is in doubt keeps its record.
+    let weeks = 3 * Duration::from_hours(7 * 24).as_secs();
+    fs::write(
+        test.spool.own_folder("clock"),
+        format!("{weeks} 0 0 another-boot\n"),
+    )
+    .unwrap();
+    let expired = test.spool.expire_submissions(Duration::from_hours(7 * 24));
+    assert!(expired.is_err() && test.spool.own_folder("submissions/0").exists());
+}
+
+#[test]
 fn a_message_that_waits_because_of_its_record_waits_longer_than_the_record() {
     let test = TestSpool::new();
     deliver(&test, &[JOE]).unwrap();

@@ -7,13 +7,12 @@ use std::path::Path;
 use std::thread::Builder;
 use std::time::SystemTime;
 
-use nix::errno::Errno;
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 
 use super::error::At;
 use super::fault::{self, step};
 use super::sharing::{give_to_group, give_to_owner, open_directory};
-use super::{SpoolError, regular};
+use super::{SpoolError, regular, rename};
 
 /// Files of the spool: owner and group uucp, nobody else, whatever the umask.
 pub(super) const FILE_MODE: u32 = 0o660;
@@ -225,25 +224,7 @@ pub(super) fn sync_directory(path: &Path) -> Result<(), SpoolError> {
 /// Moves a file to a name that nobody has. [`io::ErrorKind::AlreadyExists`] if somebody has.
 pub(super) fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     step("rename", to)?;
-    match exchange_free_rename(from, to) {
-        // NFS and old kernels know no such flag: a second link is the older way to the same end.
-        Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => {
-            fs::hard_link(from, to)?;
-            fs::remove_file(from)
-        }
-        other => other.map_err(Into::into),
-    }
-}
-
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn exchange_free_rename(from: &Path, to: &Path) -> nix::Result<()> {
-    use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
-    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)
-}
-
-#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn exchange_free_rename(_from: &Path, _to: &Path) -> nix::Result<()> {
-    Err(Errno::ENOSYS)
+    rename::to_free_name(from, to)
 }
 
 /// As [`rename_new`]; the directory of the new name is made if it is missing.

@@ -30,6 +30,7 @@ mod receipt;
 mod reception;
 mod record;
 pub(crate) mod regular;
+mod rename;
 mod sequence;
 mod sharing;
 mod status;

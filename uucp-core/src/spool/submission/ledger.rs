@@ -92,13 +92,19 @@ impl Ledger {
         Ok(())
     }
 
-    /// The first file of a week that is not full.
+    /// Where the next part goes: to the file of the most digits that there is, and when it is full to the next. Never back to one
+    /// of fewer digits, though a failed write may have made that shorter again: a later part must not be read before an earlier.
     fn path_to_write(&self, week: u64) -> PathBuf {
-        let is_full =
-            |path: &PathBuf| fs::symlink_metadata(path).is_ok_and(|file| file.len() >= FULL);
-        let mut paths = (1..MOST_DIGITS).map(|digits| self.path(week, digits));
-        let found = paths.find(|path| !is_full(path));
-        found.unwrap_or_else(|| self.path(week, MOST_DIGITS))
+        let mut next = self.path(week, MOST_DIGITS);
+        for digits in (1..=MOST_DIGITS).rev() {
+            let path = self.path(week, digits);
+            match fs::symlink_metadata(&path) {
+                Ok(file) if file.len() >= FULL => return next,
+                Ok(_) => return path,
+                Err(_) => next = path,
+            }
+        }
+        next
     }
 
     /// Makes a part durable, in a file of a week. From the moment that it may be on the disk, what it names must stay: a part

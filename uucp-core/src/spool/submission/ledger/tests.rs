@@ -358,6 +358,20 @@ fn when_a_file_is_full_one_for_more_digits_goes_on() {
     assert_eq!(covered(&test, TWO), ["other"]);
 }
 
+#[test]
+fn a_full_file_that_is_cut_back_takes_no_later_parts_of_a_key() {
+    let test = TestSpool::new();
+    let long = "x".repeat(usize::try_from(FULL).unwrap());
+    append(&test, 0, TWO, &long).unwrap();
+    append(&test, 0, ONE, "first").unwrap();
+    let first = Ledger::new(&test.spool, ONE).path(0, 1);
+    let first = File::options().write(true).open(first).unwrap();
+    first.set_len(FULL / 2).unwrap();
+    append(&test, 0, ONE, "second").unwrap();
+    // Of two names for a job, the later counts.
+    assert_eq!(covered(&test, ONE), ["first", "second"]);
+}
+
 proptest::proptest! {
     #[test]
     fn any_bytes_are_parts_or_not_but_never_a_panic(content: Vec<u8>) {

@@ -9,7 +9,6 @@ use super::destination::judged;
 use super::queue::is_taken;
 use super::receipt::{Key, Move, Receipt, Receipts};
 use super::reception::{Reception, Target};
-use super::work::is_same;
 use super::{Inbox, SpoolError, durable};
 use crate::name::SpoolName;
 
@@ -250,15 +249,7 @@ fn finish_moves(
             continue;
         }
         if spool_file {
-            match durable::rename_new_making(&each.from, &each.to) {
-                // It got its name as a second one, and has not lost the first.
-                Err(error)
-                    if is_taken(&error) && is_same(&each.from, &each.to).unwrap_or(false) =>
-                {
-                    durable::remove(&each.from)?;
-                }
-                other => other?,
-            }
+            durable::rename_new_making(&each.from, &each.to)?;
         } else {
             durable::rename_over(&each.from, &each.to).map_err(judged)?;
         }

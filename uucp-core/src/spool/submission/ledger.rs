@@ -1,5 +1,5 @@
 //! Where submission records lie: `.Bangpath/submissions/WEEK/X`, a file for all keys that begin with this digit, to which parts
-//! are appended, each with its key and a check sum. When it is full, `XX`, a file for two digits, goes on, and after it `XXX`.
+//! are appended, each with its key and a check sum. When it is full, a file for two digits goes on, and after it one for three.
 //!
 //! A file for each message would be an inode and a block for each, hundreds of megabytes on a busy hub, and one more directory
 //! to sync before a sender can answer; each new file costs as much, so a week begins with few. Read are the three files that a

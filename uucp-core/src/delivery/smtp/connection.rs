@@ -32,6 +32,8 @@ pub(super) struct Connection {
     output: File,
     program: Option<Dialogue>,
     is_tcp: bool,
+    /// Something was heard since something was last said.
+    has_heard: bool,
     received: Vec<u8>,
 }
 
@@ -51,6 +53,7 @@ impl Connection {
             output: output.into(),
             program,
             is_tcp: matches!(peer, Peer::Server(ServerAddress::Tcp(_))),
+            has_heard: false,
             received: Vec::new(),
         };
         for descriptor in [&connection.input, &connection.output] {
@@ -78,9 +81,10 @@ impl Connection {
     }
 
     /// A server that writes the replies to pipelined commands one by one, with Nagle's algorithm on, holds the second back
-    /// until the first is acknowledged, which takes 40 ms unless we ask for less; the system forgets that we did.
+    /// until the first is acknowledged, which takes 40 ms unless we ask for less; the system forgets that we did. The last
+    /// reply needs no such haste: what is said next acknowledges it.
     fn acknowledge(&self) {
-        if self.is_tcp {
+        if self.is_tcp && self.has_heard {
             let _ = rustix::net::sockopt::set_tcp_quickack(&self.input, true);
         }
     }
@@ -89,7 +93,10 @@ impl Connection {
     pub(super) fn send(&mut self, mut bytes: &[u8], deadline: Instant) -> Result<(), Broken> {
         while !bytes.is_empty() {
             match self.output.write(bytes) {
-                Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+                Ok(count) => {
+                    bytes = bytes.get(count..).unwrap_or_default();
+                    self.has_heard = false;
+                }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
                 Err(e) if e.kind() == ErrorKind::WouldBlock => self.wait_for_room(deadline)?,
                 Err(e) => {
@@ -124,6 +131,7 @@ impl Connection {
         match self.input.read(&mut block) {
             Ok(0) => Err(Broken::new("the server hung up")),
             Ok(count) => {
+                self.has_heard = true;
                 self.received
                     .extend_from_slice(block.get(..count).unwrap_or_default());
                 if self.received.len() > RECEIVED_LIMIT {
@@ -247,18 +255,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replies_are_acknowledged_at_once() {
+    fn a_reply_that_others_follow_is_acknowledged_at_once() {
         let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = server.local_addr().unwrap().to_string();
         let peer = Peer::Server(ServerAddress::Tcp(address.parse().unwrap()));
         let deadline = Instant::now() + Duration::from_mins(2);
         let mut connection = Connection::open(&peer, Path::new("/"), deadline).unwrap();
         let (mut accepted, _) = server.accept().unwrap();
+        // Else the second reply would wait until the system acknowledges the first by itself, and then knows better.
+        accepted.set_nodelay(true).unwrap();
         // Of a side that has answered several times the system takes it that it always will.
         for _ in 0..20 {
-            accepted.write_all(b"250 ok\r\n").unwrap();
-            connection.receive(deadline).unwrap();
-            assert!(rustix::net::sockopt::tcp_quickack(&connection.input).unwrap());
+            for is_more in [false, true] {
+                accepted.write_all(b"250 ok\r\n").unwrap();
+                connection.receive(deadline).unwrap();
+                let is_at_once = rustix::net::sockopt::tcp_quickack(&connection.input).unwrap();
+                assert!(is_at_once || !is_more);
+            }
             connection.send(b"NOOP\r\n", deadline).unwrap();
             accepted.read_exact(&mut [0; 6]).unwrap();
         }

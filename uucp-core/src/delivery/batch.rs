@@ -8,7 +8,7 @@
 mod verdict;
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -19,11 +19,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use self::verdict::{Fault, Place, Suspect};
 use super::child::{Dialogue, Ending, Finished};
-use super::smtp::{DotStuffer, Meanwhile, Transact, Transacted, Transaction};
+use super::smtp::{Meanwhile, Stuffed, Transact, Transacted, Transaction};
 use super::{Message, Outcome, Reply};
-
-/// How much content is made ready at a time, in bytes.
-const BLOCK: usize = 64 * 1024;
 
 /// A program that takes batches.
 #[derive(Debug)]
@@ -145,7 +142,7 @@ impl Transact for Batch {
     fn transact(
         &mut self,
         transaction: &Transaction<'_>,
-        meanwhile: &mut Meanwhile<'_>,
+        meanwhile: &mut dyn Meanwhile,
     ) -> Transacted {
         let deadline = Instant::now() + self.limit;
         let run = match self.run.take() {
@@ -188,7 +185,7 @@ impl Run {
     fn hand_over(
         &mut self,
         transaction: &Transaction<'_>,
-        meanwhile: &mut Meanwhile<'_>,
+        meanwhile: &mut dyn Meanwhile,
     ) -> Result<(), Stop> {
         let mut envelope = [b"MAIL FROM:<", transaction.sender, b">\r\n"].concat();
         for recipient in transaction.recipients {
@@ -197,7 +194,7 @@ impl Run {
             envelope.extend_from_slice(b">\r\n");
         }
         self.put(&envelope)?;
-        meanwhile().map_err(Stop::Ours)?;
+        meanwhile.before_content().map_err(Stop::Ours)?;
         self.put_content(transaction.message)?;
         self.wait_until_read()?;
         self.dot = Some(self.lines);
@@ -206,26 +203,18 @@ impl Run {
     }
 
     fn put_content(&mut self, message: &Message) -> Result<(), Stop> {
-        let mut reader = message.reader();
-        let mut stuffer = DotStuffer::default();
-        let mut block = vec![0; BLOCK];
+        let unreadable = |error| {
+            let text = format!("cannot read the message: {error}");
+            Stop::Ours(Reply::new("4.3.0", text))
+        };
+        let mut content = Stuffed::new(message);
         let mut out = b"DATA\r\n".to_vec();
-        loop {
-            let count = reader.read(&mut block).map_err(|error| {
-                let text = format!("cannot read the message: {error}");
-                Stop::Ours(Reply::new("4.3.0", text))
-            })?;
-            if count == 0 {
-                break;
-            }
-            stuffer.push(block.get(..count).unwrap_or_default(), &mut out);
-            if out.len() >= BLOCK {
-                self.put(&out)?;
-                out.clear();
-            }
+        while let Some(block) = content.next().map_err(unreadable)? {
+            out.extend_from_slice(&block);
+            self.put(&out)?;
+            out.clear();
         }
-        stuffer.finish(&mut out);
-        self.put(&out)
+        Ok(())
     }
 
     /// Writes as much as there is room for, each time when everything before was read.

@@ -8,7 +8,7 @@ use super::maildir::Maildir;
 use super::offer::{Offer, Success};
 use super::parts::Parts;
 use super::sendmail::Sendmail;
-use super::smtp::{self, Meanwhile, Recipient, Smtp, Transact, Transacted, Transaction};
+use super::smtp::{self, AtEase, Meanwhile, Recipient, Smtp, Transact, Transacted, Transaction};
 use super::{Message, Outcome, Record, Reply};
 use crate::address::{Address, BangPath, Envelope};
 use crate::config::mail::DeliverySettings;
@@ -89,7 +89,7 @@ impl Handover {
     /// Offers a message, with what its sender asked for, to every recipient of its envelope; the outcomes are in their order.
     pub fn deliver_offer(&mut self, offer: &Offer<'_>, record: &mut Record<'_>) -> Vec<Outcome> {
         let recipients = &offer.envelope.recipients;
-        match self.offer(offer, record, &mut || Ok(())) {
+        match self.offer(offer, record, &mut AtEase) {
             Offered::NoSession(reply) => vec![Outcome::Deferred(reply); recipients.len()],
             Offered::Done(done) => {
                 let have_it: Vec<_> = done
@@ -116,13 +116,13 @@ impl Handover {
         }
     }
 
-    /// Offers a message. All of its parts but the last are recorded when this returns. `meanwhile` is called before anybody is
-    /// given content, where possible while the MTA looks at the envelope.
+    /// Offers a message. All of its parts but the last are recorded when this returns. `meanwhile` is told before anybody is
+    /// given content, where possible while the MTA looks at the envelope; and in a dialogue, while the MTA has the content.
     pub(super) fn offer(
         &mut self,
         offer: &Offer<'_>,
         record: &mut Record<'_>,
-        meanwhile: &mut Meanwhile<'_>,
+        meanwhile: &mut dyn Meanwhile,
     ) -> Offered {
         let mut parts = Parts::new(&offer.envelope.recipients);
         let mut is_broken = false;
@@ -146,7 +146,7 @@ impl Handover {
                 Ok(broken) => is_broken = broken,
                 Err(reply) => return Offered::NoSession(reply),
             }
-        } else if let Err(reply) = meanwhile() {
+        } else if let Err(reply) = meanwhile.before_content() {
             parts.give_up(&Outcome::Deferred(reply));
         } else if let Way::Sendmail(sendmail) = &self.way {
             by_sendmail(sendmail, &self.scratch, offer, &mut parts, record);
@@ -169,7 +169,7 @@ fn in_session(
     offer: &Offer<'_>,
     parts: &mut Parts<'_>,
     record: &mut Record<'_>,
-    meanwhile: &mut Meanwhile<'_>,
+    meanwhile: &mut dyn Meanwhile,
 ) -> Result<bool, Reply> {
     let sender = sender_of(offer.envelope, domain);
     let mut is_first = true;

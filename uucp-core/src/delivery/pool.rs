@@ -1,7 +1,7 @@
 //! Several sessions with the MTA side by side, each with one message at a time.
 //!
-//! A session takes its next message while the MTA still has the one before, and sends its envelope; but it sends no content
-//! before the outcome of the one before is on record. So at most one message per session can be with the MTA and unknown to
+//! A session takes its next message while the MTA still has the one before, and sends its envelope as soon as that is answered;
+//! but it sends no content before the outcome of the one before is on record. So at most one message per session can be with the MTA and unknown to
 //! us when either dies.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use std::thread;
 
 use super::choice::{Choice, NoWay, Surroundings};
 use super::handover::{Done, Handover, Offered};
+use super::smtp::Meanwhile;
 use super::{Offer, Outcome, Reply, Success};
 use crate::address::Address;
 use crate::config::mail::DeliverySettings;
@@ -66,7 +67,7 @@ impl Pool {
             for handover in &mut self.handovers {
                 let Some(parcel) = shared.begin() else { break };
                 let shared = &shared;
-                scope.spawn(move || Worker { handover, shared }.work(parcel));
+                scope.spawn(move || Worker::new(handover, shared).work(parcel));
             }
         });
     }
@@ -167,6 +168,17 @@ impl<'f, F: Feed> Shared<'f, F> {
 struct Worker<'w, 'f, F: Feed> {
     handover: &'w mut Handover,
     shared: &'w Shared<'f, F>,
+    ahead: Ahead<F::Parcel>,
+}
+
+/// What a session has taken while the MTA still had the message before.
+#[derive(Default)]
+enum Ahead<P> {
+    /// Nothing: no content was sent.
+    #[default]
+    Nothing,
+    /// The next message, or the end.
+    Taken(Option<P>),
 }
 
 /// A message that was offered and is not settled.
@@ -176,7 +188,15 @@ struct Pending<P> {
     success: Success,
 }
 
-impl<F: Feed> Worker<'_, '_, F> {
+impl<'w, 'f, F: Feed> Worker<'w, 'f, F> {
+    fn new(handover: &'w mut Handover, shared: &'w Shared<'f, F>) -> Self {
+        Self {
+            handover,
+            shared,
+            ahead: Ahead::Nothing,
+        }
+    }
+
     fn work(mut self, first: F::Parcel) {
         let mut next = Some(first);
         let mut pending = None;
@@ -204,7 +224,10 @@ impl<F: Feed> Worker<'_, '_, F> {
                     continue;
                 }
             }
-            next = self.shared.take();
+            next = match std::mem::take(&mut self.ahead) {
+                Ahead::Nothing => self.shared.take(),
+                Ahead::Taken(next) => next,
+            };
         }
         let _ = settle(self.shared, &mut pending);
     }
@@ -221,8 +244,32 @@ impl<F: Feed> Worker<'_, '_, F> {
             });
         }
         let mut record = |have_it: &[&Address]| record(shared, parcel, have_it);
-        let mut meanwhile = || settle(shared, pending);
-        self.handover.offer(&offer, &mut record, &mut meanwhile)
+        let mut between = Between {
+            shared,
+            pending,
+            ahead: &mut self.ahead,
+        };
+        self.handover.offer(&offer, &mut record, &mut between)
+    }
+}
+
+/// Between the contents of two messages: the one before is settled, the one behind is taken.
+struct Between<'b, 'f, F: Feed> {
+    shared: &'b Shared<'f, F>,
+    pending: &'b mut Option<Pending<F::Parcel>>,
+    ahead: &'b mut Ahead<F::Parcel>,
+}
+
+impl<F: Feed> Meanwhile for Between<'_, '_, F> {
+    fn before_content(&mut self) -> Result<(), Reply> {
+        settle(self.shared, self.pending)
+    }
+
+    fn after_content(&mut self) {
+        // A message that goes in several parts has several contents.
+        if matches!(self.ahead, Ahead::Nothing) {
+            *self.ahead = Ahead::Taken(self.shared.take());
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use super::super::offer::{RecipientWishes, Wishes};
-use super::super::smtp::Recipient;
+use super::super::smtp::{AtEase, Recipient};
 use super::*;
 use crate::runnable::write_program;
 
@@ -69,7 +69,7 @@ fn offer(batch: &mut Batch, sender: &str, recipients: &[&str], content: &[u8]) -
         wishes: &wishes,
         message: &message,
     };
-    match batch.transact(&transaction, &mut || Ok(())) {
+    match batch.transact(&transaction, &mut AtEase) {
         Transacted::NoSession(reply) => vec![format!("no session {reply}")],
         Transacted::Outcomes { outcomes, .. } => outcomes
             .into_iter()

@@ -1,3 +1,5 @@
+mod ahead;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -148,7 +150,7 @@ impl Feed for Numbers {
     }
 }
 
-fn run(feed: &Numbers, server: ServerAddress, sessions: u32) {
+fn run(feed: &impl Feed, server: ServerAddress, sessions: u32) {
     let settings = DeliverySettings {
         smtp: Some(server),
         sessions: NonZeroU32::new(sessions).unwrap(),

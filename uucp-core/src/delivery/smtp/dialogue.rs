@@ -2,6 +2,7 @@
 
 use super::broken::Broken;
 use super::command::Commands;
+use super::dot::Stuffed;
 use super::reply::ServerReply;
 use super::session::Session;
 use super::verdict::Verdicts;
@@ -17,11 +18,17 @@ pub(super) fn run(
     session: &mut Session,
     transaction: &Transaction<'_>,
     verdicts: &mut Verdicts,
-    meanwhile: &mut Meanwhile<'_>,
+    meanwhile: &mut dyn Meanwhile,
 ) -> Result<(), Broken> {
-    let mut meanwhile = || meanwhile().map_err(|reply| Broken::ours(&reply));
+    let mut content = Stuffed::new(transaction.message);
+    let mut before_content = || {
+        let done = meanwhile.before_content();
+        // Here it costs nothing: the server has something to do.
+        content.prepare();
+        done.map_err(|reply| Broken::ours(&reply))
+    };
     let Some(commands) = Commands::new(session, transaction, verdicts) else {
-        return meanwhile();
+        return before_content();
     };
     if session.unfinished {
         session.ask("RSET")?;
@@ -29,9 +36,9 @@ pub(super) fn run(
     session.unfinished = true;
     session.begun = session.begun.saturating_add(1);
     let data = if session.extensions.pipelining {
-        offer_pipelined(session, &commands, verdicts, &mut meanwhile)?
+        offer_pipelined(session, &commands, verdicts, &mut before_content)?
     } else {
-        offer_in_lockstep(session, &commands, verdicts, &mut meanwhile)?
+        offer_in_lockstep(session, &commands, verdicts, &mut before_content)?
     };
     let Some(data) = data else { return Ok(()) };
     if data.code != 354 {
@@ -42,7 +49,7 @@ pub(super) fn run(
         // It would be read as the answer to the message. (A no may come early: the size is known.)
         return Err(Broken::new("the server answers before the message is sent"));
     }
-    send_content(session, transaction, verdicts)
+    send_content(session, content, verdicts, meanwhile)
 }
 
 /// MAIL, RCPTs and DATA in groups; the reply to DATA.
@@ -50,7 +57,7 @@ fn offer_pipelined(
     session: &mut Session,
     commands: &Commands,
     verdicts: &mut Verdicts,
-    meanwhile: &mut dyn FnMut() -> Result<(), Broken>,
+    before_content: &mut dyn FnMut() -> Result<(), Broken>,
 ) -> Result<Option<ServerReply>, Broken> {
     let mut group = commands.mail.clone();
     let mut is_first = true;
@@ -66,7 +73,7 @@ fn offer_pipelined(
         session.send(&group)?;
         group.clear();
         if is_first {
-            meanwhile()?;
+            before_content()?;
             verdicts.hear_mail(&session.read_reply()?);
         }
         is_first = false;
@@ -89,10 +96,10 @@ fn offer_in_lockstep(
     session: &mut Session,
     commands: &Commands,
     verdicts: &mut Verdicts,
-    meanwhile: &mut dyn FnMut() -> Result<(), Broken>,
+    before_content: &mut dyn FnMut() -> Result<(), Broken>,
 ) -> Result<Option<ServerReply>, Broken> {
     session.send(&commands.mail)?;
-    meanwhile()?;
+    before_content()?;
     verdicts.hear_mail(&session.read_reply()?);
     if verdicts.mail_was_refused() {
         return Ok(None);
@@ -111,8 +118,9 @@ fn offer_in_lockstep(
 /// The content, and what the server says to it: once, or in LMTP once for each recipient that it accepted.
 fn send_content(
     session: &mut Session,
-    transaction: &Transaction<'_>,
+    content: Stuffed<'_>,
     verdicts: &mut Verdicts,
+    meanwhile: &mut dyn Meanwhile,
 ) -> Result<(), Broken> {
     let accepted = verdicts.accepted();
     verdicts.content_sent = true;
@@ -125,10 +133,11 @@ fn send_content(
         session.unfinished = false;
         return Ok(());
     }
-    if let Some(reply) = session.send_content(transaction.message)? {
+    if let Some(reply) = session.send_content(content)? {
         verdicts.hear_content(&accepted, &reply);
         return Err(Broken::closing(&reply));
     }
+    meanwhile.after_content();
     if session.is_lmtp {
         for index in accepted {
             let reply = session.read_reply()?;

@@ -3,16 +3,83 @@
 //! However the lines end that come in, what goes out holds no bare CR and no bare LF, so no server can be made to see the
 //! end of the message, and commands behind it, where there is none.
 
+use std::io::{self, Read};
+
+use crate::delivery::Message;
+use crate::delivery::message::MessageReader;
+
+/// How much content is made ready at a time, in bytes.
+const BLOCK: usize = 64 * 1024;
+/// How much of it is read at a time, in bytes.
+const PIECE: usize = 8 * 1024;
+
+/// A message's content in SMTP's form, to the final dot. Its next block can be made ready before it is wanted.
+pub(in crate::delivery) struct Stuffed<'m> {
+    reader: MessageReader<'m>,
+    /// `None` behind the final dot.
+    stuffer: Option<DotStuffer>,
+    /// How long a block may become without its memory being moved.
+    room: usize,
+    ready: io::Result<Vec<u8>>,
+}
+
+impl<'m> Stuffed<'m> {
+    pub(in crate::delivery) fn new(message: &'m Message) -> Self {
+        let length = usize::try_from(message.smtp_size()).unwrap_or(usize::MAX);
+        Self {
+            reader: message.reader(),
+            stuffer: Some(DotStuffer::default()),
+            room: length.min(BLOCK).saturating_add(PIECE),
+            ready: Ok(Vec::new()),
+        }
+    }
+
+    /// Makes the next block ready, where none is. What goes wrong is told by [`next`](Self::next).
+    pub(in crate::delivery) fn prepare(&mut self) {
+        if self.ready.as_ref().is_ok_and(Vec::is_empty) {
+            self.ready = self.fill();
+        }
+    }
+
+    /// The next block; `None` behind the final dot.
+    ///
+    /// # Errors
+    /// When the message cannot be read. Nothing of it can be given after that.
+    pub(in crate::delivery) fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        self.prepare();
+        let block = std::mem::replace(&mut self.ready, Ok(Vec::new()))?;
+        Ok((!block.is_empty()).then_some(block))
+    }
+
+    fn fill(&mut self) -> io::Result<Vec<u8>> {
+        let Some(mut stuffer) = self.stuffer.take() else {
+            return Ok(Vec::new());
+        };
+        let mut block = Vec::with_capacity(self.room);
+        let mut piece = [0; PIECE];
+        while block.len() < BLOCK {
+            let count = self.reader.read(&mut piece)?;
+            if count == 0 {
+                stuffer.finish(&mut block);
+                return Ok(block);
+            }
+            stuffer.push(piece.get(..count).unwrap_or_default(), &mut block);
+        }
+        self.stuffer = Some(stuffer);
+        Ok(block)
+    }
+}
+
 /// Turns content into SMTP's form, in any blocks.
 #[derive(Debug, Default)]
-pub(in crate::delivery) struct DotStuffer {
+struct DotStuffer {
     in_line: bool,
     pending_cr: bool,
 }
 
 impl DotStuffer {
     /// Takes the next bytes and appends what they become.
-    pub(in crate::delivery) fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
+    fn push(&mut self, input: &[u8], out: &mut Vec<u8>) {
         for &byte in input {
             if self.pending_cr && byte != b'\n' {
                 // A CR that ends no line: Postfix makes it a blank too; Sendmail hangs up on it.
@@ -28,7 +95,7 @@ impl DotStuffer {
     }
 
     /// Ends the content: the last line where it has no end, and the lone dot.
-    pub(in crate::delivery) fn finish(mut self, out: &mut Vec<u8>) {
+    fn finish(mut self, out: &mut Vec<u8>) {
         if self.in_line || self.pending_cr {
             self.end_line(out);
         }

@@ -28,7 +28,7 @@ use super::offer::{RecipientWishes, Wishes};
 use super::{Flavour, Message, Outcome, Reply};
 use crate::config::mail::ServerAddress;
 
-pub(super) use self::dot::DotStuffer;
+pub(super) use self::dot::Stuffed;
 
 /// Recipients in one transaction. Every server takes 100 (RFC 5321), the ones we know take 1,000.
 pub(super) const MOST_RECIPIENTS: usize = 500;
@@ -107,8 +107,23 @@ pub(super) enum Transacted {
     NoSession(Reply),
 }
 
-/// Called before content is sent, while the server looks at the envelope; an error is the end of the transaction.
-pub(super) type Meanwhile<'a> = dyn FnMut() -> Result<(), Reply> + 'a;
+/// What is done while the server works.
+pub(super) trait Meanwhile {
+    /// Called before content is sent, while the server looks at the envelope. An error is the end of the transaction.
+    fn before_content(&mut self) -> Result<(), Reply>;
+
+    /// Called where the server has all of the content and has not answered yet.
+    fn after_content(&mut self) {}
+}
+
+/// There is nothing to do meanwhile.
+pub(super) struct AtEase;
+
+impl Meanwhile for AtEase {
+    fn before_content(&mut self) -> Result<(), Reply> {
+        Ok(())
+    }
+}
 
 /// A session, or what has one: transactions go through it one after the other.
 pub(super) trait Transact {
@@ -116,7 +131,7 @@ pub(super) trait Transact {
     fn transact(
         &mut self,
         transaction: &Transaction<'_>,
-        meanwhile: &mut Meanwhile<'_>,
+        meanwhile: &mut dyn Meanwhile,
     ) -> Transacted;
 }
 
@@ -219,7 +234,7 @@ impl Transact for Smtp {
     fn transact(
         &mut self,
         transaction: &Transaction<'_>,
-        meanwhile: &mut Meanwhile<'_>,
+        meanwhile: &mut dyn Meanwhile,
     ) -> Transacted {
         let deadline = Instant::now() + self.client.limit;
         if let Some(mut session) = self.session.take() {

@@ -1,17 +1,13 @@
 //! One session with an SMTP or LMTP server: greeting, extensions, commands and replies within a deadline.
 
-use std::io::Read;
 use std::time::Instant;
 
 use super::broken::Broken;
 use super::connection::Connection;
-use super::dot::DotStuffer;
+use super::dot::Stuffed;
 use super::reply::ServerReply;
 use super::{Client, Peer};
-use crate::delivery::{Flavour, Message};
-
-/// How much content is sent at a time, in bytes.
-const BLOCK: usize = 64 * 1024;
+use crate::delivery::Flavour;
 
 /// What the server offered in its answer to EHLO or LHLO.
 #[allow(
@@ -125,9 +121,9 @@ impl Session {
     /// said why: then that is the reply, which nothing follows.
     pub(super) fn send_content(
         &mut self,
-        message: &Message,
+        content: Stuffed<'_>,
     ) -> Result<Option<ServerReply>, Broken> {
-        let Err(broken) = self.try_send_content(message) else {
+        let Err(broken) = self.try_send_content(content) else {
             return Ok(None);
         };
         match ServerReply::take(self.connection.received()) {
@@ -136,26 +132,12 @@ impl Session {
         }
     }
 
-    fn try_send_content(&mut self, message: &Message) -> Result<(), Broken> {
-        let mut reader = message.reader();
-        let mut stuffer = DotStuffer::default();
-        let mut block = vec![0; BLOCK];
-        let mut out = Vec::with_capacity(BLOCK + BLOCK / 8);
-        loop {
-            let count = reader
-                .read(&mut block)
-                .map_err(|e| Broken::new(format!("cannot read the message: {e}")))?;
-            if count == 0 {
-                break;
-            }
-            stuffer.push(block.get(..count).unwrap_or_default(), &mut out);
-            if out.len() >= BLOCK {
-                self.send(&out)?;
-                out.clear();
-            }
+    fn try_send_content(&mut self, mut content: Stuffed<'_>) -> Result<(), Broken> {
+        let unreadable = |error| Broken::new(format!("cannot read the message: {error}"));
+        while let Some(block) = content.next().map_err(unreadable)? {
+            self.send(&block)?;
         }
-        stuffer.finish(&mut out);
-        self.send(&out)
+        Ok(())
     }
 
     /// One reply.

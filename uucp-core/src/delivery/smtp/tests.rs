@@ -144,7 +144,7 @@ fn offer_as_wished(
         Some(Outcome::Refused(reply)) => format!("refused {} {}", reply.status, reply.text),
         Some(Outcome::Deferred(reply)) => format!("deferred {} {}", reply.status, reply.text),
     };
-    match smtp.transact(&transaction, &mut || Ok(())) {
+    match smtp.transact(&transaction, &mut AtEase) {
         Transacted::Outcomes { outcomes, .. } => outcomes.into_iter().map(told).collect(),
         Transacted::NoSession(reply) => {
             vec![told(Some(Outcome::Deferred(reply))); recipients.len()]

@@ -202,11 +202,12 @@ impl Setup {
                 acl: &lines("exim/acl"),
                 routers: &lines("exim/routers").replace("uucp_pipe", &self.exim_transport),
                 transports: &lines("exim/transports"),
+                ..Exim::default()
             }),
             Kind::Sendmail => act(&Sendmail {
-                features: "",
                 mailers: &lines("sendmail/sendmail.mc"),
                 mailertable: &lines("sendmail/mailertable"),
+                ..Sendmail::default()
             }),
             Kind::OpenSmtpd => {
                 let all = lines("opensmtpd/smtpd.conf");

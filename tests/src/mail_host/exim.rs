@@ -15,6 +15,8 @@ pub struct Exim<'a> {
     pub routers: &'a str,
     /// Transports.
     pub transports: &'a str,
+    /// It takes mail, and what it does not deliver at once stays in its queue.
+    pub leaves_queue: bool,
 }
 
 impl Mta for Exim<'_> {
@@ -35,6 +37,10 @@ impl Mta for Exim<'_> {
     }
 
     fn serve(&self) -> &'static str {
+        if self.leaves_queue {
+            return "exim4 -bdf -oP /run/exim.pid &\n\
+                    wait $!";
+        }
         "exim4 -bdf -q1s -oP /run/exim.pid &\n\
          wait $!"
     }

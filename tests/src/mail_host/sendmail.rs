@@ -14,6 +14,8 @@ pub struct Sendmail<'a> {
     pub mailers: &'a str,
     /// Lines of the mailertable, before those for mailboxes.
     pub mailertable: &'a str,
+    /// It takes mail, and what it does not deliver at once stays in its queue.
+    pub leaves_queue: bool,
 }
 
 /// Keeps a message with its envelope: `$1` sender, `$2` recipient.
@@ -79,6 +81,10 @@ impl Mta for Sendmail<'_> {
     }
 
     fn serve(&self) -> &'static str {
+        if self.leaves_queue {
+            return "/usr/sbin/sendmail -L sm-mta -bD &\n\
+                    wait $!";
+        }
         "/usr/sbin/sendmail -L sm-client -Ac -q1s\n\
          /usr/sbin/sendmail -L sm-mta -bD -q1s &\n\
          wait $!"

@@ -1,8 +1,8 @@
 //! Several sessions with the MTA side by side, each with one message at a time.
 //!
-//! A session takes its next message while the MTA still has the one before, and sends its envelope as soon as that is answered;
-//! but it sends no content before the outcome of the one before is on record. So at most one message per session can be with the MTA and unknown to
-//! us when either dies.
+//! A session takes its next message while the MTA still has the one before, and sends its envelope as soon as that one is
+//! answered; but it sends no content before the outcome of the one before is on record. So at most one message per session can
+//! be with the MTA and unknown to us when either dies.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;

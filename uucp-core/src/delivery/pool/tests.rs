@@ -59,6 +59,17 @@ fn yes(command: &str) -> String {
     .to_owned()
 }
 
+/// A server that takes everything, and how many contents it was sent.
+fn counting() -> (ServerAddress, Arc<AtomicUsize>) {
+    let sent = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&sent);
+    let server = serve(Arc::new(move |_, line| {
+        seen.fetch_add(usize::from(line.parse::<usize>().is_ok()), Ordering::SeqCst);
+        Some(yes(line))
+    }));
+    (server, sent)
+}
+
 /// Message `number` has that number as its first line.
 struct Parcel {
     number: usize,
@@ -283,12 +294,7 @@ fn when_nothing_can_be_recorded_nothing_more_is_sent() {
         can_record: false,
         ..Numbers::up_to(50)
     };
-    let sent = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&sent);
-    let server = serve(Arc::new(move |_, line| {
-        seen.fetch_add(usize::from(line.parse::<usize>().is_ok()), Ordering::SeqCst);
-        Some(yes(line))
-    }));
+    let (server, sent) = counting();
     run(&feed, server, 3);
     let delivered = feed.count(is_delivered);
     assert_eq!(delivered, sent.load(Ordering::SeqCst));

@@ -158,6 +158,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_block_that_was_made_ready_is_the_next_one() {
+        let content = b".a line\n".repeat(BLOCK / 3);
+        let message = Message::from_bytes(content.clone());
+        let mut form = Stuffed::new(&message);
+        let mut blocks = Vec::new();
+        for _ in 0..2 {
+            form.prepare();
+        }
+        while let Some(block) = form.next().unwrap() {
+            form.prepare();
+            blocks.push(block);
+        }
+        assert!(blocks.len() > 2);
+        assert!(blocks.iter().all(|b| b.len() <= BLOCK + 2 * PIECE));
+        assert!(blocks.concat() == stuffed(&[&content]));
+        assert_eq!(form.next().unwrap(), None);
+    }
+
     proptest! {
         #[test]
         fn nothing_can_end_the_message_early(content in proptest::collection::vec(prop_oneof![

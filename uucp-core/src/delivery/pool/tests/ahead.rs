@@ -56,12 +56,7 @@ impl Feed for Large {
 #[test]
 fn behind_a_message_in_two_parts_one_message_is_taken() {
     let feed = Large(Numbers::up_to(3));
-    let contents = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&contents);
-    let server = serve(Arc::new(move |_, line| {
-        seen.fetch_add(usize::from(line.parse::<usize>().is_ok()), Ordering::SeqCst);
-        Some(yes(line))
-    }));
+    let (server, contents) = counting();
     run(&feed, server, 1);
     assert_eq!(contents.load(Ordering::SeqCst), 6);
     let each = crate::delivery::smtp::MOST_RECIPIENTS + 1;
